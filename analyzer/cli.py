@@ -1,0 +1,203 @@
+"""The command line. Only click is imported here; each command imports what it uses when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analyzer import __version__
+from analyzer.errors import AnalyzerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from analyzer.report.screen import Screen
+    from analyzer.trace import Trace
+
+#: Exit status: what shells give for a process that SIGINT or SIGPIPE ended.
+INTERRUPTED, PIPE_CLOSED, UNUSABLE = 130, 141, 2
+
+#: How a listing can be written; the same as in analyzer.report.listing, which costs more to import.
+FORMATS = ("table", "csv", "jsonl")
+
+#: What each listing is.
+LISTINGS = {
+    "auth": ("Every AUTH exchange: mechanism, rounds, outcome, reason.", "auth mail.pcap --outcome rejected"),
+    "sessions": ("Every SMTP connection.", "sessions mail.pcap --client 192.0.2.0/24"),
+    "exchanges": (
+        "Every client line and its reply, secrets reduced to their length.",
+        "exchanges mail.pcap --format csv",
+    ),
+    "messages": ("Every mail transaction.", "messages mail.pcap --since 09:00 --until 10:00"),
+    "findings": ("What a reviewer should look at.", "findings mail.pcap --format jsonl"),
+    "skipped": ("What could not be read, and why.", "skipped mail.pcap"),
+}
+
+CONDITIONS = (
+    ("--since", "TIME", "From this moment on: 2026-11-18, 2026-11-18T09:30, or 09:30 on the first day of the capture."),
+    ("--until", "TIME", "Before this moment; a date alone includes that day."),
+    ("--client", "ADDRESS", "Client: 192.0.2.7, 192.0.2.0/24, either with :port, [2001:db8::1]:587, or :587."),
+    ("--server", "ADDRESS", "Server, written alike."),
+    ("--identity", "PATTERN", "Who tried to log in, * for any letters: '*@example.org'. Case does not matter."),
+    ("--mechanism", "NAMES", "SASL mechanisms, separated by commas: LOGIN,PLAIN."),
+    ("--outcome", "NAMES", "Outcomes, separated by commas: rejected,cancelled."),
+    ("--reason", "NAMES", "Reasons, separated by commas: bad_password,throttled."),
+)
+
+
+class Commands(click.Group):
+    """Commands whose errors are one line, and which end as shells expect."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except AnalyzerError as error:
+            from analyzer.report.safe import visible
+
+            click.echo(f"Error: {visible(str(error))}", err=True)
+            ctx.exit(UNUSABLE)
+        except BrokenPipeError:
+            # The reader has left (| head). What is still buffered goes nowhere, or the interpreter complains at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(PIPE_CLOSED)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        return result
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main() -> None:
+    """Read SMTP captures: every login attempt, its 334 rounds, how it ended and why.
+
+    PATH is a capture, a folder or a pattern, plain or compressed; several are read as one. - is standard input.
+
+    Example: smtp-analyzer report mail.pcap
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what every command that reads takes."""
+    for decorate in (
+        click.option("--quiet", is_flag=True, help="No progress bar."),
+        click.option("--workers", type=click.IntRange(min=1), help="Processes to use; the result is the same."),
+        click.option(
+            "--display-timezone", default="local", show_default=True, help="Timezone that times are shown in."
+        ),
+        click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def filtering(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the conditions."""
+    for name, metavar, text in reversed(CONDITIONS):
+        command = click.option(name, metavar=metavar, help=text)(command)
+    return command
+
+
+@main.command()
+@filtering
+@reading
+def report(**options: Any) -> None:
+    """Sum up: what happened, to whom, who got in, what to do, what nobody saw.
+
+    Example: smtp-analyzer report mail.pcap --server :587
+    """
+    from analyzer.report.terminal import report as lines
+
+    _, trace, screen = _read(options)
+    _write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen))
+
+
+def _listing(name: str, text: str, example: str) -> click.Command:
+    @click.option(
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        help="For people, spreadsheets or programs.",
+    )
+    @click.option("--columns", metavar="NAMES", help="Columns, separated by commas, or all.  [default: what fits]")
+    @filtering
+    @reading
+    def command(form: str, columns: str | None, **options: Any) -> None:
+        from analyzer.report.listing import chosen, listing, ordinals_of
+
+        names = chosen(name, columns)
+        whole, trace, screen = _read(options)
+        ordinals = ordinals_of(whole.tables["sessions"]) if form == "table" else {}
+        _write(listing(trace.tables[name], form, screen, names, ordinals))
+
+    return click.command(name, help=f"{text}\n\nExample: smtp-analyzer {example}")(command)
+
+
+for _name, (_text, _example) in LISTINGS.items():
+    main.add_command(_listing(_name, _text, _example))
+
+
+@main.command()
+@click.option(
+    "--session", required=True, metavar="ID", help="Id of the session, or its number in the listing `sessions`."
+)
+@reading
+def show(session: str, **options: Any) -> None:
+    """Show one conversation as a ladder, challenges decoded and secrets hidden.
+
+    Example: smtp-analyzer show mail.pcap --session 3
+    """
+    from analyzer.report.ladder import ladder
+    from analyzer.report.listing import ordinals_of
+
+    _, trace, screen = _read(options)
+    key = trace.session(session).id
+    number = ordinals_of(trace.tables["sessions"])[key]
+    _write(f"{line}\n" for line in ladder(trace.tables, key, screen, number))
+
+
+def _read(options: dict[str, Any]) -> tuple[Trace, Trace, Screen]:
+    """Read the inputs; gives all of it, what meets the conditions, and the screen."""
+    import analyzer
+    from analyzer.filters import Conditions, zone
+    from analyzer.report.progress import progress
+    from analyzer.report.screen import Clock, Screen
+
+    clock = Clock(zone(options["display_timezone"]))
+    asked = {name[2:]: options.get(name[2:]) for name, _, _ in CONDITIONS}
+    conditions = {name: value for name, value in asked.items() if value is not None}
+    if conditions:
+        conditions["timezone"] = options["display_timezone"]
+        Conditions(**conditions)  # a condition that makes no sense is told before anything is read
+    settings = {} if options["workers"] is None else {"workers": options["workers"]}
+    with progress(quiet=options["quiet"]) as advance:
+        trace = analyzer.read(*options["paths"], progress=advance, **settings)
+    for warning in _warnings(trace):
+        click.echo(warning, err=True)
+    kept = trace.filter(**conditions) if conditions else trace
+    return trace, kept, Screen.of(sys.stdout, clock)
+
+
+def _warnings(trace: Trace) -> Iterator[str]:
+    from analyzer.report.safe import visible
+
+    yield from (f"Warning: {visible(warning)}" for warning in trace.warnings)
+    if not len(trace.tables["sessions"]):
+        yield f"No SMTP session was found in {visible(', '.join(trace.sources))}."
+        if len(trace.tables["skipped"]):
+            yield "`smtp-analyzer skipped` lists what could not be read."
+
+
+def _write(parts: Iterable[str]) -> None:
+    """Write text as it comes."""
+    for part in parts:
+        sys.stdout.write(part)

@@ -1,0 +1,53 @@
+"""Every limit of the analyzer, with where its value comes from. Reaching one is never silent."""
+
+from __future__ import annotations
+
+#: Inputs from this size on are read by compiled kernels. Below it, importing numba and loading its cache (about
+#: 0.6 s of CPU) costs more than interpreting.
+COMPILE_ABOVE_BYTES = 2_000_000
+
+#: Bytes of a capture that are read and worked on at a time.
+WINDOW_BYTES = 16_000_000
+
+#: A session without data for this long is over. RFC 5321 section 4.5.3.2.6: the longest timeout, 10 minutes.
+IDLE_NS = 600 * 10**9
+
+#: A closed connection waits this long for stragglers. RFC 9293 section 3.4.2 (TIME-WAIT); Linux waits 60 s.
+LINGER_NS = 60 * 10**9
+
+#: Longest AUTH line, base64 included. RFC 4954 section 4: 12288 octets.
+AUTH_LINE_OCTETS = 12288
+
+#: A session with more payload than this waiting is worked on in parts; it bounds the memory of a session.
+PART_BYTES = 1 << 18
+PART_SEGMENTS = 4096
+
+#: A connection with this much payload and no sign of SMTP in the first bytes of either side is not SMTP.
+UNKNOWN_BYTES = 1 << 14
+
+#: Payload that is assembled at a time.
+BATCH_BYTES = 1 << 23
+
+#: Longest record or block of a capture that is believed; also Wireshark's limit for a pcapng block (16 MiB).
+RECORD_BYTES = 16 * 1024 * 1024
+
+#: A pcap record may be this long whatever the snapshot length in the header says: libpcap's MAXIMUM_SNAPLEN.
+SNAPLEN_BYTES = 262_144
+
+#: How far to look for the next sound record behind a damaged one; two records of SNAPLEN_BYTES.
+RESYNC_BYTES = 2 * SNAPLEN_BYTES
+
+#: A record found behind a damaged one is sound only if its time is this near to the last one: one day.
+RESYNC_SECONDS = 86_400
+
+#: Memory for IP fragments that wait for the rest of their datagram; four times Linux' ipfrag_high_thresh (4 MiB).
+FRAGMENT_BYTES = 16 * 1024 * 1024
+
+#: Fragments of one datagram lie within this time (either way). Linux' ipfrag_time: 30 s.
+FRAGMENT_NS = 30 * 10**9
+
+#: Key logs inside captures (decryption secrets blocks) are kept up to this size; about 350,000 TLS sessions.
+SECRETS_BYTES = 64 * 1024 * 1024
+
+#: Interfaces of one section of a pcapng file; their numbers have 16 bits in the old packet block.
+INTERFACES = 65_536

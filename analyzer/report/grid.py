@@ -1,0 +1,184 @@
+"""Tables for people: columns that fit the terminal.
+
+rich lays out a cell in some 50 microseconds; a listing of a million rows would take minutes. Here a column is formatted
+once for each distinct value, and a row is one join.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.report import safe
+from analyzer.report.screen import padded, width_of
+from analyzer.schema import NULL, TABLES
+from analyzer.tables import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from analyzer.report.screen import Clock, Screen
+    from analyzer.tables import Table
+
+    Array = np.ndarray[Any, Any]
+
+#: The ordinal of a session in the listing of all sessions: what ``show --session`` takes.
+ORDINAL: Final = "#"
+
+#: Columns in the order of how much they are wanted; as many are shown as fit.
+WANTED: Final = {
+    "sessions": "# first client_ip tls attempts authenticated_as ended_by server_ip server_port messages product helo "
+    "session readable client_port commands replies sni tls_version caveats role via bytes source",
+    "auth": "# started client_ip identity mechanism rounds outcome reason code text seconds session authzid server_ip "
+    "server_port tls evidence caveats client_port initial_response role where source",
+    "exchanges": "# at verb argument code text seconds attempt frame session",
+    "messages": "# at mail_from accepted refused size code text chunks session",
+    "findings": "severity kind # evidence advice at confidence session",
+    "skipped": "count stage reason first source",
+}
+
+#: Columns that may be cut, and to what width, so that one more column fits.
+LEAST: Final = {
+    "advice": 24, "argument": 20, "authenticated_as": 16, "authzid": 16, "banner": 24, "caveats": 12, "evidence": 24,
+    "first": 12, "helo": 12, "identity": 16, "mail_from": 16, "product": 12, "reason": 12, "sni": 16, "source": 16,
+    "text": 24, "where": 16,
+}  # fmt: skip
+#: No cell is wider, however wide the terminal.
+WIDEST: Final = 60
+
+GAP: Final = "  "
+
+_STYLE_OF: Final = {
+    ("outcome", "succeeded"): "green",
+    ("outcome", "rejected"): "red",
+    ("severity", "high"): "red",
+    ("severity", "medium"): "yellow",
+}
+
+
+@dataclass(slots=True)
+class Column:
+    """A column to print: a head, the distinct cells, and which cell each row has."""
+
+    head: str
+    cells: list[str]
+    rows: Array
+    right: bool = False
+    least: int | None = None
+    width: int = 0
+
+    def __post_init__(self) -> None:
+        self.width = max(map(width_of, [self.head, *self.cells]), default=0)
+
+
+def grid(table: Table, screen: Screen, columns: Sequence[str] | None, ordinals: dict[str, int]) -> Iterator[str]:
+    """Give the lines of a table: what it is about, the heads, and a line a row."""
+    view = _View(table, screen.clock, ordinals)
+    names = columns or [n for n in WANTED[table.name].split() if n == ORDINAL or _any_known(table[n])]
+    made = [view.column(name) for name in names]
+    made = _squeezed(made if columns else _fitting(made, screen.width), screen.width)
+    yield view.caption()
+    if len(table):
+        yield from lines(made, screen)
+
+
+def lines(columns: Sequence[Column], screen: Screen) -> Iterator[str]:
+    """Give the line of heads and a line a row."""
+    heads = GAP.join(padded(c.head, c.width, right=c.right) for c in columns)
+    yield screen.style(heads.rstrip(), "bold")
+    cells = [
+        np.array([_styled(padded(cell, c.width, right=c.right), c.head, cell, screen) for cell in c.cells], object)
+        for c in columns
+    ]
+    rows = zip(*(known[c.rows].tolist() for known, c in zip(cells, columns, strict=True)), strict=True)
+    yield from (GAP.join(row).rstrip() for row in rows)
+
+
+def _styled(text: str, head: str, cell: str, screen: Screen) -> str:
+    style = _STYLE_OF.get((head, cell))
+    return screen.style(text.rstrip(), style) + text[len(text.rstrip()) :] if style else text
+
+
+def _any_known(column: Array | Text) -> bool:
+    if isinstance(column, Text):
+        return any(column.words[code] for code in np.unique(column.codes).tolist() if code >= 0)
+    return bool((column >= 0).any())  # not so for NaN, NULL and an unknown flag
+
+
+class _View:
+    """A table as people read it: times in one timezone, without the date where all are of one day."""
+
+    def __init__(self, table: Table, clock: Clock, ordinals: dict[str, int]) -> None:
+        self.table, self.clock, self.ordinals = table, clock, ordinals
+        self.kinds = {column.name: column.kind for column in TABLES[table.name]}
+        times = [np.asarray(table[name]) for name, kind in self.kinds.items() if kind == "time"]
+        known = np.concatenate([np.empty(0, np.int64), *times])
+        known = known[known != NULL]
+        self.first = int(known.min()) if len(known) else None
+        days = {clock.day(int(time)) for time in (known.min(), known.max())} if len(known) else set()
+        self.day = days.pop() if len(days) == 1 else None
+
+    def caption(self) -> str:
+        """Say how many rows there are, and of what times they tell."""
+        facts = [f"{len(self.table)} row{'' if len(self.table) == 1 else 's'}"]
+        if self.day:
+            facts.append(f"on {self.day}")
+        if self.first is not None:
+            facts.append(f"times in {self.clock.name(self.first)}")
+        return f"{self.table.name}: {', '.join(facts)}"
+
+    def column(self, name: str) -> Column:
+        """Format a column: once for each distinct value."""
+        data = self.table["session" if name == ORDINAL else name]
+        if isinstance(data, Text):
+            distinct, rows = np.unique(data.codes, return_inverse=True)
+            words = [data.words[code] if code >= 0 else None for code in distinct.tolist()]
+            if name == ORDINAL:
+                return Column(name, [str(self.ordinals.get(word or "", "")) for word in words], rows, right=True)
+            cells = ["-" if word is None else safe.visible(word)[: 2 * WIDEST] for word in words]
+            return Column(name, cells, rows, least=LEAST.get(name))
+        kind = self.kinds[name]
+        if kind == "time":
+            data = np.where(data == NULL, NULL, data // 10**9)
+        distinct, rows = np.unique(data, return_inverse=True, equal_nan=True)
+        return Column(name, [self._cell(value, kind) for value in distinct.tolist()], rows, right=kind != "time")
+
+    def _cell(self, value: float, kind: str) -> str:
+        if value in (NULL, -1) or value != value:  # noqa: PLR0124 (NaN is unequal to itself)
+            return "-"
+        if kind == "time":
+            time = int(value) * 10**9
+            return self.clock.time(time) if self.day else f"{self.clock.day(time)} {self.clock.time(time)}"
+        if kind == "seconds":
+            return f"{value:.3f}"
+        if kind == "flag":
+            return "yes" if value else "no"
+        return str(value)
+
+
+def _fitting(columns: Sequence[Column], width: int | None) -> list[Column]:
+    """Keep what fits, the most wanted first, text counted as narrow as it may become."""
+    kept: list[Column] = []
+    used = -len(GAP)
+    for column in columns:
+        more = len(GAP) + (column.width if column.least is None else min(column.width, column.least))
+        if width is None or used + more <= width:
+            kept.append(column)
+            used += more
+    return kept
+
+
+def _squeezed(columns: list[Column], width: int | None) -> list[Column]:
+    """Share the space that is left among the columns that may be cut, the narrow ones first."""
+    if width is None:
+        return columns
+    cut = sorted((c for c in columns if c.least is not None), key=lambda c: c.width)
+    left = width - sum(c.width for c in columns if c.least is None) - len(GAP) * (len(columns) - 1)
+    for number, column in enumerate(cut):
+        later = sum(min(c.width, c.least or 0) for c in cut[number + 1 :])
+        share = max(left // (len(cut) - number), min(left - later, column.least or 0), len(column.head))
+        column.width = min(column.width, share, WIDEST)
+        left -= column.width
+    return columns

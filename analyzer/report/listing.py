@@ -1,0 +1,55 @@
+"""The listings: one table, in the format that was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analyzer.errors import AnalyzerError
+from analyzer.report import grid, rows
+from analyzer.schema import TABLES
+from analyzer.tables import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from analyzer.report.screen import Screen
+    from analyzer.tables import Table
+
+#: The formats: for people, for spreadsheets, for programs.
+FORMATS: Final = ("table", "csv", "jsonl")
+
+
+def listing(
+    table: Table, form: str, screen: Screen, columns: Sequence[str] | None, ordinals: dict[str, int]
+) -> Iterator[str]:
+    """Give the text of a table, block by block; without `columns`, all of them, or in a table those that fit."""
+    if form == "table":
+        return (line + "\n" for line in grid.grid(table, screen, columns, ordinals))
+    names = [name for name in columns or column_names(table.name) if name != grid.ORDINAL]
+    return rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names)
+
+
+def column_names(name: str) -> list[str]:
+    """Name the columns of a table."""
+    return [column.name for column in TABLES[name]]
+
+
+def chosen(name: str, columns: str | None) -> list[str] | None:
+    """Read ``--columns``: names separated by commas, or ``all``."""
+    if columns is None:
+        return None
+    if columns == "all":
+        return column_names(name)
+    asked = [column.strip() for column in columns.split(",")]
+    known = [*column_names(name), *([grid.ORDINAL] if "session" in column_names(name) else [])]
+    unknown = [column for column in asked if column not in known]
+    if unknown:
+        raise AnalyzerError(f"{name} has no column {', '.join(unknown)}; it has {', '.join(known)}")
+    return asked
+
+
+def ordinals_of(sessions: Table) -> dict[str, int]:
+    """Number the sessions from 1, in the order of their table."""
+    names = sessions["session"]
+    assert isinstance(names, Text)  # noqa: S101 (the schema says so)
+    return {names.words[code]: row for row, code in enumerate(names.codes.tolist(), 1)}

@@ -1,0 +1,198 @@
+"""The counts behind a report: what happened, to whom, who got in, and what could not be seen."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.schema import NULL
+from analyzer.tables import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analyzer.tables import Table
+
+    Array = np.ndarray[Any, Any]
+
+#: Rejections by one client before a success from which on it is worth a look (three typing errors are common).
+SUSPICIOUS_REJECTIONS: Final = 5
+
+
+class Party(NamedTuple):
+    """A client or an identity and how it fared."""
+
+    name: str
+    attempts: int
+    succeeded: int
+    rejected: int
+    #: Distinct identities of a client, distinct clients of an identity.
+    others: int
+
+
+class Entry(NamedTuple):
+    """A success after many rejections: a guess that may have worked."""
+
+    client: str
+    identity: str
+    rejections: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a report states; every total includes what could not be read."""
+
+    first: int | None
+    last: int | None
+    sessions: int
+    attempts: int
+    #: Sessions of which TLS hides a part, and sessions of which it is unknown whether they had attempts.
+    unreadable: int
+    attempts_unknown: int
+    outcomes: Counter[str]
+    reasons: Counter[str]
+    #: Why attempts without a reason did not succeed: their outcome.
+    unexplained: Counter[str]
+    #: (mechanism, rounds as text, outcome) of attempts.
+    cells: Counter[tuple[str, str, str]]
+    clients: list[Party]
+    identities: list[Party]
+    servers: Counter[str]
+    endings: Counter[str]
+    caveats: Counter[str]
+    entries: list[Entry]
+    rounds_unknown: int
+    sessions_authenticated: int
+
+
+def summarise(tables: Mapping[str, Table]) -> Summary:
+    """Count."""
+    sessions, auth = tables["sessions"], tables["auth"]
+    times = np.concatenate([_array(sessions, "first"), _array(sessions, "last"), _array(auth, "started")])
+    times = times[times != NULL]
+    explained = _text(auth, "reason").codes >= 0
+    failed = ~_is(auth, "outcome", "succeeded")
+    return Summary(
+        first=int(times.min()) if len(times) else None,
+        last=int(times.max()) if len(times) else None,
+        sessions=len(sessions),
+        attempts=len(auth),
+        unreadable=int((_array(sessions, "readable") == 0).sum()),
+        attempts_unknown=int((_array(sessions, "attempts") == NULL).sum()),
+        outcomes=_count(_text(auth, "outcome")),
+        reasons=_count(_text(auth, "reason")),
+        unexplained=_count(_text(auth.take(failed & ~explained), "outcome")),
+        cells=_cells(auth),
+        clients=_parties(auth, "client_ip", "identity"),
+        identities=_parties(auth, "identity", "client_ip"),
+        servers=_servers(sessions),
+        endings=_count(_text(sessions, "ended_by")),
+        caveats=_caveats(auth),
+        entries=_entries(auth),
+        rounds_unknown=int((~_is(auth, "rounds_known", "exact")).sum()),
+        sessions_authenticated=int((_text(sessions, "authenticated_as").codes >= 0).sum()),
+    )
+
+
+def _text(table: Table, name: str) -> Text:
+    column = table[name]
+    assert isinstance(column, Text)  # noqa: S101 (the schema says so)
+    return column
+
+
+def _array(table: Table, name: str) -> Array:
+    column = table[name]
+    assert not isinstance(column, Text)  # noqa: S101 (the schema says so)
+    return column
+
+
+def _is(table: Table, name: str, value: str) -> Array:
+    column = _text(table, name)
+    return column.mask([word == value for word in column.words])
+
+
+def _count(column: Text) -> Counter[str]:
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.words)).tolist()
+    return Counter({word: count for word, count in zip(column.words, counts, strict=True) if count})
+
+
+def _groups(*columns: Array) -> list[tuple[list[int], int]]:
+    """Give the distinct rows of some columns of integers, and how often each occurs."""
+    key = np.zeros(len(columns[0]), np.int64)
+    for column in columns:  # renumbered after every column, so that no product grows too large
+        distinct, codes = np.unique(column, return_inverse=True)
+        key = np.unique(key * max(len(distinct), 1) + codes, return_inverse=True)[1]
+    _, rows, counts = np.unique(key, return_index=True, return_counts=True)
+    return [([int(column[row]) for column in columns], count) for row, count in zip(rows, counts.tolist(), strict=True)]
+
+
+def _cells(auth: Table) -> Counter[tuple[str, str, str]]:
+    mechanism, known, outcome = (_text(auth, name) for name in ("mechanism", "rounds_known", "outcome"))
+    cells: Counter[tuple[str, str, str]] = Counter()
+    for (m, rounds, k, o), count in _groups(mechanism.codes, _array(auth, "rounds"), known.codes, outcome.codes):
+        about = {"exact": f"{rounds}", "at_least": f"{rounds}+"}.get(known.words[k], "?")
+        cells[mechanism.words[m] if m >= 0 else "(none)", about, outcome.words[o]] += count
+    return cells
+
+
+def _parties(auth: Table, name: str, other: str) -> list[Party]:
+    """Give the parties of a column, most attempts first."""
+    column, others = _text(auth, name), _text(auth, other)
+    known = column.codes >= 0
+    codes, size = column.codes[known], len(column.words)
+    attempts = np.bincount(codes, minlength=size)
+    succeeded = np.bincount(codes[_is(auth, "outcome", "succeeded")[known]], minlength=size)
+    rejected = np.bincount(codes[_is(auth, "outcome", "rejected")[known]], minlength=size)
+    both = known & (others.codes >= 0)
+    pairs = np.unique(column.codes[both].astype(np.int64) * max(len(others.words), 1) + others.codes[both])
+    distinct = np.bincount(pairs // max(len(others.words), 1), minlength=size)
+    order = np.argsort(-attempts, kind="stable")
+    return [
+        Party(column.words[code], *(int(counts[code]) for counts in (attempts, succeeded, rejected, distinct)))
+        for code in order.tolist()
+        if attempts[code]
+    ]
+
+
+def _servers(sessions: Table) -> Counter[str]:
+    """Count sessions by server address and port, with the product where one is known."""
+    address, product = _text(sessions, "server_ip"), _text(sessions, "product")
+    counts: Counter[str] = Counter()
+    products: dict[str, Counter[str]] = defaultdict(Counter)
+    for (a, port, p), count in _groups(address.codes, _array(sessions, "server_port"), product.codes):
+        host = address.words[a] if a >= 0 else "unknown"
+        end = host if port == NULL else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        counts[end] += count
+        if p >= 0:
+            products[end][product.words[p]] += count
+    return Counter({f"{e} ({products[e].most_common(1)[0][0]})" if e in products else e: n for e, n in counts.items()})
+
+
+def _caveats(auth: Table) -> Counter[str]:
+    caveats: Counter[str] = Counter()
+    for words, count in _count(_text(auth, "caveats")).items():
+        caveats.update(dict.fromkeys(words.split(), count))
+    return caveats
+
+
+def _entries(auth: Table) -> list[Entry]:
+    """Find successes that many rejections of the same client came before."""
+    clients, identities, started = _text(auth, "client_ip"), _text(auth, "identity"), _array(auth, "started")
+    order = np.lexsort((started, clients.codes))
+    client = clients.codes[order]
+    rejections = np.cumsum(_is(auth, "outcome", "rejected")[order])
+    begins = np.searchsorted(client, client)  # the first attempt of the same client
+    before = rejections - np.where(begins > 0, rejections[begins - 1], 0)
+    found = np.flatnonzero(_is(auth, "outcome", "succeeded")[order] & (before >= SUSPICIOUS_REJECTIONS) & (client >= 0))
+    entries: dict[tuple[int, int], Entry] = {}
+    for row in found.tolist():
+        at = order[row]
+        who = identities.codes[at]
+        name = identities.words[who] if who >= 0 else "unknown identity"
+        entry = Entry(clients.words[client[row]], name, int(before[row]), int(started[at]))
+        entries.setdefault((int(client[row]), int(who)), entry)
+    return sorted(entries.values(), key=lambda entry: -entry.rejections)

@@ -1,0 +1,284 @@
+"""The report for a terminal: what happened, to whom, who got in, what to do, what nobody saw; then the tables."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.report import safe
+from analyzer.report.advice import ADVICE, ENDINGS
+from analyzer.report.grid import GAP, Column, lines
+from analyzer.report.screen import clipped, padded, some
+from analyzer.report.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from analyzer.report.screen import Screen
+    from analyzer.tables import Table
+
+#: Cells of the labels of the opening, its lines on what to do, and how many rows of a section are shown.
+_LABEL: Final = 10
+_STEPS: Final = 3
+_ROWS: Final = 10
+#: Longer lines are hard to read, however wide the terminal.
+_WIDEST: Final = 120
+
+_SEVERITIES: Final = ("high", "medium", "low", "info")
+_BAD: Final = {"high": "red", "medium": "yellow"}
+
+
+def report(tables: Mapping[str, Table], sources: Sequence[str], screen: Screen) -> Iterator[str]:
+    """Give the lines of the report."""
+    summary = summarise(tables)
+    findings = _records(tables["findings"])
+    findings.sort(key=lambda row: _SEVERITIES.index(row["severity"]) if row["severity"] in _SEVERITIES else 9)
+    skipped = _records(tables["skipped"])
+    yield from _opening(summary, findings, skipped, sources, screen)
+    for title, section in (
+        ("Attempts by mechanism, rounds (334 replies) and outcome", _cells(summary, screen)),
+        ("Why attempts did not succeed, and what to do", _reasons(summary, screen)),
+        ("Clients with the most attempts", _parties(summary.clients, "client", "identities", screen)),
+        ("Identities with the most attempts", _parties(summary.identities, "identity", "clients", screen)),
+        ("Logged in after many rejections", _entries(summary, screen)),
+        ("How sessions ended", _endings(summary, screen)),
+        ("What weakens labels", _counted(summary.caveats, "attempts", "caveat", screen)),
+        ("Findings", _findings(findings, screen)),
+        ("What could not be read", _skipped(skipped, screen)),
+    ):
+        rows = list(section)
+        if rows:
+            yield from ("", screen.style(title, "bold"), *(f"  {row}" for row in rows))
+
+
+def _records(table: Table) -> list[dict[str, Any]]:
+    columns = table.lists()
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+# -- the opening: never more than twelve lines ------------------------------------------------------------------------
+
+
+def _opening(
+    summary: Summary,
+    findings: list[dict[str, Any]],
+    skipped: list[dict[str, Any]],
+    sources: Sequence[str],
+    screen: Screen,
+) -> Iterator[str]:
+    width = min(screen.columns, _WIDEST) - _LABEL
+    facts = [
+        ("Input", some(sources, width), ""),
+        ("Seen", _seen(summary), "bold"),
+        ("When", _when(summary, screen), ""),
+        ("Servers", some([name for name, _ in summary.servers.most_common()], width), ""),
+        ("Outcomes", some([f"{count} {name}" for name, count in summary.outcomes.most_common()], width), ""),
+        ("Clients", _who(summary.clients, width), ""),
+        ("Tried", _who(summary.identities, width), ""),
+        ("Got in", *_got_in(summary, width)),
+        *(("Do next" if not n else "", advice, "cyan") for n, advice in enumerate(_next(summary, findings, width))),
+        ("Not seen", _unseen(summary, skipped, width), ""),
+    ]
+    for label, text, style in facts:
+        if text:
+            yield screen.style(f"{label:{_LABEL}}", "dim") + screen.style(clipped(text, width), style)
+
+
+def _seen(summary: Summary) -> str:
+    if not summary.sessions and not summary.attempts:
+        return "no SMTP session was found in this input"
+    return f"{_many(summary.attempts, 'AUTH attempt')} in {_many(summary.sessions, 'SMTP session')}"
+
+
+def _when(summary: Summary, screen: Screen) -> str:
+    if summary.first is None or summary.last is None:
+        return ""
+    clock = screen.clock
+    start, end = (f"{clock.day(time)} {clock.time(time)}" for time in (summary.first, summary.last))
+    return f"{start} to {end.removeprefix(start[:11])}, {clock.name(summary.first)}"
+
+
+def _who(parties: Sequence[Any], width: int) -> str:
+    head = f"{len(parties)}: "
+    return head + some([f"{party.name} ({party.attempts})" for party in parties], width - len(head)) if parties else ""
+
+
+def _got_in(summary: Summary, width: int) -> tuple[str, str]:
+    inside = [party.name for party in summary.identities if party.succeeded]
+    count = summary.outcomes["succeeded"]
+    if not summary.attempts:
+        return "", ""
+    if not count:
+        unknown = " that could be seen" if summary.attempts_unknown or summary.outcomes["unseen"] else ""
+        return f"nobody{unknown}", "green"
+    if summary.entries:
+        entries = [f"{e.client} as {e.identity} after {e.rejections} rejections" for e in summary.entries]
+        head = f"{_many(count, 'time')}; look at "
+        return head + some(entries, width - len(head), "; "), "red"
+    head = f"{_many(count, 'time')}, " if inside else _many(count, "time")
+    return head + some(inside, width - len(head)), ""
+
+
+def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[str]:
+    """Give lines on what to do: about a guess that worked, what is severe, the most frequent reasons."""
+    steps = [row["advice"] for row in findings if row["severity"] in _BAD]
+    if summary.entries:
+        entry = summary.entries[0]
+        steps.insert(0, f"change the password of {entry.identity} unless {entry.client} is known to you")
+    steps += [
+        f"{name}: {text}"
+        for name, _ in summary.reasons.most_common()
+        if (text := ADVICE.get(name)) and name != "unknown"
+    ]
+    steps += [f"{name}: {ENDINGS[name]}" for name, _ in summary.unexplained.most_common() if name in ENDINGS]
+    if not summary.sessions:
+        steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
+    lines: list[str] = []
+    for step in dict.fromkeys(steps):
+        wrapped = textwrap.wrap(safe.visible(step), width, subsequent_indent="  ")
+        if not lines or len(lines) + len(wrapped) <= _STEPS:
+            lines += wrapped
+    return lines[:_STEPS]
+
+
+def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
+    counts = (
+        (summary.unreadable, "session", "inside TLS"),
+        (summary.outcomes["unseen"], "ending", ""),
+        (summary.rounds_unknown, "attempt", "with rounds not exact"),
+    )
+    facts = [f"{_many(count, what)} {how}".strip() for count, what, how in counts if count]
+    facts += [f"{row['count']:,} × {row['reason']}" for row in skipped if row["stage"] != "tls"]  # counted above
+    if summary.caveats:
+        facts.append(f"caveats {' '.join(summary.caveats)}")
+    return some(facts, width) if facts else "nothing was hidden, lost or skipped"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+# -- the sections -----------------------------------------------------------------------------------------------------
+
+
+def _column(head: str, cells: Sequence[object], *, right: bool = False) -> Column:
+    return Column(head, [safe.visible(str(cell)) for cell in cells], np.arange(len(cells)), right=right)
+
+
+def _table(columns: Sequence[Column], screen: Screen, *, squeeze: int = 0) -> Iterator[str]:
+    """Give the lines of a small table; the column number `squeeze` takes what is too wide."""
+    if not len(columns[0].rows):
+        return
+    room = min(screen.columns, _WIDEST) - 2 - sum(c.width + len(GAP) for c in columns) + len(GAP)
+    columns[squeeze].width += min(room, 0)
+    yield from lines(columns, screen)
+
+
+def _cells(summary: Summary, screen: Screen) -> Iterator[str]:
+    rows = sorted(summary.cells.items(), key=lambda item: (-item[1], item[0]))
+    shown, hidden = rows[: 2 * _ROWS], rows[2 * _ROWS :]
+    yield from _table(
+        [
+            _column("attempts", [count for _, count in shown], right=True),
+            _column("mechanism", [cell[0] for cell, _ in shown]),
+            _column("rounds", [cell[1] for cell, _ in shown], right=True),
+            _column("outcome", [cell[2] for cell, _ in shown]),
+        ],
+        screen,
+        squeeze=1,
+    )
+    yield from _more(len(hidden), sum(count for _, count in hidden), "combinations", "attempts")
+
+
+def _more(rows: int, total: int, what: str, of: str) -> Iterator[str]:
+    if rows:
+        yield f"and {rows} more {what} with {total:,} {of}"
+
+
+def _reasons(summary: Summary, screen: Screen) -> Iterator[str]:
+    rows = [(name, count, ADVICE.get(name, "")) for name, count in summary.reasons.most_common()]
+    rows += [(name, count, ENDINGS.get(name, "")) for name, count in summary.unexplained.most_common()]
+    rows.sort(key=lambda row: -row[1])
+    if not rows:
+        return
+    count_width = max(len("attempts"), *(len(f"{count}") for _, count, _ in rows))
+    name_width = min(max(len(name) for name, _, _ in rows), 24)
+    indent = count_width + name_width + 2 * len(GAP)
+    yield screen.style(f"{'attempts':>{count_width}}  {'reason':{name_width}}  advice", "bold")
+    for name, count, advice in rows:
+        advised = textwrap.wrap(advice, min(screen.columns, _WIDEST) - 2 - indent) or [""]
+        yield f"{count:>{count_width}}  {padded(safe.visible(name), name_width)}  {advised[0]}".rstrip()
+        yield from (" " * indent + line for line in advised[1:])
+
+
+def _parties(parties: Sequence[Any], name: str, others: str, screen: Screen) -> Iterator[str]:
+    shown = parties[:_ROWS]
+    yield from _table(
+        [
+            _column("attempts", [p.attempts for p in shown], right=True),
+            _column("succeeded", [p.succeeded for p in shown], right=True),
+            _column("rejected", [p.rejected for p in shown], right=True),
+            _column(others, [p.others for p in shown], right=True),
+            _column(name, [p.name or "(empty)" for p in shown]),
+        ],
+        screen,
+        squeeze=4,
+    )
+    rest = parties[_ROWS:]
+    yield from _more(
+        len(rest), sum(p.attempts for p in rest), {"client": "clients"}.get(name, "identities"), "attempts"
+    )
+
+
+def _entries(summary: Summary, screen: Screen) -> Iterator[str]:
+    shown, clock = summary.entries[:_ROWS], screen.clock
+    yield from _table(
+        [
+            _column("rejections before", [e.rejections for e in shown], right=True),
+            _column("logged in at", [f"{clock.day(e.at)} {clock.time(e.at)}" for e in shown]),
+            _column("client", [e.client for e in shown]),
+            _column("identity", [e.identity for e in shown]),
+        ],
+        screen,
+        squeeze=3,
+    )
+    if len(summary.entries) > _ROWS:
+        yield f"and {len(summary.entries) - _ROWS} more"
+
+
+def _endings(summary: Summary, screen: Screen) -> Iterator[str]:
+    yield from _counted(summary.endings, "sessions", "ended by", screen)
+
+
+def _counted(counts: Counter[str], what: str, name: str, screen: Screen) -> Iterator[str]:
+    rows = counts.most_common()
+    columns = [_column(what, [c for _, c in rows], right=True), _column(name, [n for n, _ in rows])]
+    yield from _table(columns, screen, squeeze=1)
+
+
+def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
+    width = min(screen.columns, _WIDEST) - 4
+    for row in findings[: 2 * _ROWS]:
+        head = f"{row['severity']}  {row['kind']}" + (f"  session {row['session']}" if row["session"] else "")
+        yield screen.style(clipped(safe.visible(head), width), _BAD.get(row["severity"], ""))
+        for text in (row["evidence"], row["advice"]):
+            yield from (f"  {line}" for line in textwrap.wrap(safe.visible(text), width))
+    if len(findings) > 2 * _ROWS:
+        yield f"and {len(findings) - 2 * _ROWS} more: `smtp-analyzer findings` lists them"
+
+
+def _skipped(skipped: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
+    shown = sorted(skipped, key=lambda row: -row["count"])[: 2 * _ROWS]
+    columns = [
+        _column("count", [row["count"] for row in shown], right=True),
+        _column("stage", [row["stage"] for row in shown]),
+        _column("reason", [row["reason"] for row in shown]),
+    ]
+    if any(row["first"] for row in shown):
+        columns.append(_column("first", [row["first"] or "" for row in shown]))
+    yield from _table(columns, screen, squeeze=2)
+    if len(skipped) > len(shown):
+        yield f"and {len(skipped) - len(shown)} more kinds: `smtp-analyzer skipped` lists them"

@@ -1,0 +1,151 @@
+"""Every column of every table, once: documentation, DataFrames, JSON keys, CSV heads and checks come from here.
+
+Kinds of column, how they are held, and how unknown is held (see `analyzer.tables`):
+
+========== ============================================= ==================== ===========================
+kind       held as                                       unknown              in pandas
+========== ============================================= ==================== ===========================
+``int``    int64                                         `NULL`               Int64
+``time``   int64, nanoseconds since 1970 UTC             `NULL`               datetime64[ns, UTC]
+``seconds`` float64, seconds                             NaN                  float64
+``flag``   int8, 0 or 1                                  -1                   boolean
+``text``   `Text`: int32 codes into distinct words       code -1              str
+``words``  `Text` of space-joined words (a list in JSON) never; empty instead str
+========== ============================================= ==================== ===========================
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+Kind = Literal["int", "time", "seconds", "flag", "text", "words"]
+
+#: Unknown in an int64 column.
+NULL: Final = -(2**63)
+
+
+class Column(NamedTuple):
+    """One column: its name, its kind, whether it can be unknown, and what it means."""
+
+    name: str
+    kind: Kind
+    nullable: bool
+    meaning: str
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Read `name kind[?] meaning` lines; a question mark says that the column can be unknown."""
+    rows = (line.split(maxsplit=2) for line in text.strip().splitlines())
+    return tuple(Column(name, kind.rstrip("?"), kind.endswith("?"), meaning) for name, kind, meaning in rows)  # type: ignore[arg-type]
+
+
+TABLES: Final[dict[str, tuple[Column, ...]]] = {
+    "sessions": _columns("""
+        session          text     stable id of the SMTP connection, 11 letters
+        source           text     the capture or log that shows it
+        role             text     who logs in to whom: server (a client to this server) or client (this server to its relay)
+        first            time     first packet or line of the session
+        last             time     last packet or line of the session
+        client_ip        text?    address of the client
+        client_port      int?     TCP port of the client
+        server_ip        text?    address of the server
+        server_port      int?     TCP port of the server
+        via              text?    proxy that the session came through: socks4, socks5, connect, proxy-v1, proxy-v2, with the address that it names
+        banner           text?    text of the greeting (RFC 5321 section 4.2)
+        product          text?    server product, as far as the greeting tells
+        helo             text?    name that the client gave in its last EHLO, HELO or LHLO
+        tls              text     none, starttls or implicit
+        tls_version      text?    version of TLS that was negotiated
+        sni              text?    server name that the client asked for in TLS
+        readable         flag     1 where the dialogue could be read to its end, 0 where TLS hides some of it
+        commands         int      client units seen: commands, AUTH answers, ends of DATA, BDAT chunks
+        replies          int      complete replies seen
+        attempts         int?     AUTH exchanges; unknown where TLS hides the session from its first byte
+        authenticated_as text?    identity of the first AUTH exchange that succeeded
+        messages         int?     mail transactions that the server accepted; unknown where TLS hides the session
+        packets          int?     TCP packets of the connection in the capture
+        bytes            int?     bytes of TCP payload on the wire, both sides, retransmissions included
+        ended_by         text     client_fin, server_fin, client_rst, server_rst, new_session, idle or capture_end
+        caveats          words    what weakens the rows of this session
+    """),
+    "auth": _columns("""
+        session          text     stable id of the SMTP connection
+        attempt          int      number of the AUTH exchange in its session, from 1
+        event            text     rows of different sources that show one event share this
+        client_ip        text?    address of the client
+        client_port      int?     TCP port of the client
+        server_ip        text?    address of the server
+        server_port      int?     TCP port of the server
+        role             text     who logs in to whom: server or client
+        started          time     when the AUTH command was complete
+        ended            time?    when the final reply was complete, or the connection was closed
+        seconds          seconds? ended - started
+        seconds_server   seconds? time until the server's replies, summed
+        seconds_client   seconds? time until the client's answers, summed
+        mechanism        text?    SASL mechanism, upper case (RFC 4422 section 3.1)
+        initial_response flag?    1 where the AUTH command carried an initial response (RFC 4954 section 4)
+        rounds           int?     replies 334 of the exchange
+        rounds_known     text     exact, at_least or unknown
+        outcome          text     succeeded, rejected, cancelled, malformed, not_recognised, bad_sequence, mechanism_unavailable, encryption_required, mechanism_too_weak, account_disabled, transition_needed, temporary_failure, server_closed, client_closed, unseen, failed or other
+        reason           text?    why, as far as the reply tells; unknown for a success
+        code             int?     final reply code
+        enhanced         text?    enhanced status code of the final reply (RFC 3463)
+        text             text?    text of the final reply, secrets removed
+        identity         text?    who tried to log in (authentication identity)
+        authzid          text?    as whom (authorization identity), where it was given
+        realm            text?    realm or domain that the client named
+        host             text?    host or workstation that the client named
+        challenge        text?    kinds of the challenges, in order
+        secret_group     int?     equal for equal secrets within one run
+        tls              text     none, starttls or implicit: how the exchange was protected
+        evidence         text     observed, decrypted, inferred or logged
+        confidence       seconds? 0 to 1; unknown unless inferred or joined
+        caveats          words    what weakens this label
+        source           text     the capture or log that shows it
+        where            text     file and frame, or line, of the AUTH command
+    """),
+    "exchanges": _columns("""
+        session          text     stable id of the SMTP connection
+        n                int      number of the unit in its session, from 0 (the greeting)
+        at               time     when the client's unit was complete, or, with no client unit, its reply
+        verb             text     command verb; (greeting), (answer), (end of data), (unsolicited), (lost) for what is none
+        argument         text?    its argument, secrets reduced to kind and length
+        code             int?     reply code
+        enhanced         text?    enhanced status code
+        text             text?    text of the reply, secrets removed
+        seconds          seconds? from the unit to its reply
+        pipelined        flag     1 where the unit was sent before the reply to the unit before it
+        attempt          int?     number of the AUTH exchange that it belongs to
+        frame            int?     frame that completes the unit
+        reply_frame      int?     frame that completes the reply
+    """),
+    "messages": _columns("""
+        session          text     stable id of the SMTP connection
+        n                int      number of the transaction in its session, from 1
+        at               time     when MAIL was sent
+        mail_from        text?    reverse-path
+        accepted         int      recipients accepted
+        refused          int      recipients refused
+        size             int?     octets of the message as sent, dot-stuffing removed
+        chunks           int      BDAT chunks; 0 with DATA
+        code             int?     code of the reply that ended the transaction
+        enhanced         text?    enhanced status code of that reply
+        text             text?    text of that reply
+    """),
+    "findings": _columns("""
+        severity         text     high, medium, low or info
+        kind             text     name of the finding
+        session          text?    session where it was seen
+        at               time?    when
+        evidence         text     what was seen, and in which frame
+        confidence       seconds? 0 to 1
+        advice           text     what to do
+    """),
+    "skipped": _columns("""
+        source           text     the input
+        stage            text     wire, tcp, smtp, tls or logs
+        reason           text     why it could not be read
+        count            int      how many
+        first            text?    where it was first met
+    """),
+}

@@ -1,0 +1,1 @@
+"""The SMTP room: two byte streams become units, AUTH exchanges and messages."""

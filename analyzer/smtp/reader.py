@@ -1,0 +1,100 @@
+"""The SMTP stage: batches of streams in, rows of sessions, units and attempts out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from analyzer.smtp import columns as s
+from analyzer.smtp.law import Flag, matrices
+from analyzer.smtp.machine import run
+from analyzer.smtp.recognise import FOUND_WIDTH, IS_SMTP, PROXY_WORDS, SIGNS, recognise
+from analyzer.tcp import columns as c
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from analyzer.tcp.stage import Batch, Tracker
+
+    Array = np.ndarray[Any, Any]
+
+
+class Rows(NamedTuple):
+    """What a batch gave. Rows of units and attempts that are HELD or VOID (U_FLAGS, A_FLAGS) are not to be shown."""
+
+    sessions: Array  # int64[n, analyzer.tcp.columns.SESSION_WIDTH]
+    states: Array  # int64[n, STATE_WIDTH]
+    found: Array  # int64[n, FOUND_WIDTH]: the proxy of sessions that begin here
+    units: Array  # int64[u, U_WIDTH]
+    attempts: Array  # int64[a, A_WIDTH]
+    stream: Array  # uint8
+
+
+class _Part(NamedTuple):
+    state: Array
+    units: Array
+    attempts: Array
+
+
+class Reader:
+    """Runs the machine over batches, and keeps what it has to know of sessions that go on."""
+
+    def __init__(self) -> None:
+        self.law, self.verbs, self.codes, self.traits = matrices()
+        self.words = np.frombuffer(bytearray(PROXY_WORDS), np.uint8)
+        self.parts: dict[int, _Part] = {}
+        self.other_sessions = 0
+
+    def read(self, batch: Batch, tracker: Tracker) -> Rows:
+        """Read a batch; of sessions that go on, leave in `tracker` the bytes that were not read."""
+        sessions, states, found = self._known(batch, tracker)
+        parts = [self.parts.pop(owner, None) for owner in sessions[:, c.OWNER].tolist()]
+        held = [part for part in parts if part]
+        for k, part in enumerate(parts):
+            if part:
+                states[k] = part.state
+        held_units = np.concatenate([part.units for part in held] or [np.zeros((0, s.U_WIDTH), np.int64)])
+        held_attempts = np.concatenate([part.attempts for part in held] or [np.zeros((0, s.A_WIDTH), np.int64)])
+        lines = int(np.count_nonzero(batch.stream == 10)) + len(batch.steps) + 2 * len(sessions)  # noqa: PLR2004 (LF)
+        units = np.empty((2 * lines + len(held_units), s.U_WIDTH), np.int64)
+        attempts = np.empty((lines + len(held_attempts), s.A_WIDTH), np.int64)
+        counters = np.zeros(2, np.int64)
+        run(
+            sessions, states, units, attempts, counters, batch.stream, batch.steps, self.law, self.verbs, self.codes,
+            self.traits, held_units, held_attempts,
+        )  # fmt: skip
+        units, attempts = units[: counters[0]], attempts[: counters[1]]
+        self._hold(sessions, states, units, attempts, batch.stream, tracker)
+        return Rows(sessions, states, found, units, attempts, batch.stream)
+
+    def _known(self, batch: Batch, tracker: Tracker) -> tuple[Array, Array, Array]:
+        """Give the sessions that are SMTP, with their states; the tracker forgets the others."""
+        sessions = batch.sessions
+        new = np.array([owner not in self.parts for owner in sessions[:, c.OWNER].tolist()], bool)
+        states = np.zeros((len(sessions), s.STATE_WIDTH), np.int64)
+        found = np.zeros((len(sessions), FOUND_WIDTH), np.int64)
+        fresh, fresh_states, fresh_found = sessions[new], states[new], found[new]
+        scratch = np.zeros((2, SIGNS), np.int64), np.zeros(2, np.int64)
+        recognise(fresh, fresh_states, batch.stream, self.verbs, self.words, fresh_found, *scratch)
+        states[new], found[new] = fresh_states, fresh_found
+        smtp = ~new | (found[:, IS_SMTP] == 1)
+        for session in sessions[~smtp & (sessions[:, c.FINAL] == 0)]:
+            tracker.forget(int(session[c.ROW]))
+        spoke = sessions[:, c.LENGTH_0] + sessions[:, c.LENGTH_1] > 0
+        self.other_sessions += int((~smtp & spoke & (sessions[:, c.FINAL] == 1)).sum())
+        return sessions[smtp], states[smtp], found[smtp]
+
+    def _hold(self, sessions: Array, states: Array, units: Array, attempts: Array, stream: Array, tracker: Tracker) -> None:
+        """Keep the state, the rows and the bytes of sessions that go on."""
+        for k in np.flatnonzero(sessions[:, c.FINAL] == 0).tolist():
+            kept = []
+            for rows, session, flags in ((units, s.U_SESSION, s.U_FLAGS), (attempts, s.A_SESSION, s.A_FLAGS)):
+                kept.append(rows[(rows[:, session] == k) & (rows[:, flags] & Flag.HELD != 0)].copy())
+                kept[-1][:, flags] &= ~Flag.HELD
+            owner = int(sessions[k, c.OWNER])
+            self.parts[owner] = _Part(states[k].copy(), kept[0], kept[1])
+            tracker.tails[owner] = tuple(  # type: ignore[assignment]
+                stream[states[k, s.KEEP_0 + i] : sessions[k, c.STREAM_0 + i] + sessions[k, c.LENGTH_0 + i]].copy()
+                for i in range(2)
+            )

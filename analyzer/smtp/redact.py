@@ -1,0 +1,187 @@
+"""What is shown in place of secrets: kind and length, never content.
+
+A reply is cleaned of everything that the client said before it, since some servers echo what they refuse (Sendmail:
+``cannot decode AUTH parameter dGVzdA==``). Words that servers say anyway stay: to remove one because the password
+happens to be the same would tell the password.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from analyzer.smtp.encoding import printable, unbase64
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+REMOVED: Final = b"<removed>"
+
+#: Longest argument that is shown. RFC 5321 section 4.5.3.1.4: a command line has at most 512 octets.
+ARGUMENT_BYTES: Final = 512
+
+# Shorter words are no secrets, and are everywhere.
+_SHORTEST = 3
+
+# So many bytes in a row of something that the client sent are no accident: servers cut what they echo.
+_WINDOW = 8
+
+_NOTHING: Final = {b"": "<empty response>", b"=": "<empty response>", b"*": "<cancel *>"}
+_LOGIN: Final = ("user name", "password")
+_SHOWN: Final = re.compile(
+    "PLAIN|LOGIN|EXTERNAL|ANONYMOUS|NTLM|XOAUTH2|OAUTHBEARER|GSSAPI|GSS-SPNEGO|(CRAM|DIGEST)-MD5|SCRAM-SHA-[0-9A-Z-]{1,11}"
+)
+_MECHANISM: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 section 3.1, in any case
+_HIDDEN: Final = re.compile(r"(?i)pass|pwd|secret|token|key|cred")
+
+# Commands whose argument holds no secret, those that authenticate, and those made of NAME=value.
+_OPEN: Final = frozenset(
+    "HELO EHLO LHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY EXPN HELP ETRN ATRN TURN STARTTLS SEND SOML SAML".split()  # noqa: SIM905 (see above)
+)
+_AUTHENTICATING: Final = frozenset(("AUTH", "X-EXPS"))
+_ATTRIBUTES: Final = frozenset(("XCLIENT", "XFORWARD"))
+
+# Words of replies to AUTH, of the products in `analyzer.smtp.reasons`.
+_STOCK: Final = frozenset(
+    b"""a aborted accept accepted access account accounts administrator advertised after again already an and anonymous
+    another answer application application-specific are at attempt attempts auth authenticate authenticated
+    authenticating authentication authenticator authorization authorized available backend bad base64 basic be
+    because before browser but by bye can cancel canceled cancelled cannot challenge change channel characters check
+    client closed closing code command commands connection contact continue continued could cram-md5 credential
+    credentials currently data database decode defaults denied digest-md5 disabled disconnect disconnecting does
+    down due ehlo enable enabled encrypted encryption enough error errors exceeded exchange expected expired
+    external fail failed failure first for found frequency from further generic gone gsmtp gssapi have hello helo
+    help host in incorrect information initial input insufficient internal invalid is issue issued it later learn
+    level limit limited line local locked log logged login long lost mail mailbox many match mechanism mechanisms
+    message method missing more multi-factor must need needed needs no none not ntlm oauth oauth2 oauthbearer of off
+    ok on open operation or organization organization's parameter parameters parse password passwords perhaps
+    permission permitted plain please policy present problem progress protocol proxy quit reached reason refused
+    rejected remote request requested require required requires reset response rules sasl security see send sender
+    sent sequence server service session size smtp smtpclientauthentication specific ssl start starttls state step
+    string succeeded successful successfully such support supported suspended syntax system system's temp
+    temporarily temporary tenant than that the this timed timeout tls to token too transaction transition try type
+    unable unavailable unexpected unimplemented unknown unrecognised unrecognized unsuccessful unsupported
+    unverified use used user username using valid verification verified via visit was weak web when while with
+    without wrong x-exps xoauth2 you your""".split()
+)
+_CODE: Final = re.compile(rb"[2-5]\d\d|(?:[2-5]\d\d-)?[245]\.\d{1,3}\.\d{1,3}")
+_WORD: Final = re.compile(rb"\S+")
+_PIECE: Final = re.compile(rb"[^\s<>()\[\]{}\"'`,;:=|\0\x01]+")
+_SEPARATOR: Final = re.compile(rb"[\0\x01]")  # of the fields of PLAIN, and of OAuth messages
+_WRAPPING: Final = b"<>()[]{}\"'`,;:.!?"
+
+
+def describe(mechanism: str | None, index: int, line: bytes, initial: bool = False) -> str:  # noqa: FBT001, FBT002
+    """Say what a client's AUTH line is.
+
+    `index` counts the real responses (not empty, no ``*``) before this one, an initial response included.
+    """
+    if line in _NOTHING:
+        return _NOTHING[line]
+    data = unbase64(line)
+    if data is None:
+        return f"<not base64, {len(line)} bytes>"
+    name = (mechanism or "").upper()
+    place = 0 if initial else index
+    if name == "LOGIN" and place < len(_LOGIN):
+        return f"<{_LOGIN[place]}, {len(data)} bytes>"
+    if name.startswith("CRAM-"):
+        return f"<{_name(name)}digest, {len(data)} bytes>"
+    return f"<{_name(name)}response, {len(data)} bytes>"
+
+
+def unknown_line(line: bytes) -> str:
+    """Say of a line with an unknown verb only how long it is: it may be a password sent too early."""
+    return f"<line of {len(line)} bytes>"
+
+
+def argument(verb: str, rest: bytes) -> str | None:
+    """Give what is shown of a command's argument; None where it has none."""
+    if not rest.strip():
+        return None
+    name = verb.upper()
+    if name in _OPEN:
+        return printable(rest.strip(), ARGUMENT_BYTES)
+    if name in _AUTHENTICATING:
+        return _auth(rest)
+    if name in _ATTRIBUTES:
+        return " ".join(_attribute(word) for word in printable(rest, ARGUMENT_BYTES).split())
+    return f"<{len(rest)} bytes>"
+
+
+def may_echo(text: bytes, lines: Sequence[bytes]) -> bool:
+    """Whether `scrub` could change anything: a reply made of stock words echoes nothing."""
+    return bool(lines) and bool(_strange(text))
+
+
+def scrub(text: bytes, lines: Sequence[bytes]) -> bytes:
+    """Remove from a reply what the client's `lines` hold, as sent and decoded from base64, whole or cut short."""
+    strange = _strange(text)
+    if not strange:
+        return text
+    said = {word for line in lines for word in _words(line)}
+    windows = {part for line in lines for raw in _WORD.findall(line.lower()) for part in _windows(raw)}
+    echoed = {word for word in strange if word in said or not windows.isdisjoint(_windows(word))}
+    return _WORD.sub(lambda found: _cleaned(found[0], echoed), text) if echoed else text
+
+
+def _name(mechanism: str) -> str:
+    """Name a known mechanism; an unknown one is the client's invention and could be anything."""
+    return f"{mechanism} " if _SHOWN.fullmatch(mechanism) else ""
+
+
+def _auth(rest: bytes) -> str:
+    mechanism, *responses = rest.split()
+    named = _MECHANISM.fullmatch(mechanism)
+    shown = [mechanism.decode() if named else f"<{len(mechanism)} bytes>"]
+    shown += [describe(shown[0], 0, response, initial=True) for response in responses[:1]]
+    shown += [unknown_line(b" ".join(responses[1:]))] if responses[1:] else []
+    return " ".join(shown)
+
+
+def _attribute(word: str) -> str:
+    name, sign, value = word.partition("=")
+    return f"{name}=<{len(value)} bytes>" if sign and _HIDDEN.search(name) else word
+
+
+@lru_cache(maxsize=4096)
+def _strange(text: bytes) -> frozenset[bytes]:
+    """Give the words of a reply that are not stock: only these can be an echo."""
+    return frozenset(_tokens(text))
+
+
+def _words(line: bytes) -> Iterator[bytes]:
+    """Give every word that a client's line holds: as sent, and in what its base64 decodes to."""
+    yield from _tokens(line)
+    for raw in _WORD.findall(line):
+        for part in _SEPARATOR.split(unbase64(raw) or b""):
+            yield from _tokens(part)
+
+
+def _tokens(text: bytes) -> Iterator[bytes]:
+    """Split into lower-case words, each also in the forms that an echo can have; stock words are left out."""
+    for word in _WORD.findall(text.lower()):
+        for token in (*_forms(word), *_PIECE.findall(word)):
+            if len(token) >= _SHORTEST and not _is_stock(token):
+                yield token
+
+
+def _forms(word: bytes) -> tuple[bytes, ...]:
+    """Give a word as it is, without its wrapping, and as the value of ``name=value``."""
+    return word, word.strip(_WRAPPING), word.partition(b"=")[2].strip(_WRAPPING)
+
+
+def _is_stock(token: bytes) -> bool:
+    bare = token.strip(_WRAPPING)
+    return bare in _STOCK or _CODE.fullmatch(bare) is not None
+
+
+def _windows(word: bytes) -> Iterator[bytes]:
+    return (word[at : at + _WINDOW] for at in range(len(word) - _WINDOW + 1))
+
+
+def _cleaned(word: bytes, echoed: set[bytes]) -> bytes:
+    if not echoed.isdisjoint(_forms(word.lower())):
+        return REMOVED
+    return _PIECE.sub(lambda found: REMOVED if found[0].lower() in echoed else found[0], word)

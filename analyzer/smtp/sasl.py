@@ -1,0 +1,273 @@
+"""SASL messages (RFC 4422): who a client says that it is, and what it was asked.
+
+Secrets end here. A password or token leaves only as a keyed digest, whose key is random, never stored and of this
+`Decoder` alone; everything else that a client sent as an answer does not leave at all.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from analyzer.smtp import gssapi, ntlm
+from analyzer.smtp.challenge import COMMON, challenge_text, is_oauth_error, kind, oauth_error
+from analyzer.smtp.encoding import readable, unbase64, unbase64_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["Decoded", "Decoder", "Turn", "challenge_text", "is_oauth_error"]
+
+#: A line of the client that may hold a response, and whether its tail was cut off.
+Response = tuple[bytes | None, bool]
+
+#: Identity, authorization identity, realm, host, and the secret in the clear, which stays inside this module.
+Claim = tuple[str | None, str | None, str | None, str | None, bytes | None]
+
+_NOBODY: Final[Claim] = (None, None, None, None, None)
+
+# Lines that answer nothing: empty, empty said explicitly, and cancel. RFC 4954 section 4.
+_NOT_SAID: Final = frozenset((b"", b"=", b"*"))
+
+_DIRECTIVE: Final = re.compile(rb'[\s,]*([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.DOTALL)
+_QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
+_OAUTH_USER: Final = re.compile(rb"user=(.*)|[ny],a=([^,]*)", re.DOTALL)
+_BEARER: Final = re.compile(rb"auth=bearer\s+(.+)", re.IGNORECASE | re.DOTALL)
+
+
+class Turn(NamedTuple):
+    """One round: the text after ``334 ``, and the client's line; None for what was not captured or never given."""
+
+    challenge: bytes | None
+    answer: bytes | None
+    cut: bool = False  # the capture cut one of them off: its tail says nothing
+
+    def __repr__(self) -> str:
+        return f"Turn(challenge={_size(self.challenge)}, answer={_size(self.answer)}, cut={self.cut})"
+
+
+class Decoded(NamedTuple):
+    """What an exchange tells without its secrets."""
+
+    identity: str | None = None
+    authzid: str | None = None
+    realm: str | None = None
+    host: str | None = None
+    challenge: str | None = None  # kinds of the challenges in order, space-joined
+    oauth_error: str | None = None  # the refusal that an OAuth mechanism put into a challenge, in short
+    secret: bytes | None = None  # keyed digest of the password or token
+
+
+class Decoder:
+    """Decodes exchanges; digests of one decoder can be compared with each other and with no others."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self) -> None:
+        self._keyed = blake2b(key=token_bytes(32), digest_size=16)
+
+    def decode(
+        self,
+        mechanism: str | None,
+        initial: bytes | None,
+        turns: Sequence[Turn],
+        initial_cut: bool = False,  # noqa: FBT001, FBT002 (a fact like the others, per exchange)
+    ) -> Decoded:
+        """Decode one exchange. `initial` is None without an initial response, ``=`` for an empty one."""
+        teller = _MECHANISMS.get(mechanism) or _family(mechanism)
+        said: list[Response] = [turn[1:] for turn in turns]
+        if initial is not None:
+            said.insert(0, (initial, initial_cut))
+        identity, authzid, realm, host, secret = teller(said)
+        asked, error = None, None
+        if turns:
+            asked = " ".join([COMMON.get(turn[0]) or kind(turn[0]) for turn in turns])
+            if "oauth-error" in asked:
+                error = next(filter(None, (oauth_error(turn.challenge) for turn in turns if turn.challenge)), None)
+        return Decoded(identity, authzid, realm, host, asked, error, self._digest(secret) if secret else None)
+
+    def _digest(self, secret: bytes) -> bytes:
+        keyed = self._keyed.copy()
+        keyed.update(secret)
+        return keyed.digest()
+
+
+def _size(line: bytes | None) -> str:
+    return "None" if line is None else f"<{len(line)} bytes>"
+
+
+def _first(said: Sequence[Response]) -> Response:
+    """Give the first real response; none if what came before it was not captured: its meaning is unknown then."""
+    for response in said:
+        if response[0] not in _NOT_SAID:
+            return response
+    return None, False
+
+
+def _head(response: Response) -> bytes | None:
+    """Decode as much of a response as is certain."""
+    line, cut = response
+    if line is None:
+        return None
+    return unbase64_head(line) if cut else unbase64(line)
+
+
+def _whole(response: Response) -> bytes | None:
+    """Decode a response, unless its end is missing."""
+    line, cut = response
+    return None if line is None or cut else unbase64(line)
+
+
+def _tokens(said: Sequence[Response]) -> Iterator[bytes]:
+    """Give every token that was captured, for mechanisms whose tokens say themselves what they are."""
+    return filter(None, map(_head, said))
+
+
+def _fields(said: Sequence[Response], separator: bytes) -> list[bytes]:
+    """Split the first real response into its complete fields."""
+    response = _first(said)
+    fields = (_head(response) or b"").split(separator)
+    return fields[:-1] if response[1] else fields
+
+
+def _nobody(_: Sequence[Response]) -> Claim:
+    """Tell nothing: an unknown mechanism."""
+    return _NOBODY
+
+
+def _plain(said: Sequence[Response]) -> Claim:
+    """RFC 4616: ``[authzid] NUL authcid NUL passwd``, by position.
+
+    One NUL alone after a name is ambiguous: broken clients send ``user NUL password``. Nobody is named then, since
+    a password must not pass for a name.
+    """
+    response = _first(said)
+    message = _head(response)
+    if not message:
+        return _NOBODY
+    authzid, *rest = message.split(b"\0", 2)
+    if len(rest) == 2:
+        user, password = rest
+        return readable(user) or None, readable(authzid) or None, None, None, None if response[1] else password
+    if rest and not authzid and not response[1]:
+        return readable(rest[0]) or None, None, None, None, None
+    return _NOBODY
+
+
+def _login(said: Sequence[Response]) -> Claim:
+    """Two prompts, no RFC: the first real response is the name, the next the password.
+
+    After an empty initial response a single answer can be either of them: some servers ask for the name, others take
+    the empty string for it and ask for the password.
+    """
+    user: Response | None = None
+    password: Response = (None, False)
+    for response in said:
+        line = response[0]
+        if line in _NOT_SAID:
+            continue
+        if user is not None or line is None:
+            password = response
+            break
+        user = response
+    if user is None or (password[0] is None and said[0][0] == b"="):
+        return _NOBODY
+    name = _whole(user)
+    return readable(name) if name else None, None, None, None, _whole(password)
+
+
+def _cram(said: Sequence[Response]) -> Claim:
+    """RFC 2195 section 2: the name, a space, a digest; the name may have spaces."""
+    name, _, _ = (_whole(_first(said)) or b"").rpartition(b" ")
+    return readable(name) or None, None, None, None, None
+
+
+def _digest_md5(said: Sequence[Response]) -> Claim:
+    """RFC 2831 section 2.1.2: directives, among them username, realm, authzid and digest-uri (service/host)."""
+    response = _first(said)
+    message, cut = _head(response) or b"", response[1]
+    named: dict[str, str] = {}
+    found = _DIRECTIVE.match(message)
+    while found and not (cut and found[3] and found.end() == len(message)):
+        value = found[3] if found[2] is None else _QUOTED_PAIR.sub(rb"\1", found[2])
+        named.setdefault(found[1].decode().lower(), readable(value))
+        found = _DIRECTIVE.match(message, found.end())
+    user, realm = named.get("username"), named.get("realm")
+    if user and "@" not in user:
+        # A realm may be missing because it was cut off: then the name is not known in full.
+        user = f"{user}@{realm}" if realm else None if cut and realm is None else user
+    host = named.get("digest-uri", "").partition("/")[2]
+    return user or None, named.get("authzid") or None, realm or None, host or None, None
+
+
+def _scram(said: Sequence[Response]) -> Claim:
+    """RFC 5802 section 7: a header ``n,a=authzid,``, then attributes, ``n=`` the name."""
+    parts = _fields(said, b",")
+    if len(parts) < 3 or parts[0][:1] not in (b"n", b"y", b"p"):  # binding flag, authzid, name
+        return _NOBODY
+    name = next((part[2:] for part in parts[2:] if part.startswith(b"n=")), b"")
+    return _saslname(name), _saslname(parts[1][2:]), None, None, None
+
+
+def _saslname(name: bytes) -> str | None:
+    return readable(name).replace("=2C", ",").replace("=3D", "=") or None
+
+
+def _oauth(said: Sequence[Response]) -> Claim:
+    """RFC 7628 section 3.1 (``n,a=user,``) and Google's XOAUTH2 (``user=user``), both with fields that end in 0x01."""
+    fields = _fields(said, b"\x01")
+    found = next(filter(None, map(_OAUTH_USER.match, fields)), None)
+    user = None if found is None else _saslname(found[2]) if found[1] is None else readable(found[1])
+    host = next((field[5:] for field in fields if field.startswith(b"host=")), b"")
+    token = next(filter(None, map(_BEARER.match, fields)), None)
+    return user or None, None, None, readable(host) or None, token and token[1]
+
+
+def _text(said: Sequence[Response]) -> Claim:
+    """RFC 4422 appendix A (EXTERNAL) and RFC 4505 (ANONYMOUS): the whole response."""
+    return readable(_whole(_first(said)) or b"") or None, None, None, None, None
+
+
+def _ntlm(said: Sequence[Response]) -> Claim:
+    """MS-NLMP: the last message names the user; the first may name domain and workstation."""
+    user, domain, host = None, None, None
+    for message in filter(None, map(ntlm.parse, _tokens(said))):
+        user, domain, host = message.user or user, message.domain or domain, message.host or host
+    return user, None, domain, host, None
+
+
+def _gssapi(said: Sequence[Response]) -> Claim:
+    """RFC 4752: names of the service in the first token, perhaps an authorization identity in the last."""
+    user, authzid, realm, host = None, None, None, None
+    for shown in map(gssapi.show, _tokens(said)):
+        user, authzid = shown.user or user, shown.authzid or authzid
+        realm, host = shown.realm or realm, shown.host or host
+    return user, authzid, realm, host, None
+
+
+_MECHANISMS: Final[dict[str | None, Callable[[Sequence[Response]], Claim]]] = {
+    None: _nobody,
+    "PLAIN": _plain,
+    "LOGIN": _login,
+    "CRAM-MD5": _cram,
+    "DIGEST-MD5": _digest_md5,
+    "NTLM": _ntlm,
+    "XOAUTH2": _oauth,
+    "OAUTHBEARER": _oauth,
+    "EXTERNAL": _text,
+    "ANONYMOUS": _text,
+    "GSSAPI": _gssapi,
+    "GSS-SPNEGO": _gssapi,
+    "SPNEGO": _gssapi,
+    "KERBEROS": _gssapi,
+}
+_FAMILIES: Final = {"SCRAM-": _scram, "CRAM-": _cram}
+
+
+def _family(mechanism: str | None) -> Callable[[Sequence[Response]], Claim]:
+    """Find the reader of a mechanism in any case, or of its family."""
+    name = (mechanism or "").upper()
+    family = next((teller for head, teller in _FAMILIES.items() if name.startswith(head)), _nobody)
+    return _MECHANISMS.get(name, family)

@@ -1,0 +1,146 @@
+"""Tables as columns: what every stage after the kernels works on. pandas comes only when somebody asks for a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analyzer.schema import NULL, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+    Array = np.ndarray[Any, Any]
+
+DTYPES = {"int": np.int64, "time": np.int64, "seconds": np.float64, "flag": np.int8}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A column of text: `codes` (int32, one a row, -1 for unknown) into `words` (distinct strings)."""
+
+    codes: Array
+    words: list[str]
+
+    @classmethod
+    def of(cls, values: Iterable[str | None]) -> Text:
+        """Make a column of the values, in order."""
+        known: dict[str | None, int] = {None: -1}
+        codes = [known.setdefault(value, len(known) - 1) for value in values]
+        return cls(np.array(codes, np.int32), [word for word in known if word is not None])
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: Array) -> Text:
+        """Give the rows that an index or a mask names."""
+        return Text(self.codes[rows], self.words)
+
+    def list(self) -> list[str | None]:
+        """Give the values, one a row."""
+        words: list[str | None] = [*self.words, None]
+        return [words[code] for code in self.codes.tolist()]
+
+    def mask(self, accepted: Sequence[bool]) -> Array:
+        """Give, for each row, what `accepted` says of its word; False for unknown."""
+        return np.array([*accepted, False], bool)[self.codes]
+
+
+ColumnData = "Array | Text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of one length, in the order of the schema."""
+
+    name: str
+    columns: dict[str, Array | Text]
+
+    @classmethod
+    def of(cls, name: str, columns: Mapping[str, Any]) -> Table:
+        """Make a table of raw columns (arrays, or sequences with None); every column of the schema has to be there."""
+        made: dict[str, Array | Text] = {}
+        for column in TABLES[name]:
+            values = columns[column.name]
+            if isinstance(values, (np.ndarray, Text)):
+                made[column.name] = values
+            elif column.kind in ("text", "words"):
+                made[column.name] = Text.of(values)
+            else:
+                unknown = {"seconds": np.nan, "flag": -1}.get(column.kind, NULL)
+                made[column.name] = np.array([unknown if v is None else v for v in values], DTYPES[column.kind])
+        return cls(name, made)
+
+    @classmethod
+    def empty(cls, name: str) -> Table:
+        """Make a table without rows."""
+        return cls.of(name, {column.name: () for column in TABLES[name]})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def __getitem__(self, name: str) -> Array | Text:
+        return self.columns[name]
+
+    def take(self, rows: Array) -> Table:
+        """Give the rows that an index or a mask names."""
+        return Table(self.name, {n: c.take(rows) if isinstance(c, Text) else c[rows] for n, c in self.columns.items()})
+
+    def lists(self) -> dict[str, list[Any]]:
+        """Give the values as Python lists, unknown as None; times stay nanoseconds, flags become bool, words lists."""
+        return {column.name: _values(column.kind, self.columns[column.name]) for column in TABLES[self.name]}
+
+    def frame(self) -> pd.DataFrame:
+        """Give a plain DataFrame with the dtypes that `analyzer.schema` names."""
+        import pandas as pd
+
+        return pd.DataFrame({c.name: _series(c.kind, self.columns[c.name]) for c in TABLES[self.name]})
+
+
+def concatenate(tables: Sequence[Table]) -> Table:
+    """Join tables of one name, in order."""
+    if len(tables) == 1:
+        return tables[0]
+    columns: dict[str, Array | Text] = {}
+    for column in TABLES[tables[0].name]:
+        parts = [table.columns[column.name] for table in tables]
+        columns[column.name] = _joined(parts) if isinstance(parts[0], Text) else np.concatenate(parts)  # type: ignore[arg-type]
+    return Table(tables[0].name, columns)
+
+
+def _joined(parts: Sequence[Text]) -> Text:
+    known: dict[str, int] = {}
+    codes = []
+    for part in parts:
+        renamed = np.array([known.setdefault(word, len(known)) for word in part.words] + [-1], np.int32)
+        codes.append(renamed[part.codes])
+    return Text(np.concatenate(codes), list(known))
+
+
+def _values(kind: str, data: Array | Text) -> list[Any]:
+    if isinstance(data, Text):
+        return [(word or "").split() for word in data.list()] if kind == "words" else data.list()
+    if kind == "seconds":
+        return [None if value != value else value for value in data.tolist()]  # noqa: PLR0124 (NaN is unequal to itself)
+    if kind == "flag":
+        return [None if value < 0 else bool(value) for value in data.tolist()]
+    return [None if value == NULL else value for value in data.tolist()]
+
+
+def _series(kind: str, data: Array | Text) -> Any:
+    import pandas as pd
+
+    if isinstance(data, Text):
+        words = pd.Series([*data.words, None], dtype="str")
+        return words.take(data.codes).reset_index(drop=True)
+    if kind == "time":
+        return pd.Series(data.view("datetime64[ns]")).dt.tz_localize("UTC")  # NULL is NaT
+    if kind == "int":
+        return pd.Series(pd.arrays.IntegerArray(np.where(data == NULL, 1, data), data == NULL))
+    if kind == "flag":
+        return pd.Series(pd.arrays.BooleanArray(data == 1, data < 0))
+    return pd.Series(data)

@@ -1,0 +1,1 @@
+"""TLS as far as it shows without keys: versions and names of the hellos."""

@@ -1,0 +1,253 @@
+"""What was read: tables, sources, and one conversation at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analyzer import kernel, limits
+from analyzer.errors import AnalyzerError, Skip
+from analyzer.inputs import find
+from analyzer.schema import NULL, TABLES
+from analyzer.smtp.reader import Reader
+from analyzer.smtp.sasl import Decoder
+from analyzer.smtp.writer import Writer
+from analyzer.tables import Table, Text, concatenate
+from analyzer.tcp.stage import Tracker
+from analyzer.wire.sources import size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pandas as pd
+
+    from analyzer.inputs import Input
+    from analyzer.tcp.stage import Batch
+    from analyzer.wire import Window
+
+    Progress = Callable[[int, int | None], None]
+
+ALL_TABLES = frozenset(TABLES)
+
+
+class Shard:
+    """All stages behind `wire`, for the connections whose hash falls to one of `shards` workers."""
+
+    def __init__(self, source: str, number: int, shards: int, wanted: frozenset[str], decoder: Decoder, capacity: int | None) -> None:
+        self.tracker = Tracker(number, shards, capacity or 4096)
+        self.reader = Reader()
+        self.writer = Writer(source, wanted, decoder)
+
+    def eat(self, window: Window, kept: int) -> None:
+        """Take a window."""
+        self._take(self.tracker.eat(window, kept))
+
+    def end(self) -> None:
+        """The input is over."""
+        self._take(self.tracker.end())
+
+    def _take(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            self.writer.write(self.reader.read(batch, self.tracker))
+
+
+def read_capture(
+    source: Input, *, wanted: frozenset[str], decoder: Decoder, window_bytes: int, window_packets: int | None,
+    capacity: int | None, workers: int, progress: Progress | None,
+) -> tuple[list[Writer], list[Skip], list[str]]:  # fmt: skip
+    """Run one capture through all stages; gives what its shards wrote, what was skipped, and warnings."""
+    capture = source.open(window_bytes=window_bytes, window_packets=window_packets, capacity=capacity)
+    shards = [Shard(capture.name, n, workers, wanted, decoder, capacity) for n in range(workers)]
+    with ThreadPoolExecutor(workers) as pool:
+        run = pool.map if workers > 1 else map
+        while True:
+            heads = [shard.tracker.arena for shard in shards]
+            window = capture.read(np.concatenate(heads))
+            if window is None:
+                break
+            starts = np.cumsum([0, *map(len, heads)]).tolist()
+            list(run(lambda shard, start, window=window: shard.eat(window, start), shards, starts))
+            if progress:
+                progress(capture.consumed, capture.total_bytes)
+        list(run(Shard.end, shards))
+    skipped = list(capture.skipped)
+    others = sum(shard.reader.other_sessions + shard.tracker.dull_sessions for shard in shards)
+    if others:
+        skipped.append(Skip(capture.name, "smtp", "connection is not SMTP", others, None))
+    unreadable = sum(shard.writer.unreadable for shard in shards)
+    if unreadable:
+        skipped.append(Skip(capture.name, "tls", "dialogue inside TLS, no keys", unreadable, None))
+    return [shard.writer for shard in shards], skipped, list(capture.warnings)
+
+
+def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
+    """Join what was written and sort it by (first, session), with `secret_group` numbered in that order."""
+    made = [writer.tables() for writer in writers]
+    tables = {name: concatenate([part[name] for part in made]) if made else Table.empty(name) for name in TABLES}
+    sessions = tables["sessions"]
+    ids = sessions["session"]
+    assert isinstance(ids, Text)
+    names = np.array(ids.words, dtype=object)
+    by_name = np.argsort(np.argsort(names)) if len(names) else np.zeros(0, np.int64)
+    first = np.asarray(sessions["first"])
+    tables["sessions"] = sessions.take(np.lexsort((by_name[ids.codes], first)))
+    ids = tables["sessions"]["session"]
+    assert isinstance(ids, Text)
+    rank = {word: i for i, word in enumerate(dict.fromkeys(ids.list()))}
+    for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
+        table = tables[name]
+        key = table["session"]
+        assert isinstance(key, Text)
+        ranks = np.array([rank.get(word, len(rank)) for word in key.words] + [len(rank)], np.int64)[key.codes]
+        column = table[number]
+        if isinstance(column, Text):
+            places = np.argsort(np.argsort(np.array([*column.words, ""], dtype=object)))
+            column = places[column.codes]
+        order = np.lexsort((column, ranks))
+        tables[name] = table.take(order)
+        if name == "auth":
+            secrets = [secret for writer in writers for secret in writer.secrets]
+            groups: dict[bytes, int] = {}
+            numbers = [NULL if (secret := secrets[i]) is None else groups.setdefault(secret, len(groups) + 1) for i in order.tolist()]
+            tables[name].columns["secret_group"] = np.array(numbers, np.int64)
+    return tables
+
+
+class Trace:
+    """The tables of what was read."""
+
+    def __init__(self, tables: dict[str, Table], sources: list[str], warnings: list[str], paths: Sequence[Any] = ()) -> None:
+        self.tables, self.sources, self.warnings = tables, sources, warnings
+        self.paths = list(paths)
+
+    @property
+    def sessions(self) -> pd.DataFrame:
+        """SMTP connections, one a row."""
+        return self.tables["sessions"].frame()
+
+    @property
+    def auth(self) -> pd.DataFrame:
+        """AUTH exchanges, one a row."""
+        return self.tables["auth"].frame()
+
+    @property
+    def exchanges(self) -> pd.DataFrame:
+        """Client units and their replies, one a row."""
+        return self.tables["exchanges"].frame()
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """Mail transactions, one a row."""
+        return self.tables["messages"].frame()
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """What a reviewer should look at, one a row."""
+        return self.tables["findings"].frame()
+
+    @property
+    def skipped(self) -> pd.DataFrame:
+        """What could not be read, one reason a row."""
+        return self.tables["skipped"].frame()
+
+    def filter(self, **conditions: Any) -> Trace:
+        """Give the trace of what meets the conditions; see `analyzer.filters.Conditions` for their names."""
+        from analyzer.filters import Conditions, select
+
+        return Trace(select(self.tables, Conditions(**conditions)), self.sources, self.warnings, self.paths)
+
+    def session(self, key: str | int) -> Session:
+        """Give one conversation, by its id or its place in `sessions` (from 1); raises AnalyzerError for no such one."""
+        ids = self.tables["sessions"]["session"]
+        assert isinstance(ids, Text)
+        known = ids.list()
+        if str(key).isdigit() and 1 <= int(key) <= len(known):
+            return Session(self, str(known[int(key) - 1]))
+        if key in known:
+            return Session(self, str(key))
+        raise AnalyzerError(f"no session {key!r} in {', '.join(self.sources)}; the listing `sessions` has their ids")
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(table)} {name}" for name, table in self.tables.items())
+        return f"<Trace of {', '.join(self.sources)}: {counts}>"
+
+
+class Session:
+    """One conversation of a trace."""
+
+    def __init__(self, trace: Trace, id_: str) -> None:
+        self.trace, self.id = trace, id_
+        ids = trace.tables["sessions"]["session"]
+        assert isinstance(ids, Text)
+        row = np.flatnonzero(ids.mask([word == id_ for word in ids.words]))[:1]
+        self.about = {name: values[0] for name, values in trace.tables["sessions"].take(row).lists().items()}
+
+    def _of(self, name: str) -> pd.DataFrame:
+        table = self.trace.tables[name]
+        ids = table["session"]
+        assert isinstance(ids, Text)
+        return table.take(ids.mask([word == self.id for word in ids.words])).frame()
+
+    @property
+    def exchanges(self) -> pd.DataFrame:
+        """The units of this session and their replies."""
+        return self._of("exchanges")
+
+    @property
+    def auth(self) -> pd.DataFrame:
+        """The AUTH exchanges of this session."""
+        return self._of("auth")
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """The mail transactions of this session."""
+        return self._of("messages")
+
+    def packets(self) -> Any:
+        """Give the packets of this session as a scapy PacketList, read again from the capture."""
+        from analyzer.wire.packets import packets
+
+        about = self.about
+        ends = (about["client_ip"], about["client_port"]), (about["server_ip"], about["server_port"])
+        return packets(self.trace.paths, *ends, about["first"], about["last"])
+
+    def __repr__(self) -> str:
+        a = self.about
+        return f"<Session {self.id}: {a['client_ip']}:{a['client_port']} to {a['server_ip']}:{a['server_port']}>"
+
+
+def read(
+    *sources: Any,
+    tables: Iterable[str] = ALL_TABLES,
+    window_bytes: int = limits.WINDOW_BYTES,
+    window_packets: int | None = None,
+    capacity: int | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Trace:
+    """Read captures: paths, globs, folders, binary streams, or scapy PacketLists.
+
+    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are). Raises InputError for
+    what cannot be read at all; what is damaged in part is told in `Trace.skipped` and `Trace.warnings`.
+    """
+    inputs = find(sources)
+    sizes = [size_of(place) for each in inputs for place in each.places]
+    compiled = kernel.select(limits.COMPILE_ABOVE_BYTES if None in sizes else sum(size or 0 for size in sizes))
+    decoder = Decoder()
+    writers: list[Writer] = []
+    skipped: list[Skip] = []
+    warnings: list[str] = []
+    for each in inputs:
+        wrote, skips, told = read_capture(
+            each, wanted=frozenset(tables), decoder=decoder, window_bytes=window_bytes, window_packets=window_packets,
+            capacity=capacity, workers=workers or (2 if compiled else 1), progress=progress,
+        )  # fmt: skip
+        writers += wrote
+        skipped += skips
+        warnings += told
+    made = sorted_tables(writers)
+    names = [column.name for column in TABLES["skipped"]]
+    made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
+    return Trace(made, [each.name for each in inputs], warnings, sources)

@@ -1,0 +1,127 @@
+"""The bridge to scapy: the packets of a session as a PacketList, and a PacketList as a capture."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import ipaddress
+import struct
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analyzer.wire import records as r
+from analyzer.wire import segments
+from analyzer.wire.capture import Capture
+from analyzer.wire.exotic import SCAPY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from scapy.packet import Packet
+    from scapy.plist import PacketList
+
+    from analyzer.wire.sources import Place
+
+    End = tuple[str, int]
+
+#: Where scapy keeps the layers of the link types that `analyzer.wire.decode` knows.
+LAYERS = ("scapy.layers.l2", "scapy.layers.inet", "scapy.layers.inet6", "scapy.layers.ppp")
+
+#: Link type for what scapy has no number for: reserved for private use, and so told as unknown when it is read.
+PRIVATE = 147
+
+#: scapy has several numbers for some layers; these are the ones that capture files use.
+NUMBERS = {"Ether": 1, "CookedLinux": 113, "CookedLinuxV2": 276, "IP": 228, "IPv6": 229, "Loopback": 0, "PPP": 9}
+
+
+def packets(places: Sequence[Place], ends: tuple[End, End], first: int = 1, last: int | None = None) -> PacketList:
+    """Give the packets between two ends (address and port, in either order), of frames `first` to `last`.
+
+    Frames are counted as in the segments: over all of `places`. Of a fragmented datagram this is the last fragment.
+    """
+    from scapy.plist import PacketList
+
+    capture = Capture(places, keep_records=True)
+    try:
+        return PacketList(list(_packets(capture, ends, first, last)), name=capture.name)
+    finally:
+        capture.close()
+
+
+def capture_of(packet_list: Iterable[Packet], name: str = "packets", **options: Any) -> Capture:
+    """Make a capture of scapy packets; the options are those of `Capture`."""
+    return Capture([io.BytesIO(pcapng(packet_list))], name=name, **options)
+
+
+def pcapng(packet_list: Iterable[Packet]) -> bytes:
+    """Write packets as a pcapng file with an interface for each link type and times in nanoseconds."""
+    parts = [_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
+    interfaces: dict[int, int] = {}
+    for packet in packet_list:
+        link = _link_of(packet)
+        if link not in interfaces:
+            interfaces[link] = len(interfaces)
+            parts.append(_block(1, struct.pack("<HHIHHB3xI", link, 0, 0, 9, 1, 9, 0)))
+        data = bytes(packet)
+        time = min(max(int(Decimal(packet.time) * 10**9), 0), r.TIME_LIMIT)
+        wire = max(getattr(packet, "wirelen", None) or 0, len(data))
+        head = struct.pack("<IIIII", interfaces[link], time >> 32, time & 0xFFFFFFFF, len(data), wire)
+        parts.append(_block(6, head + data))
+    return b"".join(parts)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    body += b"\0" * (-len(body) % 4)
+    length = len(body) + 12
+    return struct.pack("<II", kind, length) + body + struct.pack("<I", length)
+
+
+def _link_of(packet: Packet) -> int:
+    from scapy.config import conf
+
+    name = type(packet).__name__
+    return int(NUMBERS[name] if name in NUMBERS else conf.l2types.layer2num.get(type(packet), PRIVATE))
+
+
+def _packets(capture: Capture, ends: tuple[End, End], first: int, last: int | None) -> Iterator[Packet]:
+    here, there = (_half(end) for end in ends)
+    while (window := capture.read(np.empty(0, np.uint8))) is not None:
+        rows = window.segments
+        wanted = (rows[:, segments.FRAME] >= first) & (_between(rows, here, there) | _between(rows, there, here))
+        if last is not None:
+            wanted &= rows[:, segments.FRAME] <= last
+        places = np.searchsorted(capture.records[:, r.FRAME], rows[wanted, segments.FRAME])
+        for record in capture.records[places].tolist():
+            data = window.buffer[record[r.OFF] : record[r.OFF] + record[r.CAP]].tobytes()
+            yield _packet(record, data)
+        if last is not None and len(capture.records) and capture.records[-1, r.FRAME] >= last:
+            return
+
+
+def _half(end: End) -> tuple[int, int, int]:
+    """Give an end as the values of its columns: halves of the address, port."""
+    address = ipaddress.ip_address(end[0])
+    number = int(address) if address.version == 6 else 0xFFFF << 32 | int(address)
+    high, low = struct.unpack(">qq", number.to_bytes(16, "big"))
+    return high, low, end[1]
+
+
+def _between(rows: np.ndarray[Any, Any], source: tuple[int, int, int], target: tuple[int, int, int]) -> Any:
+    columns = (segments.SRC_HI, segments.SRC_LO, segments.SPORT, segments.DST_HI, segments.DST_LO, segments.DPORT)
+    return (rows[:, columns] == (*source, *target)).all(axis=1)
+
+
+def _packet(record: list[int], data: bytes) -> Packet:
+    from scapy.config import conf
+    from scapy.packet import Raw
+    from scapy.utils import EDecimal
+
+    link = record[r.LINK]
+    for module in (*LAYERS, SCAPY.get(link, LAYERS[0])):
+        importlib.import_module(module)
+    packet = conf.l2types.num2layer.get(link, Raw)(data)
+    packet.time = EDecimal(record[r.TIME]).scaleb(-9)
+    packet.wirelen = record[r.WIRE]
+    return packet

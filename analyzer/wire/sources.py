@@ -1,0 +1,182 @@
+"""Bytes of an input: from a path or a stream, plain or compressed, with a look ahead that loses nothing."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import select
+import sys
+import time
+import zlib
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from analyzer.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Place = str | os.PathLike[str] | BinaryIO | "Source"
+
+#: First bytes of what can be unpacked, and the module that does it. zstd is in the standard library from 3.14 on.
+MAGICS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "lzma",
+    b"\x28\xb5\x2f\xfd": "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd",
+}
+
+
+class Stream(io.RawIOBase):
+    """A binary stream that can be looked into and counts what was taken; a failure ends it and stays in `damage`."""
+
+    def __init__(self, raw: Any, failures: tuple[type[Exception], ...] = (OSError,)) -> None:
+        """Read from `raw`; of its exceptions, `failures` mean that its bytes are damaged."""
+        self.taken = 0
+        self.damage: str | None = None
+        self.ended = False
+        self._raw = raw
+        self._failures = failures
+        self._ahead = b""
+        # One look at the source at a time: a failure then loses nothing that came before it, and a pipe does not wait.
+        self._into: Callable[[Any], int | None] = getattr(raw, "readinto1", None) or raw.readinto
+
+    def readable(self) -> bool:
+        """Say yes, as `io` asks."""
+        return True
+
+    def readinto(self, view: Any, /) -> int:
+        """Fill the front of `view`; 0 at the end."""
+        if self._ahead:
+            count = min(len(view), len(self._ahead))
+            view[:count] = self._ahead[:count]
+            self._ahead = self._ahead[count:]
+            return count
+        if self.damage is not None:
+            return 0
+        try:
+            count = self._into(view) or 0
+        except self._failures as failure:
+            self.damage = str(failure) or type(failure).__name__
+            return 0
+        self.taken += count
+        return count
+
+    def fill(self, view: memoryview, patience: float | None = None) -> int:
+        """Fill all of `view`, or what there is until the end (`ended`), or what comes within `patience` seconds."""
+        done = 0
+        until = None if patience is None else time.monotonic() + patience
+        while done < len(view):
+            if until is not None and self._waits(until):
+                break
+            count = self.readinto(view[done:])
+            if not count:
+                self.ended = True
+                break
+            done += count
+        return done
+
+    def _waits(self, until: float) -> bool:
+        """Wait for more bytes, at most `until`; gives whether there are none. Only pipes and sockets make one wait."""
+        if self._ahead:
+            return False
+        try:
+            ready, _, _ = select.select([self._raw], [], [], max(0.0, until - time.monotonic()))
+        except (OSError, ValueError, TypeError):
+            return False
+        return not ready
+
+    def peek(self, count: int) -> bytes:
+        """Give up to `count` bytes that will be read again."""
+        while len(self._ahead) < count:
+            ahead, self._ahead = self._ahead, b""
+            more = self.read(count - len(ahead)) or b""
+            self._ahead = ahead + more
+            if not more:
+                break
+        return self._ahead[:count]
+
+    def take(self, count: int) -> bytes:
+        """Read `count` bytes, fewer only at the end."""
+        head = self.peek(count)
+        self._ahead = self._ahead[len(head) :]
+        return head
+
+    def close(self) -> None:
+        """Close the source as well, unless it is somebody else's."""
+        if isinstance(self._raw, (Stream, io.FileIO)):
+            self._raw.close()
+        super().close()
+
+
+class Source:
+    """One input, read forward: `stream` gives its bytes, unpacked."""
+
+    def __init__(self, place: str | os.PathLike[str] | BinaryIO) -> None:
+        """Open a path, or take over a binary stream; raises InputError for what cannot be opened."""
+        self.name = display_name(place)
+        self._disk = Stream(_opened(place, self.name))
+        self.size = size_of(place)
+        head = self._disk.peek(6)
+        self.packed = next((module for magic, module in MAGICS.items() if head.startswith(magic)), None)
+        self.stream = _unpacked(self._disk, self.packed, self.name) if self.packed else self._disk
+
+    @property
+    def consumed(self) -> int:
+        """Bytes taken from the disk so far."""
+        return self._disk.taken
+
+    def close(self) -> None:
+        """Close the file; a stream that was given stays open."""
+        self.stream.close()
+        self._disk.close()
+
+
+def opened_source(place: Place) -> Source:
+    """Open a place, unless it is open."""
+    return place if isinstance(place, Source) else Source(place)
+
+
+def display_name(place: Place) -> str:
+    """Give the name under which people know an input: the last part of a path, or ``-`` for a stream."""
+    if isinstance(place, Source):
+        return place.name
+    if isinstance(place, (str, os.PathLike)):
+        return os.path.basename(os.fspath(place)) or str(place)
+    return "-"
+
+
+def _opened(place: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
+    if not isinstance(place, (str, os.PathLike)):
+        return place
+    try:
+        return open(place, "rb", buffering=0)  # noqa: SIM115 (`Source.close` closes it)
+    except OSError as failure:
+        message = f"{name} cannot be read: {failure.strerror}; check the path and its permissions"
+        raise InputError(message) from None
+
+
+def size_of(place: Place) -> int | None:
+    """Give the bytes that an input has on disk; None for a pipe, or where nobody can tell."""
+    if isinstance(place, Source):
+        return place.size
+    try:
+        if isinstance(place, (str, os.PathLike)):
+            return os.stat(place).st_size
+        here = place.tell()
+        end = place.seek(0, os.SEEK_END)
+        place.seek(here)
+    except (OSError, AttributeError):
+        return None
+    return end - here
+
+
+def _unpacked(disk: Stream, module: str, name: str) -> Stream:
+    try:
+        unpacker = importlib.import_module(module)
+    except ImportError:
+        wanted = module.replace(".", "-")
+        message = f"{name} is compressed and this Python cannot unpack it: install the package {wanted}, or unpack it"
+        raise InputError(message) from None
+    failures = [getattr(unpacker, error) for error in ("LZMAError", "ZstdError") if hasattr(unpacker, error)]
+    return Stream(unpacker.open(cast("BinaryIO", disk)), (EOFError, OSError, ValueError, zlib.error, *failures))

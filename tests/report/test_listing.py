@@ -1,0 +1,131 @@
+"""Listings for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.errors import AnalyzerError
+from analyzer.report.listing import FORMATS, chosen, column_names, listing, ordinals_of
+from analyzer.report.screen import Clock, Screen, width_of
+from analyzer.schema import TABLES
+from analyzer.tables import Table
+from tests.records import START, attempt, rows
+
+UTC = Clock(dt.UTC)
+NARROW, WIDE, PIPE = Screen(80, False, UTC), Screen(200, False, UTC), Screen(None, False, UTC)
+
+
+def lines(table, screen=NARROW, columns=None, ordinals=None):
+    return "".join(listing(table, "table", screen, columns, ordinals or {})).splitlines()
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("width", [80, 100, 132, 200])
+def test_fits(tables, name, width):
+    """No line of a listing is wider than the terminal."""
+    got = lines(tables[name], Screen(width, False, UTC), ordinals=ordinals_of(tables["sessions"]))
+
+    assert len(got) == len(tables[name]) + 2
+    assert all(width_of(line) <= width for line in got)
+
+
+def test_auth(tables):
+    """The listing of attempts says when, who, how and with what end, and how to find the session."""
+    got = lines(tables["auth"], ordinals=ordinals_of(tables["sessions"]))
+
+    assert got[0] == "auth: 10 rows, on 2026-11-18, times in UTC"
+    assert got[1].split() == ["#", "started", "client_ip", "identity", "mechanism", "rounds", "outcome"]
+    assert got[2].split() == ["1", "11:03:00", "192.0.2.66", "user0", "LOGIN", "2", "rejected"]
+    assert got[-1].split() == ["9", "11:03:20", "198.51.100.7", "alice@example.test", "PLAIN", "-", "client_closed"]
+
+
+def test_wide_shows_more(tables):
+    """A wide terminal shows more columns, a pipe cuts nothing."""
+    assert "reason" not in lines(tables["auth"], NARROW)[1]
+    assert "reason" in lines(tables["auth"], WIDE)[1]
+    assert "Error: authentication failed: authentication failure" in lines(tables["auth"], PIPE)[2]
+
+
+def test_days(tables):
+    """A listing of several days has the dates in its rows."""
+    got = lines(tables["sessions"])
+
+    assert got[0] == "sessions: 10 rows, times in UTC"
+    assert "2026-11-19 11:03:00" in got[-1]
+
+
+def test_timezone(tables):
+    """Times are told in the chosen timezone, which is named."""
+    from zoneinfo import ZoneInfo
+
+    got = lines(tables["auth"], Screen(80, False, Clock(ZoneInfo("Asia/Tokyo"))))
+    assert got[0].endswith("times in Asia/Tokyo (UTC+09:00)")
+    assert "20:03:00" in got[2]
+
+
+def test_hostile_text():
+    """An escape sequence, a wide character and a long text leave the layout alone."""
+    table = rows(
+        "auth",
+        attempt("a", "192.0.2.1", START, "rejected", identity="\x1b[2J[/]" + "x" * 100),
+        attempt("b", "192.0.2.1", START, "rejected", identity="日本語" * 30),
+        attempt("c", "192.0.2.1", START, "succeeded", identity=""),
+    )
+
+    got = lines(table)
+    assert "\x1b" not in "".join(got)
+    assert all(width_of(line) <= 80 for line in got)
+    starts = [
+        line.replace("日本語", "ababab").replace("日", "ab").replace("本", "ab").find("LOGIN") for line in got[2:]
+    ]
+    assert len(set(starts)) == 1
+
+
+@given(st.lists(st.text(max_size=90), min_size=1, max_size=4))
+def test_any_text_keeps_the_layout(texts):
+    """Whatever the text, each row is one line that fits."""
+    got = lines(rows("auth", *(attempt("a", "192.0.2.1", START, "other", identity=text) for text in texts)))
+
+    assert len(got) == 2 + len(texts)
+    assert all(width_of(line) <= 80 for line in got)
+
+
+def test_colours(tables):
+    """Colours mark outcomes and change no width."""
+    import re
+
+    coloured = lines(tables["auth"], Screen(80, True, UTC))
+    assert "\x1b[31mrejected" in coloured[2]
+    assert [re.sub(r"\x1b\[\d*m", "", line) for line in coloured] == lines(tables["auth"])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_empty(form):
+    """A listing of nothing is no error."""
+    for name in TABLES:
+        text = "".join(listing(Table.empty(name), form, NARROW, None, {}))
+        assert text == {"jsonl": "", "csv": ",".join(column_names(name)) + "\n", "table": f"{name}: 0 rows\n"}[form]
+
+
+def test_columns_are_chosen(tables):
+    """Columns asked for are shown, squeezed if they must be; # is the number of the session."""
+    ordinals = ordinals_of(tables["sessions"])
+    names = chosen("auth", "#, identity,where")
+
+    assert lines(tables["auth"], columns=names, ordinals=ordinals)[2].split() == ["1", "user0", "mail.pcap:12"]
+    assert "".join(listing(tables["auth"], "csv", NARROW, names, ordinals)).splitlines()[0] == "identity,where"
+    assert chosen("auth", "all") == column_names("auth")
+    assert chosen("auth", None) is None
+
+
+@pytest.mark.parametrize("columns", ["nothing", "code,,text", "", "CODE"])
+def test_unknown_columns(columns):
+    """A column that is not there is an error that lists those that are."""
+    with pytest.raises(AnalyzerError, match="it has session, attempt"):
+        chosen("auth", columns)
+    with pytest.raises(AnalyzerError, match="skipped has no column #"):
+        chosen("skipped", "#")

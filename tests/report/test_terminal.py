@@ -1,0 +1,146 @@
+"""The report in the terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+
+from analyzer.report.screen import Clock, Screen, width_of
+from analyzer.report.summary import summarise
+from analyzer.report.terminal import report
+from analyzer.schema import TABLES
+from analyzer.tables import Table
+from tests.records import attempt, ms, rows, session
+
+SCREEN = Screen(80, False, Clock(dt.UTC))
+
+OPENING = """\
+Input     mail.pcap
+Seen      10 AUTH attempts in 10 SMTP sessions
+When      2026-11-18 11:03:00 to 2026-11-19 11:03:00, UTC
+Servers   127.0.0.1:2525 (Postfix)
+Outcomes  7 rejected, 2 succeeded, 1 client_closed
+Clients   2: 192.0.2.66 (8), 198.51.100.7 (2)
+Tried     5: user0 (3), user1 (2), user2 (2), alice@example.test (2), bob (1)
+Got in    2 times; look at 192.0.2.66 as bob after 7 rejections
+Do next   change the password of bob unless 192.0.2.66 is known to you
+          keep 192.0.2.66 out
+Not seen  1 session inside TLS, 1 attempt with rounds not exact, 2 more
+"""
+
+
+def text(tables, screen=SCREEN, sources=("mail.pcap",)):
+    return "\n".join(report(tables, list(sources), screen))
+
+
+def test_opening(tables):
+    """The first twelve lines say what happened, to whom, who got in, what to do next and what nobody saw."""
+    assert text(tables).startswith(OPENING + "\n")
+
+
+def test_sections(tables):
+    """After the opening come the tables, each under its title."""
+    got = text(tables)
+
+    for title in (
+        "Attempts by mechanism", "Why attempts", "Clients with", "Identities with", "Logged in after", "How sessions",
+        "What weakens", "Findings", "What could not be read",
+    ):  # fmt: skip
+        assert f"\n\n{title}" in got
+    assert "         7  LOGIN           2  rejected\n" in got
+    assert "         1  PLAIN           ?  client_closed\n" in got
+    assert re.search(r"high  guessing  session Guess000000\n    7 rejections, frame 12\n    keep 192", got)
+    assert "12  wire   not TCP  frame 3" in got
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_width(tables, width):
+    """No line is wider than the terminal, and none is too long to read."""
+    assert max(map(width_of, report(tables, ["x" * 300], Screen(width, False, Clock(dt.UTC))))) <= min(width, 120)
+
+
+def test_colours_change_nothing_else(tables):
+    """Without colours there is no escape sequence, with them the text is the same."""
+    coloured = text(tables, Screen(80, True, Clock(dt.UTC)))
+
+    assert "\x1b" not in text(tables)
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == text(tables)
+
+
+def test_nothing():
+    """A capture without SMTP is said to be one, with what to check."""
+    got = text({name: Table.empty(name) for name in TABLES})
+
+    assert "no SMTP session was found in this input" in got
+    assert "check the interface and the capture filter" in got
+    assert "nothing was hidden, lost or skipped" in got
+
+
+def test_nobody():
+    """Where no attempt succeeded the report says so, and with TLS that it saw not all."""
+    tables = {name: Table.empty(name) for name in TABLES}
+    tables["auth"] = rows("auth", attempt("a", "192.0.2.1", ms(0), "rejected"))
+    tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0)))
+    assert "Got in    nobody\n" in text(tables)
+
+    tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0), attempts=None, readable=0))
+    assert "Got in    nobody that could be seen\n" in text(tables)
+
+
+def test_many(tables):
+    """Long lists are cut, and what is left out is counted."""
+    many = [attempt(f"S{n}", f"10.0.{n // 250}.{n % 250}", ms(n), "rejected", identity=f"u{n}", mechanism=f"M{n % 30}",
+                    rounds=n % 3) for n in range(900)]  # fmt: skip
+    tables["auth"] = rows("auth", *many)
+    tables["findings"] = rows("findings", *({"severity": "low", "kind": f"k{n}"} for n in range(30)))
+    tables["skipped"] = rows("skipped", *({"reason": f"r{n}", "stage": "wire", "count": n} for n in range(30)))
+
+    got = text(tables)
+    assert "900 AUTH attempts" in got
+    assert "and 10 more combinations with 300 attempts" in got
+    assert "and 890 more clients with 890 attempts" in got
+    assert "and 10 more: `smtp-analyzer findings`" in got
+    assert "and 10 more kinds: `smtp-analyzer skipped`" in got
+
+
+def test_hostile(tables):
+    """Names, replies and findings written by strangers print as text."""
+    evil = "\x1b[31m[/]\u202e\n" + "w" * 200
+    tables["auth"] = rows("auth", attempt("a", evil, ms(0), "rejected", identity=evil, mechanism=evil, reason=evil))
+    tables["findings"] = rows(
+        "findings", {"severity": evil, "kind": evil, "evidence": evil, "advice": evil, "session": evil}
+    )
+
+    got = text(tables, sources=[evil])
+    assert "\x1b" not in got
+    assert max(map(width_of, got.splitlines())) <= 80
+
+
+def test_entries():
+    """A success counts the rejections of the same client before it, whatever the order of rows, and others' not."""
+    guess = [attempt("a", "192.0.2.1", ms(n), "rejected") for n in range(6)]
+    other = [attempt("b", "192.0.2.2", ms(n), "rejected") for n in range(4)]
+    late = [attempt("a", "192.0.2.1", ms(n), "rejected") for n in range(20, 30)]
+    wins = [
+        attempt("a", "192.0.2.1", ms(10), "succeeded", identity=None),
+        attempt("b", "192.0.2.2", ms(10), "succeeded"),
+    ]
+    tables = {"sessions": Table.empty("sessions"), "auth": rows("auth", *late, *wins, *other, *guess)}
+
+    (entry,) = summarise(tables).entries
+    assert (entry.client, entry.identity, entry.rejections) == ("192.0.2.1", "unknown identity", 6)
+
+
+def test_products_of_one_server(tables):
+    """A server whose greeting was not always seen is listed once; IPv6 addresses have brackets."""
+    tables["sessions"] = rows(
+        "sessions",
+        session("a", "192.0.2.1", ms(0)),
+        session("b", "192.0.2.1", ms(0), product=None),
+        session("c", "192.0.2.1", ms(0), server_ip="2001:db8::1", product=None),
+        session("d", "192.0.2.1", ms(0), server_ip=None, server_port=None, product=None),
+    )
+
+    assert dict(summarise(tables).servers) == {"127.0.0.1:2525 (Postfix)": 2, "[2001:db8::1]:2525": 1, "unknown": 1}

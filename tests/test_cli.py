@@ -1,0 +1,288 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import analyzer
+from analyzer.cli import FORMATS, LISTINGS, main
+from analyzer.errors import AnalyzerError, InputError
+from analyzer.report import listing
+from analyzer.schema import TABLES
+from analyzer.tables import Table
+from analyzer.trace import Trace
+from tests.conftest import leaks
+
+#: A process that runs the command line on made-up tables, since what is tested here is not the reading.
+PROCESS = """
+import sys
+import analyzer
+from analyzer.trace import Trace
+from tests import records
+
+def read(*sources, progress=None, **settings):
+    tables = records.traffic()
+    {body}
+    return Trace(tables, list(sources), [])
+
+analyzer.read = read
+from analyzer.cli import main
+main(prog_name="smtp-analyzer")
+"""
+
+
+@pytest.fixture
+def read(monkeypatch, tables):
+    """Make `analyzer.read` give made-up tables; the calls are kept."""
+    calls = []
+
+    def read(*sources, **settings):
+        calls.append((sources, settings))
+        return Trace(tables, list(sources), read.warnings)
+
+    read.calls, read.warnings = calls, []
+    monkeypatch.setattr(analyzer, "read", read)
+    return read
+
+
+def run(*arguments):
+    result = CliRunner().invoke(main, [*arguments, "--display-timezone", "UTC"])
+    assert not leaks(result.output)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def process(*arguments, body="pass", **options):
+    code = PROCESS.format(body=textwrap.indent(textwrap.dedent(body), "    ").strip())
+    return [sys.executable, "-bb", "-c", code, *arguments], {
+        "cwd": Path(__file__).parents[1],
+        **options,
+    }
+
+
+def test_report(read):
+    """The report is written on standard output, and the paths go to the reader as they are."""
+    result = run("report", "mail.pcap", "more/*.gz")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Input     mail.pcap, more/*.gz\nSeen      10 AUTH attempts in 10 SMTP sessions\n")
+    assert result.stderr == ""
+    assert read.calls == [(("mail.pcap", "more/*.gz"), {"progress": None})]
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_listings(read, tables, name):
+    """Every table is a listing, in three formats."""
+    objects = [json.loads(line) for line in run(name, "x", "--format", "jsonl").stdout.splitlines()]
+    assert len(objects) == len(tables[name])
+    assert all(list(row) == [column.name for column in TABLES[name]] for row in objects)
+    assert len(run(name, "x", "--format", "csv").stdout.splitlines()) == len(tables[name]) + 1
+    assert len(run(name, "x").stdout.splitlines()) == len(tables[name]) + 2
+
+
+def test_every_table_has_a_listing():
+    """No table is left out, and no format."""
+    assert set(LISTINGS) == set(TABLES)
+    assert FORMATS == listing.FORMATS
+
+
+def test_filters(read):
+    """Conditions are applied, together."""
+    rows = run(
+        "auth", "x", "--format", "jsonl", "--client", "192.0.2.0/24", "--outcome", "succeeded", "--since", "11:00"
+    )
+
+    assert [json.loads(line)["identity"] for line in rows.stdout.splitlines()] == ["bob"]
+    assert (
+        run("report", "x", "--identity", "alice*").stdout.splitlines()[1]
+        == "Seen      2 AUTH attempts in 1 SMTP session"
+    )
+
+
+def test_numbers_of_sessions_do_not_depend_on_filters(read):
+    """The number of a session is its place among all, so that `show` finds it."""
+    assert run("sessions", "x", "--identity", "alice*").stdout.splitlines()[2].split()[0] == "9"
+    assert run("show", "x", "--session", "9").stdout.startswith("Session 9  Person00001")
+
+
+def test_show(read):
+    """A session is shown by its id too, answers as kind and length."""
+    result = run("show", "x", "--session", "Person00001")
+
+    assert "<password, 14 bytes>" in result.stdout
+    assert "[Password:]" in result.stdout
+
+
+def test_workers(read):
+    """The number of workers is passed on when it is given."""
+    run("auth", "x", "--workers", "2")
+
+    assert read.calls[0][1] == {"progress": None, "workers": 2}
+
+
+def test_columns(read):
+    """Columns can be chosen."""
+    assert run("auth", "x", "--format", "csv", "--columns", "code,outcome").stdout.splitlines()[0] == "code,outcome"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("auth", "x", "--outcome", "no"), "Error: unknown outcome no; known are"),
+        (("auth", "x", "--mechanism", "no"), "Error: unknown mechanism no; known are"),
+        (("auth", "x", "--columns", "no"), "Error: auth has no column no; it has"),
+        (("show", "x", "--session", "99"), "Error: no session '99' in x; the listing"),
+        (("auth", "x", "--since", "\x1b[2J"), "Error: '\\x1b[2J' is no time"),
+    ],
+)
+def test_errors_are_one_line(read, arguments, message):
+    """What a person did wrong is one line on standard error, with what would be right, and exit status 2."""
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
+def test_nothing_is_read_for_a_senseless_condition(read):
+    """A condition that makes no sense is told at once and not after hours."""
+    run("auth", "x", "--client", "nobody")
+
+    assert not read.calls
+
+
+@pytest.mark.parametrize("error", [InputError, AnalyzerError])
+def test_unreadable_input(monkeypatch, error):
+    """An input that cannot be read is one line, whatever bytes its name has."""
+
+    def read(*sources, **settings):
+        raise error("mail\x1b.pcap: no such file; give a capture")
+
+    monkeypatch.setattr(analyzer, "read", read)
+    result = run("auth", "mail.pcap")
+    assert (result.exit_code, result.stderr) == (2, "Error: mail\\x1b.pcap: no such file; give a capture\n")
+
+
+def test_warnings(read):
+    """A damaged tail gives the results, a warning on standard error and exit status 0."""
+    read.warnings = ["mail.pcap: the last record is cut off"]
+
+    result = run("auth", "x", "--format", "csv")
+    assert result.exit_code == 0
+    assert result.stderr == "Warning: mail.pcap: the last record is cut off\n"
+    assert len(result.stdout.splitlines()) == 11
+
+
+def test_no_smtp(read, tables):
+    """An input without SMTP is no error, and said to be one without."""
+    tables.update({name: Table.empty(name) for name in TABLES if name != "skipped"})
+
+    result = run("auth", "x", "--format", "jsonl")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "No SMTP session was found in x.\n`smtp-analyzer skipped` lists what could not be read.\n"
+    assert "no SMTP session was found" in run("report", "x").stdout
+
+
+@pytest.mark.parametrize("command", ["report", *LISTINGS, "show"])
+def test_help(command):
+    """Every command has help with an example, and every option a text."""
+    result = CliRunner().invoke(main, [command, "--help"])
+
+    assert result.exit_code == 0
+    assert f"Example: smtp-analyzer {command} " in result.stdout
+    assert all(p.help for p in main.commands[command].params if isinstance(p, click.Option))
+
+
+def test_version():
+    """The version is that of the distribution."""
+    from importlib.metadata import version
+
+    assert CliRunner().invoke(main, ["--version"]).stdout.strip().endswith(version("smtp-trace-analyzer"))
+
+
+def test_closed_pipe():
+    """A reader that leaves early ends the command silently."""
+    command, options = process("exchanges", "x", "--format", "csv", body="""
+        from analyzer.tables import concatenate
+        tables["exchanges"] = concatenate([tables["exchanges"]] * 20000)
+    """)  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as running:
+        assert running.stdout.readline().startswith(b"session,")
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(30) == 141
+
+
+def test_interrupt():
+    """Ctrl-C ends the command with status 130 and no traceback."""
+    command, options = process("auth", "x", body="print('reading', flush=True); import time; time.sleep(60)")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as running:
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.stderr.read() == b"Interrupted.\n"
+        assert running.wait(30) == 130
+
+
+def test_interrupt_of_the_bar():
+    """Ctrl-C while the bar is shown ends as quietly, with the cursor back."""
+    command, options = process("auth", "x", body="""
+        import time
+        progress(1, 10)
+        time.sleep(1)
+        progress(2, 10)
+        time.sleep(60)
+    """)  # fmt: skip
+    main_end, other_end = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other_end, env=env, **options) as running:
+        os.close(other_end)
+        shown = b""
+        deadline = time.monotonic() + 30
+        while b"reading" not in shown and time.monotonic() < deadline:
+            shown += os.read(main_end, 4096)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 130
+        try:
+            while data := os.read(main_end, 4096):
+                shown += data
+        except OSError:  # Linux says so when the other end is closed
+            pass
+        os.close(main_end)
+    assert b"Traceback" not in shown
+    assert b"Interrupted." in shown
+    assert b"\x1b[?25h" in shown
+
+
+def test_any_locale():
+    """Output that the terminal's encoding cannot write is escaped and never an error."""
+    command, options = process(
+        "auth",
+        "x",
+        "--columns",
+        "identity",
+        body="tables['auth'] = records.rows('auth', {'identity': 'ü日', 'outcome': 'other'})",
+    )
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(command, capture_output=True, env=env, check=True, **options)
+
+    assert result.stdout.splitlines()[-1] == b"\\xfc\\u65e5"
+
+
+def test_python_m():
+    """`python -m analyzer` is the command."""
+    result = subprocess.run([sys.executable, "-m", "analyzer", "--help"], capture_output=True, text=True, check=True)
+
+    assert "every login attempt" in result.stdout

@@ -1,0 +1,54 @@
+"""The pages that are made from the program are up to date, and complete."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from analyzer.cli import main
+from analyzer.schema import TABLES
+
+ROOT = Path(__file__).parents[1]
+
+specification = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+generate = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(generate)
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_up_to_date(name, update, monkeypatch):
+    """A generated page is what the generator makes now (write it with --update)."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    page = ROOT / "docs" / name
+    if update:
+        page.write_text(generate.PAGES[name](), encoding="utf-8")
+
+    assert page.read_text(encoding="utf-8") == generate.PAGES[name]()
+
+
+def test_every_command_is_documented():
+    """Every command and every option is on the page of the command line, and the README shows most of them."""
+    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+
+    for name, command in main.commands.items():
+        assert f"\n## {name}\n" in page
+        for parameter in command.params:
+            assert parameter.opts[0] in page or parameter.opts[0] == "paths"
+
+
+def test_every_column_is_documented():
+    """Every column of every table is on the page of the tables."""
+    page = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
+
+    for name, columns in TABLES.items():
+        section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        assert all(f"| `{column.name}` |" in section for column in columns)
+
+
+def test_index_names_every_page():
+    """The index leads to every page."""
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+
+    assert all(f"({page.name})" in index for page in (ROOT / "docs").glob("*.md") if page.name != "index.md")
