@@ -61,14 +61,22 @@ class Commands(click.Group):
 
             click.echo(f"Error: {visible(str(error))}", err=True)
             ctx.exit(UNUSABLE)
-        except BrokenPipeError:
-            # The reader has left (| head). What is still buffered goes nowhere, or the interpreter complains at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader has left (| head)
+            _discard_output()
             ctx.exit(PIPE_CLOSED)
+        except OSError as error:  # the disk is full, for one
+            _discard_output()
+            click.echo(f"Error: {error.filename or 'output'}: {error.strerror}", err=True)
+            ctx.exit(UNUSABLE)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
         return result
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

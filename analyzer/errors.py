@@ -19,5 +19,5 @@ class Skip(NamedTuple):
     source: str
     stage: str
     reason: str
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's own `count` is never asked for
     first: str | None

@@ -174,13 +174,13 @@ def _nanoseconds(span: dt.timedelta) -> int:
 
 def _text(table: Table, name: str) -> Text:
     column = table[name]
-    assert isinstance(column, Text)  # noqa: S101 (the schema says so)
+    assert isinstance(column, Text)
     return column
 
 
 def _ints(table: Table, name: str) -> Array:
     column = table[name]
-    assert not isinstance(column, Text)  # noqa: S101 (the schema says so)
+    assert not isinstance(column, Text)
     return column
 
 

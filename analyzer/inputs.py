@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from analyzer.errors import InputError, Skip
 from analyzer.wire import containers
 from analyzer.wire.capture import Capture, short_name
-from analyzer.wire.sources import Source, display_name
+from analyzer.wire.sources import Source, display_name, opened_source
 from analyzer.wire.span import span
 
 if TYPE_CHECKING:
@@ -52,19 +53,22 @@ class Input:
         return Capture(self.places, name=self.name, skipped=self.skipped, **options)
 
 
-def find(paths: Sequence[Place]) -> list[Input]:
-    """Give the inputs that `paths` name, files of a rotated set as one; raises InputError for what cannot be read."""
+def find(paths: Sequence[Any]) -> list[Input]:
+    """Give the inputs that `paths` name, files of a rotated set as one; raises InputError for what cannot be read.
+
+    Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets.
+    """
     found: list[Input] = []
     known: set[str] = set()
     for path in paths:
         if not isinstance(path, (str, os.PathLike)):
-            found.append(_input(path))
+            found.append(_input(_stream(path)))
         elif os.fspath(path) == "-":
             found.append(_input(_standard_input()))
         else:
             for one in _paths(os.fspath(path)):
                 found += _of_folder(one, known) if os.path.isdir(one) else _of_file(one, known)
-    return _sets(found)
+    return _told_apart(_sets(found))
 
 
 def kind_of(source: Source) -> str:
@@ -85,6 +89,17 @@ def _is_text(head: bytes) -> bool:
         return True
     control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
     return b"\0" not in head and control * 20 < len(head)
+
+
+def _stream(given: Any) -> Any:
+    """Give a binary stream as it is, and scapy packets as one."""
+    if isinstance(given, Source) or hasattr(given, "readinto"):
+        return given
+    from analyzer.wire.packets import pcapng
+
+    source = Source(io.BytesIO(pcapng(given)))
+    source.name = getattr(given, "listname", "packets")
+    return source
 
 
 def _standard_input() -> Any:
@@ -118,7 +133,7 @@ def _of_file(path: str, known: set[str]) -> list[Input]:
 
 
 def _input(place: Place) -> Input:
-    source = Source(cast("str", place))
+    source = opened_source(place)
     kind = kind_of(source)
     if kind in UNREAD:
         message = f"{source.name} {UNREAD[kind]}"
@@ -180,6 +195,20 @@ def _sets(found: list[Input]) -> list[Input]:
             times = {one.name: span(os.fspath(cast("str", one.places[0]))) for one in group}
             joined += _chained(group, times)
     return joined
+
+
+def _told_apart(found: list[Input]) -> list[Input]:
+    """Name inputs of equal names with their folders."""
+    names = [one.name for one in found]
+    told: list[Input] = []
+    for one in found:
+        place = one.places[0]
+        if names.count(one.name) > 1 and isinstance(place, (str, os.PathLike)):
+            folder = os.path.basename(os.path.dirname(os.path.abspath(place)))
+            told.append(replace(one, name=f"{folder}/{one.name}"))
+        else:
+            told.append(one)
+    return told
 
 
 def _chained(group: list[Input], times: dict[str, tuple[int | None, int | None]]) -> list[Input]:

@@ -6,6 +6,9 @@ from __future__ import annotations
 #: 0.6 s of CPU) costs more than interpreting.
 COMPILE_ABOVE_BYTES = 2_000_000
 
+#: Where nothing is compiled yet, compiling takes about 25 s: as long as interpreting this much.
+COMPILE_ANEW_ABOVE_BYTES = 20_000_000
+
 #: Bytes of a capture that are read and worked on at a time.
 WINDOW_BYTES = 16_000_000
 

@@ -35,7 +35,9 @@ ALL_TABLES = frozenset(TABLES)
 class Shard:
     """All stages behind `wire`, for the connections whose hash falls to one of `shards` workers."""
 
-    def __init__(self, source: str, number: int, shards: int, wanted: frozenset[str], decoder: Decoder, capacity: int | None) -> None:
+    def __init__(
+        self, source: str, number: int, shards: int, wanted: frozenset[str], decoder: Decoder, capacity: int | None
+    ) -> None:
         self.tracker = Tracker(number, shards, capacity or 4096)
         self.reader = Reader()
         self.writer = Writer(source, wanted, decoder)
@@ -73,12 +75,17 @@ def read_capture(
                 progress(capture.consumed, capture.total_bytes)
         list(run(Shard.end, shards))
     skipped = list(capture.skipped)
-    others = sum(shard.reader.other_sessions + shard.tracker.dull_sessions for shard in shards)
-    if others:
-        skipped.append(Skip(capture.name, "smtp", "connection is not SMTP", others, None))
-    unreadable = sum(shard.writer.unreadable for shard in shards)
-    if unreadable:
-        skipped.append(Skip(capture.name, "tls", "dialogue inside TLS, no keys", unreadable, None))
+    for stage, reason, count in (
+        ("tcp", "connection without payload", sum(shard.reader.silent_sessions for shard in shards)),
+        (
+            "smtp",
+            "connection is not SMTP",
+            sum(shard.reader.other_sessions + shard.tracker.dull_sessions for shard in shards),
+        ),
+        ("tls", "dialogue inside TLS, no keys", sum(shard.writer.unreadable for shard in shards)),
+    ):
+        if count:
+            skipped.append(Skip(capture.name, stage, reason, count, None))
     return [shard.writer for shard in shards], skipped, list(capture.warnings)
 
 
@@ -110,7 +117,10 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
         if name == "auth":
             secrets = [secret for writer in writers for secret in writer.secrets]
             groups: dict[bytes, int] = {}
-            numbers = [NULL if (secret := secrets[i]) is None else groups.setdefault(secret, len(groups) + 1) for i in order.tolist()]
+            numbers = [
+                NULL if (secret := secrets[i]) is None else groups.setdefault(secret, len(groups) + 1)
+                for i in order.tolist()
+            ]
             tables[name].columns["secret_group"] = np.array(numbers, np.int64)
     return tables
 
@@ -118,7 +128,9 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
 class Trace:
     """The tables of what was read."""
 
-    def __init__(self, tables: dict[str, Table], sources: list[str], warnings: list[str], paths: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, tables: dict[str, Table], sources: list[str], warnings: list[str], paths: Sequence[Any] = ()
+    ) -> None:
         self.tables, self.sources, self.warnings = tables, sources, warnings
         self.paths = list(paths)
 

@@ -226,6 +226,16 @@ def test_closed_pipe():
         assert running.wait(30) == 141
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_full_disk():
+    """Output that cannot be written is one line on standard error."""
+    command, options = process("auth", "x")
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, **options)
+
+    assert (result.returncode, result.stderr) == (2, b"Error: output: No space left on device\n")
+
+
 def test_interrupt():
     """Ctrl-C ends the command with status 130 and no traceback."""
     command, options = process("auth", "x", body="print('reading', flush=True); import time; time.sleep(60)")

@@ -41,11 +41,13 @@ WANTED: Final = {
 
 #: Columns that may be cut, and to what width, so that one more column fits.
 LEAST: Final = {
-    "advice": 24, "argument": 20, "authenticated_as": 16, "authzid": 16, "banner": 24, "caveats": 12, "evidence": 24,
-    "first": 12, "helo": 12, "identity": 16, "mail_from": 16, "product": 12, "reason": 12, "sni": 16, "source": 16,
-    "text": 24, "where": 16,
+    "advice": 20, "argument": 16, "authenticated_as": 16, "authzid": 12, "banner": 20, "caveats": 12, "client_ip": 15,
+    "evidence": 20, "first": 12, "helo": 12, "identity": 10, "kind": 16, "mail_from": 16, "mechanism": 8, "outcome": 13,
+    "product": 12, "reason": 12, "server_ip": 15, "sni": 16, "source": 16, "text": 20, "verb": 10, "where": 16,
 }  # fmt: skip
-#: No cell is wider, however wide the terminal.
+#: Columns in a pipe are those of a terminal as wide as this, and nothing is cut.
+PIPED: Final = 120
+#: No cell of a terminal is wider, however wide it is.
 WIDEST: Final = 60
 
 GAP: Final = "  "
@@ -78,7 +80,7 @@ def grid(table: Table, screen: Screen, columns: Sequence[str] | None, ordinals: 
     view = _View(table, screen.clock, ordinals)
     names = columns or [n for n in WANTED[table.name].split() if n == ORDINAL or _any_known(table[n])]
     made = [view.column(name) for name in names]
-    made = _squeezed(made if columns else _fitting(made, screen.width), screen.width)
+    made = _squeezed(made if columns else _fitting(made, screen.width or PIPED), screen.width)
     yield view.caption()
     if len(table):
         yield from lines(made, screen)
@@ -158,15 +160,16 @@ class _View:
         return str(value)
 
 
-def _fitting(columns: Sequence[Column], width: int | None) -> list[Column]:
-    """Keep what fits, the most wanted first, text counted as narrow as it may become."""
+def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
+    """Keep the first columns that fit, text counted as narrow as it may become."""
     kept: list[Column] = []
     used = -len(GAP)
     for column in columns:
         more = len(GAP) + (column.width if column.least is None else min(column.width, column.least))
-        if width is None or used + more <= width:
-            kept.append(column)
-            used += more
+        used += more
+        if used > width:
+            break  # what is wanted less is not shown in its place
+        kept.append(column)
     return kept
 
 

@@ -55,7 +55,7 @@ def ladder(tables: Mapping[str, Table], session: str, screen: Screen, number: in
 def _rows(table: Table, session: str) -> list[dict[str, Any]]:
     """Give the rows of one session as dictionaries, in order."""
     names = table["session"]
-    assert isinstance(names, Text)  # noqa: S101 (the schema says so)
+    assert isinstance(names, Text)
     kept = table.take(np.flatnonzero(names.mask([word == session for word in names.words])))
     columns = kept.lists()
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
@@ -151,10 +151,12 @@ def _lines(step: _Step, first: int, screen: Screen) -> Iterator[str]:
     time = "" if step.at is None else f"{(step.at - first) / 1e9:+.3f}"
     indent = " " * (len(text) - len(text.lstrip()))
     mine = left if step.side == "client" else right
-    for number, line in enumerate(textwrap.wrap(text, mine, subsequent_indent=indent or "  ") or [""]):
+    for number, line in enumerate(
+        textwrap.wrap(text, mine, subsequent_indent=indent or "  ", break_on_hyphens=False) or [""]
+    ):
         front = screen.style(padded(time if not number else "", _TIME - 2, right=True), "dim") + "  "
         if step.side == "client":
-            yield front + padded(line, left) + (" -->" if not number else "")
+            yield (front + padded(line, left) + (" -->" if not number else "")).rstrip()
         else:
             arrow = " <-- " if step.at is not None and not number else " " * _ARROW
             yield (front + " " * left + arrow + line).rstrip()

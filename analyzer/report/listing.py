@@ -51,5 +51,5 @@ def chosen(name: str, columns: str | None) -> list[str] | None:
 def ordinals_of(sessions: Table) -> dict[str, int]:
     """Number the sessions from 1, in the order of their table."""
     names = sessions["session"]
-    assert isinstance(names, Text)  # noqa: S101 (the schema says so)
+    assert isinstance(names, Text)
     return {names.words[code]: row for row, code in enumerate(names.codes.tolist(), 1)}

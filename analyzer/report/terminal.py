@@ -151,7 +151,8 @@ def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
     )
     facts = [f"{_many(count, what)} {how}".strip() for count, what, how in counts if count]
-    facts += [f"{row['count']:,} × {row['reason']}" for row in skipped if row["stage"] != "tls"]  # counted above
+    # What TLS hides is counted above already.
+    facts += [f"{row['count']:,} skipped ({row['reason']})" for row in skipped if row["stage"] != "tls"]
     if summary.caveats:
         facts.append(f"caveats {' '.join(summary.caveats)}")
     return some(facts, width) if facts else "nothing was hidden, lost or skipped"

@@ -118,10 +118,39 @@ VERBS: dict[str, Kind] = {
 }  # fmt: skip
 
 #: Verbs that only other protocols have (FTP, POP3, NNTP): a session with these, and none of SMTP's own, is not SMTP.
-FOREIGN_VERBS = (
-    "USER PASS ACCT SYST PASV PORT EPSV EPRT RETR STOR LIST NLST CWD PWD TYPE FEAT PBSZ PROT ADAT CCC AUTHINFO MODE"
-    " GROUP ARTICLE CAPA UIDL TOP CLNT OPTS MLSD LOGIN"
-).split()
+FOREIGN_VERBS = [
+    "USER",
+    "PASS",
+    "ACCT",
+    "SYST",
+    "PASV",
+    "PORT",
+    "EPSV",
+    "EPRT",
+    "RETR",
+    "STOR",
+    "LIST",
+    "NLST",
+    "CWD",
+    "PWD",
+    "TYPE",
+    "FEAT",
+    "PBSZ",
+    "PROT",
+    "ADAT",
+    "CCC",
+    "AUTHINFO",
+    "MODE",
+    "GROUP",
+    "ARTICLE",
+    "CAPA",
+    "UIDL",
+    "TOP",
+    "CLNT",
+    "OPTS",
+    "MLSD",
+    "LOGIN",
+]
 
 #: Kinds of command lines that other protocols have too.
 SHARED_KINDS = frozenset({K.AUTH, K.QUIT, K.PLAIN})
@@ -147,7 +176,9 @@ REPLIES = (
 )  # fmt: skip
 
 
-def _otherwise(mode: Mode, then: tuple[Mode, Action], **named: tuple[Mode, Action]) -> dict[tuple[Mode, Kind], tuple[Mode, Action]]:
+def _otherwise(
+    mode: Mode, then: tuple[Mode, Action], **named: tuple[Mode, Action]
+) -> dict[tuple[Mode, Kind], tuple[Mode, Action]]:
     """Write the replies of a waiting mode: the named ones, and what all others do."""
     return {(mode, kind): named.get(kind.name, then) for kind in REPLIES}
 
@@ -182,6 +213,7 @@ LAW: dict[tuple[Mode, Kind], tuple[Mode, Action]] = {
     (M.SECURED, K.ZERO_BYTE): (M.LAYER, A.NOTHING),
     (M.SECURED, K.OTHER_BYTE): (M.COMMAND, A.NOTHING),
     (M.LOST, K.TLS_BYTE): (M.TLS, A.NOTHING),
+    (M.ANSWER, K.TLS_BYTE): (M.TLS, A.NOTHING),
     # --- bytes of the client are missing
     (M.COMMAND, K.GAP): (M.LOST, A.NOTHING),
     (M.SECURED, K.GAP): (M.LOST, A.NOTHING),
@@ -279,7 +311,7 @@ def outcome(how: int, code: int, last: int) -> str:
         return "cancelled"
     if how != How.CODE:
         return CLOSINGS[How(how)]
-    return ENDINGS.get(code, "temporary_failure" if code // 100 == 4 else "other")  # noqa: PLR2004
+    return ENDINGS.get(code, "temporary_failure" if code // 100 == 4 else "other")
 
 
 class Flag(IntFlag):

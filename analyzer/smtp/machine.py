@@ -4,45 +4,71 @@ The machine never raises on odd input: it sets a flag and goes on. All functions
 `analyzer.kernel` for what they may do, `analyzer.smtp.law` for what modes, kinds and actions mean, and
 `analyzer.smtp.columns` for the arrays. `w` is the work (all arrays), `k` the session's row in it.
 """
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
-# ruff: noqa: ANN001, ANN201, ANN202 (arrays or memory views; the signature of `run` has their types)
 
 from __future__ import annotations
 
 from collections import namedtuple
+from typing import Any
 
 from analyzer.kernel import helper, kernel
 from analyzer.limits import AUTH_LINE_OCTETS
-from analyzer.smtp.columns import *  # noqa: F403
+from analyzer.smtp.columns import *
 from analyzer.smtp.law import (
-    ANSWER_UNIT, END_OF_DATA, GREETING, LOST_UNIT, UNKNOWN_VERB, UNSOLICITED_UNIT, Action, Flag, How, Kind, Last, Mode,
+    ANSWER_UNIT,
+    END_OF_DATA,
+    GREETING,
+    LOST_UNIT,
+    UNKNOWN_VERB,
+    UNSOLICITED_UNIT,
+    Action,
+    Flag,
+    How,
+    Kind,
+    Last,
+    Mode,
 )  # fmt: skip
 from analyzer.tcp.columns import (
-    CUT, DATA, END, FIN, FINAL, GAP, STEP, STEP_ACKED, STEP_END, STEP_FRAME, STEP_KIND, STEP_SIDE, STEP_SIZE, STEP_TIME,
-    STEPS, STREAM_0,
+    CUT,
+    DATA,
+    END,
+    FIN,
+    FINAL,
+    GAP,
+    HEARD,
+    STEP,
+    STEP_ACKED,
+    STEP_END,
+    STEP_FRAME,
+    STEP_KIND,
+    STEP_SIDE,
+    STEP_SIZE,
+    STEP_TIME,
+    STEPS,
+    STREAM_0,
 )  # fmt: skip
+from analyzer.tcp.columns import EARLY as BEFORE
 
 KINDS = len(Kind)
 CR, LF, SPACE, TAB, DASH, POINT, STAR, COLON = 13, 10, 32, 9, 45, 46, 42, 58
 
 # numba takes plain integers of a module for constants, members of an IntEnum not everywhere
-M = namedtuple("M", Mode.__members__)(*map(int, Mode))  # noqa: PYI024
-K = namedtuple("K", Kind.__members__)(*map(int, Kind))  # noqa: PYI024
-A = namedtuple("A", Action.__members__)(*map(int, Action))  # noqa: PYI024
-F = namedtuple("F", Flag.__members__)(*map(int, Flag))  # noqa: PYI024
-L = namedtuple("L", Last.__members__)(*map(int, Last))  # noqa: PYI024
-H = namedtuple("H", How.__members__)(*map(int, How))  # noqa: PYI024
+M: Any = namedtuple("M", Mode.__members__)(*map(int, Mode))  # noqa: PYI024
+K: Any = namedtuple("K", Kind.__members__)(*map(int, Kind))  # noqa: PYI024
+A: Any = namedtuple("A", Action.__members__)(*map(int, Action))  # noqa: PYI024
+F: Any = namedtuple("F", Flag.__members__)(*map(int, Flag))  # noqa: PYI024
+L: Any = namedtuple("L", Last.__members__)(*map(int, Last))  # noqa: PYI024
+H: Any = namedtuple("H", How.__members__)(*map(int, How))  # noqa: PYI024
 
 #: All arrays of a run: states, units, attempts, counters (units, attempts), stream, steps, law, verbs, kinds of codes,
 #: traits of kinds (see `law.matrices`).
-Work = namedtuple("Work", "st un au ct stream steps law verbs codes traits")  # noqa: PYI024
+Work: Any = namedtuple("Work", "st un au ct stream steps law verbs codes traits")  # noqa: PYI024
 
 
 # ------------------------------------------------------------------------------------------------ reading bytes
 
 
 @helper
-def find_lf(stream, at, limit):
+def find_lf(stream: Any, at: int, limit: int) -> Any:
     """Give where the next LF is, -1 where there is none before `limit`."""
     while at < limit:
         if stream[at] == LF:
@@ -52,13 +78,13 @@ def find_lf(stream, at, limit):
 
 
 @helper
-def text_end(stream, start, lf):
+def text_end(stream: Any, start: int, lf: int) -> Any:
     """Give where a line's text ends: before CR LF or LF."""
     return lf - 1 if lf > start and stream[lf - 1] == CR else lf
 
 
 @helper
-def skip_space(stream, at, end):
+def skip_space(stream: Any, at: int, end: int) -> Any:
     """Give where the next byte is that is no white space."""
     while at < end and (stream[at] == SPACE or stream[at] == TAB):
         at += 1
@@ -66,7 +92,7 @@ def skip_space(stream, at, end):
 
 
 @helper
-def skip_word(stream, at, end):
+def skip_word(stream: Any, at: int, end: int) -> Any:
     """Give where the next word begins, behind the word at `at` and the white space around it."""
     at = skip_space(stream, at, end)
     while at < end and stream[at] != SPACE and stream[at] != TAB:
@@ -75,7 +101,7 @@ def skip_word(stream, at, end):
 
 
 @helper
-def verb_of(stream, start, end, verbs):
+def verb_of(stream: Any, start: int, end: int, verbs: Any) -> Any:
     """Give the row of `verbs` that a line begins with, -1 for none (RFC 5321 section 2.4: case does not matter)."""
     at = skip_space(stream, start, end)
     low = 0
@@ -100,7 +126,7 @@ def verb_of(stream, start, end, verbs):
 
 
 @helper
-def is_command(stream, start, end, verbs):
+def is_command(stream: Any, start: int, end: int, verbs: Any) -> Any:
     """Say whether a line that may be an answer, or text, has the form of a command (base64 holds no blank or colon)."""
     row = verb_of(stream, start, end, verbs)
     if row < 0 or verbs[row, 2] < 0:
@@ -117,7 +143,7 @@ def is_command(stream, start, end, verbs):
 
 
 @helper
-def reply_code(stream, start, end):
+def reply_code(stream: Any, start: int, end: int) -> Any:
     """Give the code of a reply line, 0 where it is none (RFC 5321 section 4.2)."""
     if end - start < 3:
         return 0
@@ -135,7 +161,7 @@ def reply_code(stream, start, end):
 
 
 @helper
-def reply_kind(stream, start, end, code, codes):
+def reply_kind(stream: Any, start: int, end: int, code: int, codes: Any) -> Any:
     """Give the kind of a reply; a 334 whose text is an enhanced code of class 4 or 5 is final."""
     kind = codes[code]
     if kind == K.R334 and end - start > 8 and (stream[start + 4] == 52 or stream[start + 4] == 53):
@@ -145,7 +171,7 @@ def reply_kind(stream, start, end, code, codes):
 
 
 @helper
-def number_at(stream, at, end):
+def number_at(stream: Any, at: int, end: int) -> Any:
     """Give the decimal number at `at`, 0 for none, at most about 2**40."""
     value = 0
     while at < end and 48 <= stream[at] <= 57 and value < 1 << 40:
@@ -154,11 +180,18 @@ def number_at(stream, at, end):
     return value
 
 
+@helper
+def is_last(stream: Any, start: int, end: int) -> Any:
+    """Say whether a BDAT line ends with LAST (RFC 3030 section 2)."""
+    rest = skip_word(stream, skip_word(stream, start, end), end)
+    return end - rest >= 4 and (stream[rest] & 0xDF) == 76 and (stream[rest + 1] & 0xDF) == 65
+
+
 # ------------------------------------------------------------------------------------------------ units
 
 
 @helper
-def locate(w, k, first, last, position):
+def locate(w: Any, k: int, first: int, last: int, position: int) -> Any:
     """Give the step that brought the client's byte before `position`; positions only grow."""
     at = max(w.st[k, CSTEP], first)
     while at < last - 1 and (
@@ -170,7 +203,7 @@ def locate(w, k, first, last, position):
 
 
 @helper
-def open_unit(w, k, kind, verb, mode, time, frame, offset, length):
+def open_unit(w: Any, k: int, kind: int, verb: int, mode: int, time: int, frame: int, offset: int, length: int) -> Any:
     """Write a unit that waits for its reply; gives its row."""
     st = w.st
     un = w.un
@@ -199,7 +232,7 @@ def open_unit(w, k, kind, verb, mode, time, frame, offset, length):
 
 
 @helper
-def give_reply(w, k, row):
+def give_reply(w: Any, k: int, row: int) -> None:
     """Write the reply that was just read into its unit."""
     at = w.st[k, R_STEP]
     w.un[row, U_CODE] = w.st[k, R_CODE]
@@ -210,7 +243,7 @@ def give_reply(w, k, row):
 
 
 @helper
-def reply_alone(w, k, verb):
+def reply_alone(w: Any, k: int, verb: int) -> Any:
     """Write a reply that answers no unit that was seen; gives its row."""
     at = w.st[k, R_STEP]
     frame = 0
@@ -225,7 +258,7 @@ def reply_alone(w, k, verb):
 
 
 @helper
-def begin_attempt(w, k, row, last, flags):
+def begin_attempt(w: Any, k: int, row: int, last: int, flags: int) -> None:
     """Write an open attempt that begins with unit `row`."""
     attempt = w.ct[1]
     w.ct[1] = attempt + 1
@@ -245,7 +278,7 @@ def begin_attempt(w, k, row, last, flags):
 
 
 @helper
-def close_attempt(w, k, how):
+def close_attempt(w: Any, k: int, how: int) -> None:
     """End the open attempt, with the reply that was just read where `how` says so."""
     attempt = w.st[k, ATTEMPT]
     w.au[attempt, A_HOW] = how
@@ -263,7 +296,7 @@ def close_attempt(w, k, how):
 
 
 @helper
-def spend(w, attempt, column, time):
+def spend(w: Any, attempt: Any, column: int, time: int) -> None:
     """Add a stretch of time to the server's or the client's thinking time."""
     if time < 0:
         w.au[attempt, A_FLAGS] |= F.CLOCK
@@ -272,7 +305,7 @@ def spend(w, attempt, column, time):
 
 
 @helper
-def take_answer(w, k, start, end, at, flags):
+def take_answer(w: Any, k: int, start: int, end: int, at: int, flags: int) -> None:
     """Read a client line as the answer to a 334, whatever it looks like."""
     kind = K.RESPONSE
     last = L.ANSWER
@@ -285,7 +318,7 @@ def take_answer(w, k, start, end, at, flags):
         last = L.OAUTH_CANCEL if w.au[attempt, A_OAUTH] == 1 else L.CANCEL
     if end - start > AUTH_LINE_OCTETS:
         flags |= F.LINE_TOO_LONG
-    if w.st[k, R_STEP] > at:
+    if w.st[k, R_STEP] > at or w.steps[at, STEP_ACKED] & BEFORE:
         flags |= F.EARLY_ANSWER
     elif w.st[k, R_STEP] >= 0:
         spend(w, attempt, A_CLIENT_NS, w.steps[at, STEP_TIME] - w.steps[w.st[k, R_STEP], STEP_TIME])
@@ -303,7 +336,7 @@ def take_answer(w, k, start, end, at, flags):
 
 
 @helper
-def take_command(w, k, start, end, at, flags):
+def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> None:
     """Read a client line as a command."""
     st = w.st
     kind = K.UNKNOWN
@@ -332,6 +365,10 @@ def take_command(w, k, start, end, at, flags):
     elif action == A.BEGIN_CHUNK:
         st[k, CHUNK_LEFT] = number_at(w.stream, skip_word(w.stream, start, end), end)
         w.un[row, U_SIZE] = st[k, CHUNK_LEFT]
+        if st[k, LMTP] == 1 and is_last(w.stream, start, end):
+            for _ in range(1, st[k, RECIPIENTS]):  # one reply for each recipient (RFC 2033 section 4.3)
+                open_unit(w, k, kind, verb, after, w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME], start, 0)
+            st[k, RECIPIENTS] = 0
     if kind == K.HELLO or kind == K.LHLO:
         st[k, LMTP] = 1 if kind == K.LHLO else 0
     st[k, HOLE] = 0
@@ -340,7 +377,7 @@ def take_command(w, k, start, end, at, flags):
 
 
 @helper
-def take_early(w, k, row):
+def take_early(w: Any, k: int, row: int) -> None:
     """Give a command the 421 that came before it."""
     st = w.st
     w.un[row, U_CODE] = st[k, EARLY]
@@ -362,7 +399,7 @@ def take_early(w, k, row):
 
 
 @helper
-def end_data(w, k, at, flags):
+def end_data(w: Any, k: int, at: int, flags: int) -> None:
     """Write the unit of a message's end: with LMTP, one for each recipient that was accepted (RFC 2033 section 4.2)."""
     st = w.st
     many = max(1, st[k, RECIPIENTS]) if st[k, LMTP] == 1 else 1
@@ -380,7 +417,7 @@ def end_data(w, k, at, flags):
 
 
 @helper
-def body_line(w, k, start, lf):
+def body_line(w: Any, k: int, start: int, lf: int) -> Any:
     """Count a message line; gives whether it ends the message (RFC 5321 section 4.1.1.4: CRLF . CRLF, nothing else)."""
     st = w.st
     crlf = lf > start and w.stream[lf - 1] == CR
@@ -396,7 +433,7 @@ def body_line(w, k, start, lf):
 
 
 @helper
-def begin_body(w, k):
+def begin_body(w: Any, k: int) -> None:
     """Begin a message."""
     w.st[k, MODE] = M.BODY
     w.st[k, BODY_SIZE] = 0
@@ -406,7 +443,7 @@ def begin_body(w, k):
 
 
 @helper
-def went_on(w, k, start, end):
+def went_on(w: Any, k: int, start: int, end: int) -> None:
     """Decide what the reply was that we wait for and that is missing, from the line that the client sent next."""
     st = w.st
     mode = st[k, MODE]
@@ -427,7 +464,7 @@ def went_on(w, k, start, end):
 
 
 @helper
-def cross_gap(w, k):
+def cross_gap(w: Any, k: int) -> None:
     """Go on behind missing bytes of the client."""
     st = w.st
     after = w.law[st[k, MODE] * KINDS + K.GAP, 0]
@@ -441,14 +478,14 @@ def cross_gap(w, k):
 
 
 @helper
-def tentative(w, k):
+def tentative(w: Any, k: int) -> Any:
     """Say whether the newest unit is a verb behind missing bytes that has had no reply."""
     newest = w.st[k, NEXT] - 1
     return w.st[k, OPEN] <= newest and w.un[newest, U_FLAGS] & F.TENTATIVE != 0
 
 
 @helper
-def take_back(w, k):
+def take_back(w: Any, k: int) -> None:
     """Take back a verb behind missing bytes: what followed does not fit, so it was text."""
     st = w.st
     row = st[k, NEXT] - 1
@@ -463,23 +500,28 @@ def take_back(w, k):
 
 
 @helper
-def first_byte(w, k, mode):
+def first_byte(w: Any, k: int, mode: int, limit: int) -> Any:
     """Let the client's next byte decide, in the modes where it does; gives whether the mode changed."""
-    byte = int(w.stream[w.st[k, CPOS]])
-    kind = K.TLS_BYTE if 20 <= byte <= 23 else (K.ZERO_BYTE if byte == 0 else K.OTHER_BYTE)
+    st = w.st
+    at = st[k, CPOS]
+    byte = int(w.stream[at])
+    record = 20 <= byte <= 23 and (w.stream[at + 1] == 3 if at + 1 < limit else mode == M.CHECK)
+    kind = K.TLS_BYTE if record else (K.ZERO_BYTE if byte == 0 else K.OTHER_BYTE)
     after = w.law[mode * KINDS + kind, 0]
     if after < 0:
         return False
-    w.st[k, MODE] = after
+    st[k, MODE] = after
     if after == M.TLS:
-        w.st[k, TLS] = max(1, w.st[k, TLS])
-        w.st[k, TLS_CLIENT] = w.st[k, CPOS]
-        w.st[k, TLS_SERVER] = w.st[k, SPOS]
+        st[k, TLS] = max(1, st[k, TLS])
+        st[k, TLS_CLIENT] = at
+        st[k, TLS_SERVER] = st[k, SPOS]
+        if st[k, ATTEMPT] >= 0:
+            close_attempt(w, k, H.UNSEEN)
     return True
 
 
 @helper
-def take_line(w, k, mode, start, lf, first, last):
+def take_line(w: Any, k: int, mode: int, start: int, lf: int, first: int, last: int) -> None:
     """Read one client line in the modes that read lines."""
     st = w.st
     end = text_end(w.stream, start, lf)
@@ -507,7 +549,7 @@ def take_line(w, k, mode, start, lf, first, last):
 
 
 @helper
-def pump(w, k, first, last):
+def pump(w: Any, k: int, first: int, last: int) -> None:
     """Read as much of the client's stream as the mode allows."""
     st = w.st
     while True:
@@ -530,9 +572,8 @@ def pump(w, k, first, last):
             if st[k, CHUNK_LEFT] == 0:
                 st[k, MODE] = M.COMMAND
                 continue
-        if st[k, CPOS] < limit and (mode == M.CHECK or mode == M.SECURED or mode == M.LOST):
-            if first_byte(w, k, mode):
-                continue
+        if st[k, CPOS] < limit and mode != M.COMMAND and mode != M.BODY and not waits and first_byte(w, k, mode, limit):
+            continue
         lf = find_lf(w.stream, max(st[k, CSCAN], st[k, CPOS]), limit)
         if lf < 0:
             st[k, CSCAN] = limit
@@ -549,7 +590,7 @@ def pump(w, k, first, last):
 
 
 @helper
-def obey(w, k, mode, row):
+def obey(w: Any, k: int, mode: int, row: int) -> None:
     """Do what the law says of the reply just read, to unit `row` that waits in `mode`, or (row -1) to none."""
     st = w.st
     kind = st[k, R_KIND]
@@ -579,7 +620,7 @@ def obey(w, k, mode, row):
 
 
 @helper
-def is_json(stream, start, end):
+def is_json(stream: Any, start: int, end: int) -> Any:
     """Say whether a challenge begins as JSON does in base64 ("ey", "ew"): the error of RFC 7628 section 3.2.2."""
     if end - start < 4 or stream[start] != 101:
         return 0
@@ -587,7 +628,13 @@ def is_json(stream, start, end):
 
 
 @helper
-def unexpected(w, k):
+def unseen_start(st: Any, k: int) -> Any:
+    """Give the flags of an attempt whose beginning was not captured."""
+    return st[k, HOLE] * F.GAP_CLIENT | st[k, FLAGS] & F.MIDSTREAM
+
+
+@helper
+def unexpected(w: Any, k: int) -> None:
     """Take a reply that no open unit waits for."""
     st = w.st
     mode = st[k, MODE]
@@ -605,7 +652,7 @@ def unexpected(w, k):
         action = w.law[mode * KINDS + kind, 1]
         if action == A.ROUND or action == A.END_ATTEMPT:
             w.un[row, U_FLAGS] |= F.LOST_LINE
-            begin_attempt(w, k, row, L.NONE, F.AT_LEAST | F.LOST_LINE | (st[k, HOLE] * F.GAP_CLIENT))
+            begin_attempt(w, k, row, L.NONE, F.AT_LEAST | F.LOST_LINE | unseen_start(st, k))
         obey(w, k, mode, -1)
         if greeting:
             st[k, MODE] = M.COMMAND
@@ -623,7 +670,7 @@ def unexpected(w, k):
 
 
 @helper
-def unit_for(w, k):
+def unit_for(w: Any, k: int) -> Any:
     """Give the open unit that a reply answers: the oldest, or, after missing replies, one that only such a reply fits."""
     st = w.st
     newest = st[k, NEXT] - 1
@@ -636,7 +683,7 @@ def unit_for(w, k):
 
 
 @helper
-def end_unseen_data(w, k):
+def end_unseen_data(w: Any, k: int) -> None:
     """A reply comes in the middle of a message: its end was an odd one, or is among missing bytes."""
     st = w.st
     if st[k, HOLE] == 0:
@@ -650,7 +697,7 @@ def end_unseen_data(w, k):
 
 
 @helper
-def transact(w, k, row):
+def transact(w: Any, k: int, row: int) -> None:
     """Follow the mail transaction, for the number of replies that LMTP gives to a message."""
     action = w.traits[w.un[row, U_KIND], 0]
     if w.st[k, R_KIND] == K.R2XX:
@@ -661,7 +708,7 @@ def transact(w, k, row):
 
 
 @helper
-def take_reply(w, k, heard):
+def take_reply(w: Any, k: int, heard: int) -> None:
     """Pair the reply that was just read with the unit that it answers."""
     st = w.st
     attempt = st[k, ATTEMPT]
@@ -701,7 +748,7 @@ def take_reply(w, k, heard):
 
 
 @helper
-def complete(w, k, code, line, end, at, heard):
+def complete(w: Any, k: int, code: int, line: int, end: int, at: int, heard: int) -> None:
     """A reply is complete with the line at `line`."""
     st = w.st
     st[k, R_OFF] = st[k, PARTIAL_AT] if st[k, PARTIAL] > 0 else line
@@ -714,10 +761,10 @@ def complete(w, k, code, line, end, at, heard):
 
 
 @helper
-def serve(w, k, at, first, last):
+def serve(w: Any, k: int, at: int, first: int, last: int) -> None:
     """Read the server's complete lines."""
     st = w.st
-    heard = w.steps[at, STEP_ACKED]
+    heard = w.steps[at, STEP_ACKED] & HEARD
     while True:
         if st[k, MODE] == M.TLS or st[k, MODE] == M.LAYER or st[k, MODE] == M.OVER:
             st[k, SPOS] = st[k, SLIM]
@@ -738,13 +785,15 @@ def serve(w, k, at, first, last):
                 st[k, PARTIAL_AT] = line
             st[k, PARTIAL] = code
         else:
+            if w.steps[at, STEP_KIND] == CUT and lf + 1 == st[k, SLIM] and st[k, ATTEMPT] >= 0:
+                w.au[st[k, ATTEMPT], A_FLAGS] |= F.TRUNCATED
             complete(w, k, code, line, end, at, heard)
             st[k, SPLIT] = 0
             pump(w, k, first, last)
 
 
 @helper
-def break_reply(w, k, at, first, last):
+def break_reply(w: Any, k: int, at: int, first: int, last: int) -> None:
     """Bytes of the server are missing here: a reply whose code was captured counts as complete."""
     st = w.st
     line = st[k, SPOS]
@@ -756,7 +805,7 @@ def break_reply(w, k, at, first, last):
         code = st[k, PARTIAL]
         end = line
     if code > 0 and st[k, MODE] != M.TLS:
-        complete(w, k, code, line, text_end(w.stream, line, end), at, w.steps[at, STEP_ACKED])
+        complete(w, k, code, line, text_end(w.stream, line, end), at, w.steps[at, STEP_ACKED] & HEARD)
         st[k, SPLIT] = code
         pump(w, k, first, last)
 
@@ -765,7 +814,7 @@ def break_reply(w, k, at, first, last):
 
 
 @helper
-def take_step(w, k, at, first, last):
+def take_step(w: Any, k: int, at: int, first: int, last: int) -> None:
     """Read one step."""
     st = w.st
     kind = w.steps[at, STEP_KIND]
@@ -803,7 +852,7 @@ def take_step(w, k, at, first, last):
 
 
 @helper
-def lost_octets(w, k, at):
+def lost_octets(w: Any, k: int, at: int) -> None:
     """Count the octets of a chunk that were not captured; the stream holds at most one byte, a LF, in their place."""
     st = w.st
     pump_size = st[k, CLIM] - st[k, CPOS]
@@ -813,7 +862,7 @@ def lost_octets(w, k, at):
 
 
 @helper
-def take_client_gap(w, k, at, first, last):
+def take_client_gap(w: Any, k: int, at: int, first: int, last: int) -> None:
     """Bytes of the client are missing here."""
     st = w.st
     if st[k, MODE] == M.TLS:
@@ -829,7 +878,7 @@ def take_client_gap(w, k, at, first, last):
 
 
 @helper
-def close(w, k, at, client, how):
+def close(w: Any, k: int, at: int, client: int, how: int) -> None:
     """A side sent a FIN (1) or a RST (2)."""
     st = w.st
     if st[k, FIRST_END] == 0:
@@ -843,7 +892,7 @@ def close(w, k, at, client, how):
 
 
 @helper
-def finish(w, k):
+def finish(w: Any, k: int) -> None:
     """The session is over."""
     st = w.st
     if st[k, ATTEMPT] >= 0:
@@ -859,7 +908,7 @@ def finish(w, k):
 
 
 @helper
-def resume(w, k, client_at, server_at):
+def resume(w: Any, k: int, client_at: int, server_at: int) -> None:
     """Set the positions of a session that goes on to where its kept bytes stand in this batch's stream."""
     st = w.st
     for column in (CPOS, CSCAN, CLIM, CGAP):
@@ -882,7 +931,7 @@ def resume(w, k, client_at, server_at):
 
 
 @helper
-def suspend(w, k, client_at, server_at):
+def suspend(w: Any, k: int, client_at: int, server_at: int) -> None:
     """Make the positions of a session that goes on relative to the bytes and units that have to be kept."""
     st = w.st
     first = st[k, OPEN]
@@ -919,7 +968,7 @@ def suspend(w, k, client_at, server_at):
 
 
 @helper
-def begin(w, k, client_at, server_at, greeting):
+def begin(w: Any, k: int, client_at: int, server_at: int, greeting: Any) -> None:
     """Set up the state of a new session, whose MODE, CLIENT, FLAGS, TLS, CPOS and SPOS are given."""
     st = w.st
     st[k, CPOS] += client_at
@@ -945,9 +994,21 @@ def begin(w, k, client_at, server_at, greeting):
     "int64(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], uint8[::1], int64[:, ::1],"
     " int64[:, ::1], int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])"
 )
-def run(  # noqa: PLR0913
-    sessions, states, units, attempts, counters, stream, steps, law, verbs, codes, traits, held_units, held_attempts
-):
+def run(
+    sessions: Any,
+    states: Any,
+    units: Any,
+    attempts: Any,
+    counters: Any,
+    stream: Any,
+    steps: Any,
+    law: Any,
+    verbs: Any,
+    codes: Any,
+    traits: Any,
+    held_units: Any,
+    held_attempts: Any,
+) -> Any:
     """Read all steps of a batch of sessions.
 
     sessions and steps are those of `analyzer.tcp`. states int64[n, STATE_WIDTH]: of new sessions only what `begin`

@@ -45,6 +45,7 @@ class Reader:
         self.words = np.frombuffer(bytearray(PROXY_WORDS), np.uint8)
         self.parts: dict[int, _Part] = {}
         self.other_sessions = 0
+        self.silent_sessions = 0
 
     def read(self, batch: Batch, tracker: Tracker) -> Rows:
         """Read a batch; of sessions that go on, leave in `tracker` the bytes that were not read."""
@@ -56,7 +57,7 @@ class Reader:
                 states[k] = part.state
         held_units = np.concatenate([part.units for part in held] or [np.zeros((0, s.U_WIDTH), np.int64)])
         held_attempts = np.concatenate([part.attempts for part in held] or [np.zeros((0, s.A_WIDTH), np.int64)])
-        lines = int(np.count_nonzero(batch.stream == 10)) + len(batch.steps) + 2 * len(sessions)  # noqa: PLR2004 (LF)
+        lines = int(np.count_nonzero(batch.stream == 10)) + len(batch.steps) + 2 * len(sessions)
         units = np.empty((2 * lines + len(held_units), s.U_WIDTH), np.int64)
         attempts = np.empty((lines + len(held_attempts), s.A_WIDTH), np.int64)
         counters = np.zeros(2, np.int64)
@@ -82,10 +83,14 @@ class Reader:
         for session in sessions[~smtp & (sessions[:, c.FINAL] == 0)]:
             tracker.forget(int(session[c.ROW]))
         spoke = sessions[:, c.LENGTH_0] + sessions[:, c.LENGTH_1] > 0
-        self.other_sessions += int((~smtp & spoke & (sessions[:, c.FINAL] == 1)).sum())
+        over = ~smtp & (sessions[:, c.FINAL] == 1)
+        self.other_sessions += int((over & spoke).sum())
+        self.silent_sessions += int((over & ~spoke).sum())
         return sessions[smtp], states[smtp], found[smtp]
 
-    def _hold(self, sessions: Array, states: Array, units: Array, attempts: Array, stream: Array, tracker: Tracker) -> None:
+    def _hold(
+        self, sessions: Array, states: Array, units: Array, attempts: Array, stream: Array, tracker: Tracker
+    ) -> None:
         """Keep the state, the rows and the bytes of sessions that go on."""
         for k in np.flatnonzero(sessions[:, c.FINAL] == 0).tolist():
             kept = []

@@ -3,15 +3,15 @@
 A handshake tells who the client is; without one, replies come from the server and verbs from the client. TLS from the
 first byte is taken for SMTP on the ports of RFC 8314 and the usual others; nothing else is decided by ports alone.
 """
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
-# ruff: noqa: ANN001, ANN201 (arrays or memory views; the signature of `recognise` has their types)
 
 from __future__ import annotations
+
+from typing import Any
 
 from analyzer.kernel import helper, kernel
 from analyzer.smtp.columns import CLIENT, CPOS, FLAGS, MODE, SPOS, TLS
 from analyzer.smtp.law import SHARED_KINDS
-from analyzer.smtp.machine import F, LF, M, SPACE, find_lf, reply_code, text_end, verb_of
+from analyzer.smtp.machine import LF, SPACE, F, M, find_lf, reply_code, text_end, verb_of
 from analyzer.tcp.columns import CONFLICT, LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
 from analyzer.tcp.track import TLS_PORTS
 
@@ -32,7 +32,7 @@ SHARED_LIST = tuple(sorted(int(kind) for kind in SHARED_KINDS))
 
 
 @helper
-def names_smtp(stream, at, end):
+def names_smtp(stream: Any, at: int, end: int) -> Any:
     """Say whether a greeting names SMTP or LMTP (ESMTP, SMTPS and the like included)."""
     while at + 4 <= end:
         if (
@@ -47,7 +47,7 @@ def names_smtp(stream, at, end):
 
 
 @helper
-def count_signs(stream, at, end, verbs, signs, side):
+def count_signs(stream: Any, at: int, end: int, verbs: Any, signs: Any, side: int) -> None:
     """Count the kinds of lines at the beginning of a side."""
     for sign in range(SIGNS):
         signs[side, sign] = 0
@@ -78,7 +78,7 @@ def count_signs(stream, at, end, verbs, signs, side):
 
 
 @helper
-def looks_like(stream, at, end, text):
+def looks_like(stream: Any, at: int, end: int, text: Any) -> Any:
     """Say whether the bytes at `at` are those of `text`, an array."""
     if end - at < len(text):
         return False
@@ -89,7 +89,7 @@ def looks_like(stream, at, end, text):
 
 
 @helper
-def after_blank_line(stream, at, end):
+def after_blank_line(stream: Any, at: int, end: int) -> Any:
     """Give where the text behind the first empty line begins, -1 for none."""
     while at < end:
         lf = find_lf(stream, at, end)
@@ -102,13 +102,13 @@ def after_blank_line(stream, at, end):
 
 
 @helper
-def is_tls(stream, at, end):
+def is_tls(stream: Any, at: int, end: int) -> Any:
     """Say whether a TLS record begins here (RFC 8446 section 5.1), of a handshake or of any other kind."""
     return end - at >= 3 and 20 <= stream[at] <= 23 and stream[at + 1] == 3 and stream[at + 2] <= 4
 
 
 @helper
-def socks5_address(stream, at, end):
+def socks5_address(stream: Any, at: int, end: int) -> Any:
     """Give where the address of a SOCKS5 message ends (RFC 1928 section 4); `at` is where the message begins."""
     if end - at < 5:
         return -1
@@ -118,7 +118,7 @@ def socks5_address(stream, at, end):
 
 
 @helper
-def strip_socks5(stream, c, c_end, s, s_end, found, k, strip):
+def strip_socks5(stream: Any, c: Any, c_end: Any, s: Any, s_end: Any, found: Any, k: int, strip: Any) -> None:
     """Find the end of a SOCKS5 opening on both sides (RFC 1928, user and password: RFC 1929)."""
     if c_end - c < 3 or stream[c] != 5 or s_end - s < 2 or stream[s] != 5:
         return
@@ -142,7 +142,7 @@ def strip_socks5(stream, c, c_end, s, s_end, found, k, strip):
 
 
 @helper
-def strip_socks4(stream, c, c_end, s, s_end, found, k, strip):
+def strip_socks4(stream: Any, c: Any, c_end: Any, s: Any, s_end: Any, found: Any, k: int, strip: Any) -> None:
     """Find the end of a SOCKS4 or 4a request and its reply."""
     if c_end - c < 9 or stream[c] != 4 or stream[c + 1] != 1 or s_end - s < 8 or stream[s] != 0 or stream[s + 1] != 90:
         return
@@ -162,7 +162,9 @@ def strip_socks4(stream, c, c_end, s, s_end, found, k, strip):
 
 
 @helper
-def strip_proxy(stream, c, c_end, s, s_end, words, found, k, strip):
+def strip_proxy(
+    stream: Any, c: Any, c_end: Any, s: Any, s_end: Any, words: Any, found: Any, k: int, strip: Any
+) -> None:
     """Strip SOCKS, HTTP CONNECT, and the PROXY protocol (versions 1 and 2); `strip` gets where the two sides begin."""
     strip[0] = c
     strip[1] = s
@@ -205,7 +207,7 @@ PROXY_WORDS = b"PROXY CONNECT \r\n\r\n\0\r\nQUIT\n"
 
 
 @helper
-def on_port(sessions, k, ports):
+def on_port(sessions: Any, k: int, ports: Any) -> Any:
     """Say whether a side of the session has one of these ports."""
     for port in ports:
         if sessions[k, PORT_0] == port or sessions[k, PORT_1] == port:
@@ -214,7 +216,7 @@ def on_port(sessions, k, ports):
 
 
 @helper
-def find_client(sessions, k, signs):
+def find_client(sessions: Any, k: int, signs: Any) -> Any:
     """Give the side that is the client: by the handshake, else by what it says, else by the higher port."""
     for side in range(2):
         if sessions[k, SYN_0 + side] == 1:
@@ -231,7 +233,7 @@ def find_client(sessions, k, signs):
 
 
 @helper
-def judge(sessions, k, signs, client):
+def judge(sessions: Any, k: int, signs: Any, client: int) -> Any:
     """Say whether the lines are those of SMTP."""
     server = 1 - client
     own = signs[client, OWN]
@@ -247,8 +249,12 @@ def judge(sessions, k, signs, client):
     return own > 1 or (own > 0 and sessions[k, LENGTH_0 + server] == 0)
 
 
-@kernel("int64(int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1])")
-def recognise(sessions, states, stream, verbs, words, found, signs, strip):
+@kernel(
+    "int64(int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1])"
+)
+def recognise(
+    sessions: Any, states: Any, stream: Any, verbs: Any, words: Any, found: Any, signs: Any, strip: Any
+) -> Any:
     """Fill MODE, CLIENT, FLAGS, TLS, CPOS and SPOS of `states`, and `found`, for new sessions; gives how many are SMTP."""
     many = 0
     for k in range(len(sessions)):

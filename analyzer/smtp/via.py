@@ -23,7 +23,7 @@ def _address(data: bytes, port: bytes) -> str:
 
 def _socks4(data: bytes) -> str:
     """Port, address, user, and with version 4a a name."""
-    if len(data) < 6:  # noqa: PLR2004
+    if len(data) < 6:
         return ""
     name = data[6:].partition(b"\0")[2]
     if data[2:5] == b"\0\0\0" and name:
@@ -41,7 +41,7 @@ def _socks5(data: bytes) -> str:
 def _proxy_1(data: bytes) -> str:
     """Family, source address, destination address, source port, destination port (PROXY protocol, section 2.1)."""
     words = printable(data).split()
-    return f"{words[1]}:{words[3]}" if len(words) == 5 else ""  # noqa: PLR2004
+    return f"{words[1]}:{words[3]}" if len(words) == 5 else ""
 
 
 def _proxy_2(data: bytes) -> str:

@@ -177,7 +177,9 @@ class Writer:
         made = {}
         for name, rows in self.rows.items():
             names = [column.name for column in TABLES[name]]
-            made[name] = Table.of(name, dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ()))
+            made[name] = Table.of(
+                name, dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+            )
         return made
 
 
@@ -273,7 +275,7 @@ class _Batch:
         if unit[s.U_KIND] == Kind.AUTH:
             words = line.split(None, 2)
             mechanism = words[1].decode("ascii", "replace") if len(words) > 1 else None
-            self.mechanisms[key] = mechanism, int(len(words) > 2 and words[2] not in (b"=", b"*"))  # noqa: PLR2004
+            self.mechanisms[key] = mechanism, int(len(words) > 2 and words[2] not in (b"=", b"*"))
             return redact.argument(verb, b" ".join(words[1:])) if len(words) > 1 else None
         if unit[s.U_VERB] == law.ANSWER_UNIT:
             mechanism, before = self.mechanisms.get(key, (None, 0))
@@ -288,7 +290,7 @@ class _Batch:
     def _mail(self, facts: Facts, unit: list[int], line: bytes, raw: bytes) -> None:
         """Follow a mail transaction (RFC 5321 section 3.3)."""
         kind, code = unit[s.U_KIND], unit[s.U_CODE]
-        good = code // 100 == 2  # noqa: PLR2004
+        good = code // 100 == 2
         if kind == Kind.MAIL:
             self._end_mail(facts, None, b"")
             path = line.partition(b":")[2].strip()
@@ -317,7 +319,7 @@ class _Batch:
         if message is None:
             return
         facts.mails += 1
-        facts.accepted_mails += bool(code) and code // 100 == 2 and message.size is not None  # type: ignore[operator]  # noqa: PLR2004
+        facts.accepted_mails += bool(code) and code // 100 == 2 and message.size is not None  # type: ignore[operator]
         reply = reply_of(raw) if code else Reply(None, b"")
         self.writer.rows["messages"].append(
             (
@@ -340,7 +342,7 @@ class _Batch:
                 number += 1
                 continue
             lost = bool(unit[s.U_FLAGS] & Flag.LOST_LINE)
-            if number > attempt[s.A_FIRST]:
+            if number > attempt[s.A_FIRST] and unit[s.U_VERB] != law.UNSOLICITED_UNIT:
                 answer = None if lost else self.cut(unit[s.U_OFF], unit[s.U_LENGTH])
                 yield Turn(challenge, answer, bool(unit[s.U_FLAGS] & Flag.TRUNCATED))
                 asked = False
@@ -361,7 +363,7 @@ class _Batch:
         words = self.cut(first[s.U_OFF], first[s.U_LENGTH]).split()
         seen = first[s.U_KIND] == Kind.AUTH
         mechanism = words[1].decode("ascii", "backslashreplace").upper() if seen and len(words) > 1 else None
-        initial = words[2] if seen and len(words) > 2 else None  # noqa: PLR2004
+        initial = words[2] if seen and len(words) > 2 else None
         turns = list(self._turns(attempt))
         decoded = self.writer.decoder.decode(mechanism, initial, turns, cut)
         code = attempt[s.A_CODE]
@@ -402,9 +404,9 @@ class _Batch:
     @staticmethod
     def _initial_response(unit: list[int], words: list[bytes]) -> int | None:
         """Say whether the AUTH command had an initial response; where the capture cut it off, by how much is missing."""
-        if len(words) > 2 or not unit[s.U_FLAGS] & Flag.TRUNCATED or unit[s.U_SIZE] <= len(b"\r\n"):  # noqa: PLR2004
-            return int(len(words) > 2)  # noqa: PLR2004
-        return 1 if len(words) == 2 and words[1].upper() in _WHOLE_NAMES else None  # noqa: PLR2004
+        if len(words) > 2 or not unit[s.U_FLAGS] & Flag.TRUNCATED or unit[s.U_SIZE] <= len(b"\r\n"):
+            return int(len(words) > 2)
+        return 1 if len(words) == 2 and words[1].upper() in _WHOLE_NAMES else None
 
     def _reason(
         self, attempt: list[int], outcome: str, reply: Reply, oauth_error: str | None, initial: bytes | None,
@@ -415,7 +417,7 @@ class _Batch:
         last = _LAST[Last(attempt[s.A_LAST])]
         line = next((turn.answer for turn in reversed(turns) if turn.answer is not None), initial)
         if turns and turns[-1].answer is None:
-            last = "none"
+            last = "answer" if attempt[s.A_FLAGS] & Flag.GAP_CLIENT else "none"
         elif line == b"=":
             last = "empty"
         return reason(
@@ -440,13 +442,15 @@ class _Batch:
         flags = state[s.FLAGS] | (Flag.CLOCK if state[s.ENDED_AT] < first else 0)
         how = {1: state[s.CLIENT_END], 2: state[s.SERVER_END]}
         side = state[s.FIRST_END]
-        ended_by = _ENDED_BY[law.How(side), how[1 if side == law.How.CLIENT else 2]] if side else c.ENDINGS[session[c.ENDED]]
+        ended_by = (
+            _ENDED_BY[law.How(side), how[1 if side == law.How.CLIENT else 2]] if side else c.ENDINGS[session[c.ENDED]]
+        )
         self.writer.rows["sessions"].append(
             (
                 facts.id, self.writer.source, "server", first, last, *facts.ends, facts.via, facts.banner,
                 product(facts.banner or "", facts.ehlo), facts.helo, _TLS[state[s.TLS]], facts.tls_version, facts.sni,
                 int(not hidden), state[s.COMMANDS], state[s.REPLIES],
-                None if hidden and state[s.TLS] == 2 else state[s.ATTEMPTS], facts.authenticated_as,  # noqa: PLR2004
+                None if hidden and state[s.TLS] == 2 else state[s.ATTEMPTS], facts.authenticated_as,
                 None if hidden else facts.accepted_mails, int(session[c.PACKETS]), int(session[c.BYTES]), ended_by,
                 caveats_of(flags),
             )
@@ -461,7 +465,9 @@ class _Batch:
 
 
 #: Mechanisms whose names do not go on: what follows them in a line that was cut off is an initial response.
-_WHOLE_NAMES: Final = frozenset(b"PLAIN LOGIN CRAM-MD5 DIGEST-MD5 NTLM XOAUTH2 OAUTHBEARER EXTERNAL ANONYMOUS GSSAPI".split())
+_WHOLE_NAMES: Final = frozenset(
+    b"PLAIN LOGIN CRAM-MD5 DIGEST-MD5 NTLM XOAUTH2 OAUTHBEARER EXTERNAL ANONYMOUS GSSAPI".split()
+)
 _IN_MESSAGE: Final = frozenset({Kind.MAIL, Kind.RCPT, Kind.DATA, Kind.BDAT, Kind.DOT, Kind.RSET, Kind.HELLO, Kind.LHLO})
-_ROUNDS_FLAGS: Final = Flag.AT_LEAST | Flag.GAP_SERVER | Flag.GAP_CLIENT
+_ROUNDS_FLAGS: Final = Flag.AT_LEAST | Flag.GAP_SERVER
 _GO_ON, _CHALLENGE = 354, 334

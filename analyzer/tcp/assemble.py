@@ -7,6 +7,8 @@ skipped and is not in the capture is a gap.
 
 from __future__ import annotations
 
+from typing import Any
+
 from analyzer.kernel import helper, kernel
 from analyzer.tcp.columns import (
     ACKED_0,
@@ -15,11 +17,13 @@ from analyzer.tcp.columns import (
     CUT,
     DATA,
     DONE_WITH,
+    EARLY,
     END,
     FIN,
     FINAL,
     GAP,
     HEAD,
+    HEARD,
     HEARD_0,
     ISN_0,
     LAST,
@@ -67,13 +71,13 @@ LF = 10
 
 
 @helper
-def position(ready, k, side, sequence):  # type: ignore[no-untyped-def]
+def position(ready: Any, k: int, side: int, sequence: int) -> Any:
     """Give where a sequence number stands in its side's stream."""
     return distance(sequence, ready[k, REF_0 + side]) + ready[k, ORIGIN_0 + side]
 
 
 @helper
-def anchor(ready, k, segments, links):  # type: ignore[no-untyped-def]
+def anchor(ready: Any, k: int, segments: Any, links: Any) -> None:
     """Decide where the two streams begin: behind the SYN, else at the lowest byte captured or acknowledged."""
     for side in range(2):
         ready[k, AT_0 + side] = 0
@@ -105,7 +109,7 @@ def anchor(ready, k, segments, links):  # type: ignore[no-untyped-def]
 
 
 @helper
-def differs(buffer, a, b, size):  # type: ignore[no-untyped-def]
+def differs(buffer: Any, a: int, b: int, size: int) -> Any:
     """Say whether two stretches of the buffer differ."""
     for i in range(size):
         if buffer[a + i] != buffer[b + i]:
@@ -114,7 +118,9 @@ def differs(buffer, a, b, size):  # type: ignore[no-untyped-def]
 
 
 @helper
-def put(pieces, side, count, at, start, middle, stop, offset, segment):  # type: ignore[no-untyped-def]
+def put(
+    pieces: Any, side: int, count: Any, at: int, start: int, middle: int, stop: int, offset: int, segment: int
+) -> None:
     """Insert a piece before piece `at`."""
     for j in range(count, at, -1):
         for column in range(PIECE_WIDTH):
@@ -127,7 +133,9 @@ def put(pieces, side, count, at, start, middle, stop, offset, segment):  # type:
 
 
 @helper
-def insert(ready, k, pieces, notes, side, buffer, segments, i, start):  # type: ignore[no-untyped-def]
+def insert(
+    ready: Any, k: int, pieces: Any, notes: Any, side: int, buffer: Any, segments: Any, i: int, start: int
+) -> None:
     """Add the bytes of segment i that no segment before it had."""
     offset = segments[i, wire.OFF]
     middle = start + segments[i, wire.LEN]
@@ -140,7 +148,9 @@ def insert(ready, k, pieces, notes, side, buffer, segments, i, start):  # type: 
     while at < stop:
         if j < count and pieces[side, j, START] <= at:
             same = min(min(pieces[side, j, MIDDLE], middle), stop) - at
-            if same > 0 and differs(buffer, offset + at - start, pieces[side, j, OFFSET] + at - pieces[side, j, START], same):
+            if same > 0 and differs(
+                buffer, offset + at - start, pieces[side, j, OFFSET] + at - pieces[side, j, START], same
+            ):
                 ready[k, CONFLICT] = 1
             at = max(at, pieces[side, j, STOP])
             j += 1
@@ -154,7 +164,7 @@ def insert(ready, k, pieces, notes, side, buffer, segments, i, start):  # type: 
 
 
 @helper
-def read(ready, k, pieces, notes, buffer, segments, links):  # type: ignore[no-untyped-def]
+def read(ready: Any, k: int, pieces: Any, notes: Any, buffer: Any, segments: Any, links: Any) -> None:
     """Walk through the segments of a session in file order: pieces, FINs, RSTs, acknowledgements."""
     for side in range(2):
         for column in range(NOTES):
@@ -200,14 +210,14 @@ def read(ready, k, pieces, notes, buffer, segments, links):  # type: ignore[no-u
 
 
 @helper
-def captured_end(ready, k, pieces, notes, side):  # type: ignore[no-untyped-def]
+def captured_end(ready: Any, k: int, pieces: Any, notes: Any, side: int) -> Any:
     """Give where the captured bytes of a side end."""
     count = notes[side, COUNT]
     return pieces[side, count - 1, STOP] if count > 0 else ready[k, AT_0 + side]
 
 
 @helper
-def infer_fin(ready, k, pieces, notes, segments, side):  # type: ignore[no-untyped-def]
+def infer_fin(ready: Any, k: int, pieces: Any, notes: Any, segments: Any, side: int) -> None:
     """Infer a FIN that was not captured: its sender, or who acknowledged it, is exactly one byte past all data.
 
     Who sends the last acknowledgement of a connection closed first: its own FIN was sent before it got the other.
@@ -234,7 +244,7 @@ def infer_fin(ready, k, pieces, notes, segments, side):  # type: ignore[no-untyp
 
 
 @helper
-def step(steps, status, kind, side, end, size, time, frame, acked):  # type: ignore[no-untyped-def]
+def step(steps: Any, status: Any, kind: int, side: int, end: int, size: int, time: int, frame: int, acked: Any) -> None:
     """Write one step."""
     n = status[0]
     steps[n, STEP_KIND] = kind
@@ -248,7 +258,7 @@ def step(steps, status, kind, side, end, size, time, frame, acked):  # type: ign
 
 
 @helper
-def item(ready, k, pieces, notes, segments, side, what):  # type: ignore[no-untyped-def]
+def item(ready: Any, k: int, pieces: Any, notes: Any, segments: Any, side: int, what: Any) -> None:
     """Give what a side has next in what[side]: kind (-1: nothing), position, frame, what of the other must come first."""
     at = notes[side, NEXT]
     what[side, 0] = -1
@@ -275,7 +285,7 @@ def item(ready, k, pieces, notes, segments, side, what):  # type: ignore[no-unty
 
 
 @helper
-def choose(what, position_0, position_1):  # type: ignore[no-untyped-def]
+def choose(what: Any, position_0: int, position_1: int) -> Any:
     """Give the side whose next item comes next, -1 where there is none."""
     if what[0, 0] < 0 or what[1, 0] < 0:
         return 0 if what[0, 0] >= 0 else (1 if what[1, 0] >= 0 else -1)
@@ -287,7 +297,19 @@ def choose(what, position_0, position_1):  # type: ignore[no-untyped-def]
 
 
 @helper
-def deliver(ready, k, pieces, notes, segments, buffer, stream, steps, status, side, until):  # type: ignore[no-untyped-def]
+def deliver(
+    ready: Any,
+    k: int,
+    pieces: Any,
+    notes: Any,
+    segments: Any,
+    buffer: Any,
+    stream: Any,
+    steps: Any,
+    status: Any,
+    side: int,
+    until: int,
+) -> None:
     """Write the side's next piece up to stream position `until`, with its steps."""
     at = notes[side, NEXT]
     i = pieces[side, at, SEGMENT]
@@ -295,7 +317,12 @@ def deliver(ready, k, pieces, notes, segments, buffer, stream, steps, status, si
     middle = min(pieces[side, at, MIDDLE], stop)
     size = middle - pieces[side, at, START]
     write = notes[side, WRITE]
-    heard = 1 if stop <= ready[k, HEARD_0 + side] else 0
+    heard = HEARD if stop <= ready[k, HEARD_0 + side] else 0
+    if (
+        segments[i, wire.FLAGS] & ACK_FLAG
+        and position(ready, k, 1 - side, segments[i, wire.ACK]) < ready[k, AT_0 + 1 - side]
+    ):
+        heard |= EARLY
     if size > 0:
         offset = pieces[side, at, OFFSET]
         stream[write : write + size] = buffer[offset : offset + size]
@@ -307,7 +334,17 @@ def deliver(ready, k, pieces, notes, segments, buffer, stream, steps, status, si
             stream[notes[side, WRITE]] = LF  # what was cut off ends a line in nearly all cases
             notes[side, WRITE] += 1
         kind = CUT if size > 0 else GAP
-        step(steps, status, kind, side, notes[side, WRITE], missing, segments[i, wire.TIME], segments[i, wire.FRAME], heard)
+        step(
+            steps,
+            status,
+            kind,
+            side,
+            notes[side, WRITE],
+            missing,
+            segments[i, wire.TIME],
+            segments[i, wire.FRAME],
+            heard,
+        )
     ready[k, AT_0 + side] = stop
     if stop == pieces[side, at, STOP]:
         notes[side, NEXT] = at + 1
@@ -318,7 +355,19 @@ def deliver(ready, k, pieces, notes, segments, buffer, stream, steps, status, si
 
 
 @helper
-def merge(ready, k, pieces, notes, segments, buffer, stream, steps, status, what, patient):  # type: ignore[no-untyped-def]
+def merge(
+    ready: Any,
+    k: int,
+    pieces: Any,
+    notes: Any,
+    segments: Any,
+    buffer: Any,
+    stream: Any,
+    steps: Any,
+    status: Any,
+    what: Any,
+    patient: Any,
+) -> Any:
     """Write the items of both sides in order; gives False where, `patient`, it stopped at bytes that may still come."""
     while True:
         item(ready, k, pieces, notes, segments, 0, what)
@@ -357,7 +406,7 @@ def merge(ready, k, pieces, notes, segments, buffer, stream, steps, status, what
 
 
 @helper
-def leave(ready, k, notes, segments, links):  # type: ignore[no-untyped-def]
+def leave(ready: Any, k: int, notes: Any, segments: Any, links: Any) -> None:
     """Keep those segments of a session in parts that have something left to give."""
     i = ready[k, HEAD]
     ready[k, HEAD] = -1
@@ -387,14 +436,14 @@ def leave(ready, k, notes, segments, links):  # type: ignore[no-untyped-def]
 
 
 @helper
-def move(ready, k, side):  # type: ignore[no-untyped-def]
+def move(ready: Any, k: int, side: int) -> None:
     """Let the reference of a side follow its stream, so that streams of any length have positions."""
     ready[k, REF_0 + side] = (ready[k, REF_0 + side] + ready[k, AT_0 + side] - ready[k, ORIGIN_0 + side]) & 0xFFFFFFFF
     ready[k, ORIGIN_0 + side] = ready[k, AT_0 + side]
 
 
 @helper
-def finish(ready, k, notes, links, steps, status):  # type: ignore[no-untyped-def]
+def finish(ready: Any, k: int, notes: Any, links: Any, steps: Any, status: Any) -> None:
     """Write the end of a session, and before it what was acknowledged and never seen."""
     i = ready[k, HEAD]
     while i >= 0:
@@ -412,9 +461,21 @@ def finish(ready, k, notes, links, steps, status):  # type: ignore[no-untyped-de
     "int64(int64[:, ::1], int64, int64[:, ::1], int64[::1], uint8[::1], uint8[::1], uint8[::1], int64[:, ::1],"
     " int64[:, :, ::1], int64[:, ::1], int64[:, ::1], int64, int64[::1])"
 )
-def assemble(  # type: ignore[no-untyped-def]
-    ready, many, segments, links, buffer, tails, stream, steps, pieces, notes, what, patience, status
-):
+def assemble(
+    ready: Any,
+    many: int,
+    segments: Any,
+    links: Any,
+    buffer: Any,
+    tails: Any,
+    stream: Any,
+    steps: Any,
+    pieces: Any,
+    notes: Any,
+    what: Any,
+    patience: int,
+    status: Any,
+) -> Any:
     """Make streams and steps of the first `many` sessions of `ready`; status[0] is the number of steps written.
 
     A part of a session stops at a hole that may still be filled, while at most `patience` pieces wait behind it.
@@ -454,7 +515,7 @@ def assemble(  # type: ignore[no-untyped-def]
 
 
 @kernel("int64(int64[:, ::1], int64[::1], uint8[::1], uint8[::1], int64)")
-def stow(segments, rows, buffer, arena, at):  # type: ignore[no-untyped-def]
+def stow(segments: Any, rows: Any, buffer: Any, arena: Any, at: int) -> Any:
     """Copy the payload of some segments into `arena` from `at` on, and let them point there; gives its end."""
     for j in range(len(rows)):
         i = rows[j]

@@ -43,7 +43,9 @@ LAST, DONE_WITH = -1, -2
 #: Kinds of steps. STEP_END is where the side's stream ends after it.
 DATA, GAP, CUT, FIN, RST, END = range(6)
 #: GAP: STEP_SIZE bytes were sent and not captured. CUT: the same, behind a packet that the snap length cut.
-#: STEP_ACKED: 1 where the other side acknowledged the bytes of this step with a packet that was no RST.
+#: STEP_ACKED, a bit each. HEARD: the other side acknowledged the bytes of this step with a packet that was no RST.
+#: EARLY: they were sent before their sender had received all that comes before them here.
+HEARD, EARLY = 1, 2
 
 #: Why a session ended (ENDED), as the schema's `ended_by` names it, where no FIN or RST says more.
 ENDINGS = ("capture_end", "new_session", "idle", "idle")

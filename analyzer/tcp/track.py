@@ -7,6 +7,8 @@ where a window ends, so results are the same whatever the windows are.
 
 from __future__ import annotations
 
+from typing import Any
+
 from analyzer.kernel import helper, kernel
 from analyzer.tcp.columns import (
     BYTES,
@@ -73,7 +75,7 @@ def distance(a: int, b: int) -> int:
 
 
 @helper
-def find(slots, table, segments, i, hashed):  # type: ignore[no-untyped-def]
+def find(slots: Any, table: Any, segments: Any, i: int, hashed: int) -> Any:
     """Give the slot that holds the session of segment i, or the slot where it belongs."""
     mask = len(slots) - 1
     slot = hashed & mask
@@ -90,7 +92,7 @@ def find(slots, table, segments, i, hashed):  # type: ignore[no-untyped-def]
 
 
 @helper
-def side_of(table, row, segments, i):  # type: ignore[no-untyped-def]
+def side_of(table: Any, row: int, segments: Any, i: int) -> Any:
     """Give the side of the session that sent segment i; -1 where it is of another session."""
     for side in range(2):
         other = 1 - side
@@ -107,7 +109,7 @@ def side_of(table, row, segments, i):  # type: ignore[no-untyped-def]
 
 
 @helper
-def over(table, row, segments, i, side, limits):  # type: ignore[no-untyped-def]
+def over(table: Any, row: int, segments: Any, i: int, side: int, limits: Any) -> Any:
     """Give why the session is over before segment i (NEW_SESSION, IDLE, LINGERED), or -1."""
     quiet = segments[i, wire.CLOCK] - table[row, CLOCK]
     if table[row, CLOSED] == 1 and quiet > limits[LIMIT_LINGER]:
@@ -129,7 +131,7 @@ def over(table, row, segments, i, side, limits):  # type: ignore[no-untyped-def]
 
 
 @helper
-def begin(table, row, segments, i, hashed):  # type: ignore[no-untyped-def]
+def begin(table: Any, row: int, segments: Any, i: int, hashed: int) -> None:
     """Make the row of a new session whose first segment is i."""
     for column in range(SESSION_WIDTH):
         table[row, column] = 0
@@ -150,7 +152,7 @@ def begin(table, row, segments, i, hashed):  # type: ignore[no-untyped-def]
 
 
 @helper
-def hand_over(table, row, ready, status, final, why):  # type: ignore[no-untyped-def]
+def hand_over(table: Any, row: int, ready: Any, status: Any, final: int, why: int) -> None:
     """Copy a session with its list of segments to `ready`; the caller sees to the row."""
     for column in range(SESSION_WIDTH):
         ready[status[1], column] = table[row, column]
@@ -161,7 +163,7 @@ def hand_over(table, row, ready, status, final, why):  # type: ignore[no-untyped
 
 
 @helper
-def look(table, row, buffer, segments, i, side):  # type: ignore[no-untyped-def]
+def look(table: Any, row: int, buffer: Any, segments: Any, i: int, side: int) -> None:
     """Judge the first payload of a side: TLS off the mail ports is dull; a reply or a capital letter is plausible."""
     table[row, LOOKS] |= SIDE_0_SEEN << side
     at = segments[i, wire.OFF]
@@ -183,7 +185,7 @@ def look(table, row, buffer, segments, i, side):  # type: ignore[no-untyped-def]
 
 
 @helper
-def note(table, row, segments, i, side):  # type: ignore[no-untyped-def]
+def note(table: Any, row: int, segments: Any, i: int, side: int) -> None:
     """Count segment i into its session's state."""
     flags = segments[i, wire.FLAGS]
     size = segments[i, wire.WIRE]
@@ -198,9 +200,7 @@ def note(table, row, segments, i, side):  # type: ignore[no-untyped-def]
             table[row, FIRST_TIME] = segments[i, wire.TIME]
         table[row, SYN_0 + side] = 2 if flags & ACK_FLAG else 1
         table[row, ISN_0 + side] = sequence
-    if flags & RST_FLAG == 0 and (
-        table[row, SEEN_0 + side] == 0 or distance(sequence, table[row, LOW_0 + side]) < 0
-    ):
+    if flags & RST_FLAG == 0 and (table[row, SEEN_0 + side] == 0 or distance(sequence, table[row, LOW_0 + side]) < 0):
         table[row, SEEN_0 + side] = 1
         table[row, LOW_0 + side] = sequence
     if flags & FIN_FLAG:
@@ -210,7 +210,7 @@ def note(table, row, segments, i, side):  # type: ignore[no-untyped-def]
 
 
 @helper
-def drop(table, row, links):  # type: ignore[no-untyped-def]
+def drop(table: Any, row: int, links: Any) -> None:
     """Forget the segments that wait for assembly."""
     i = table[row, HEAD]
     while i >= 0:
@@ -227,9 +227,21 @@ def drop(table, row, links):  # type: ignore[no-untyped-def]
     "int64(int64[:, ::1], int64, int64[::1], uint8[::1], int64[::1], int64[::1], int64[:, ::1], int64[::1],"
     " int64[:, ::1], int64[::1], int64[::1], int64, int64)"
 )
-def track(  # type: ignore[no-untyped-def]
-    segments, start, hashes, buffer, links, slots, table, free, ready, limits, status, shard, shards
-):
+def track(
+    segments: Any,
+    start: int,
+    hashes: Any,
+    buffer: Any,
+    links: Any,
+    slots: Any,
+    table: Any,
+    free: Any,
+    ready: Any,
+    limits: Any,
+    status: Any,
+    shard: int,
+    shards: int,
+) -> Any:
     """Sort the segments from `start` on into sessions, and give the index of the first that was not looked at.
 
     `slots` is a hash table of rows of `table`; `free` a stack of unused rows (free[0] is its height). Sessions that
@@ -289,7 +301,7 @@ def track(  # type: ignore[no-untyped-def]
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1])")
-def fill(slots, rows, hashes):  # type: ignore[no-untyped-def]
+def fill(slots: Any, rows: Any, hashes: Any) -> Any:
     """Put rows of the table into an empty hash table."""
     mask = len(slots) - 1
     for j in range(len(rows)):

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-VERSIONS = {0x0002: "SSL 2.0", 0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+VERSIONS = {
+    0x0002: "SSL 2.0",
+    0x0300: "SSL 3.0",
+    0x0301: "TLS 1.0",
+    0x0302: "TLS 1.1",
+    0x0303: "TLS 1.2",
+    0x0304: "TLS 1.3",
+}
 
 HANDSHAKE, CLIENT_HELLO, SERVER_HELLO = 22, 1, 2
 SERVER_NAME, SUPPORTED_VERSIONS = 0, 43  # extensions: RFC 6066 section 3, RFC 8446 section 4.2.1
@@ -21,12 +28,12 @@ class Hello(NamedTuple):
 def hello(data: bytes) -> Hello | None:
     """Read the hello at the beginning of a TLS stream; None where there is none, or not enough of it."""
     message = _handshake(data)
-    if len(message) < 4 or message[0] not in (CLIENT_HELLO, SERVER_HELLO):  # noqa: PLR2004 (type and length)
+    if len(message) < 4 or message[0] not in (CLIENT_HELLO, SERVER_HELLO):
         return None
     kind = message[0]
     body = message[4 : 4 + int.from_bytes(message[1:4])]
     version = int.from_bytes(body[:2])
-    at = 35 + (body[34] if len(body) > 34 else 0)  # noqa: PLR2004 (version, random, then the session id)
+    at = 35 + (body[34] if len(body) > 34 else 0)
     if kind == CLIENT_HELLO:
         at += 2 + int.from_bytes(body[at : at + 2])
         at += 1 + (body[at] if at < len(body) else 0)
@@ -34,7 +41,7 @@ def hello(data: bytes) -> Hello | None:
         at += 3
     extensions = _extensions(body[at + 2 :])
     offered = extensions.get(SUPPORTED_VERSIONS, b"")
-    if kind == SERVER_HELLO and len(offered) == 2:  # noqa: PLR2004
+    if kind == SERVER_HELLO and len(offered) == 2:
         version = int.from_bytes(offered)
     elif kind == CLIENT_HELLO and offered:
         pairs = [int.from_bytes(offered[i : i + 2]) for i in range(1, len(offered) - 1, 2)]
@@ -46,7 +53,7 @@ def hello(data: bytes) -> Hello | None:
 def _handshake(data: bytes) -> bytes:
     """Join the handshake messages of the records at the beginning."""
     message, at = b"", 0
-    while at + 5 <= len(data) and data[at] == HANDSHAKE and data[at + 1] == 3:  # noqa: PLR2004 (major version)
+    while at + 5 <= len(data) and data[at] == HANDSHAKE and data[at + 1] == 3:
         size = int.from_bytes(data[at + 3 : at + 5])
         message += data[at + 5 : at + 5 + size]
         at += 5 + size

@@ -30,6 +30,8 @@ FAULTS = {
     r.ORPHANS: "packet block of no known interface, or longer than its block",
 }
 
+TOO_MANY_SECRETS = "key log in the capture is not used: there are too many"
+
 
 class Window(NamedTuple):
     """A part of a capture: bytes, and the TCP segments whose payloads they hold (`analyzer.wire.segments`)."""
@@ -71,9 +73,10 @@ class Capture:
         self._window_packets = window_packets
         self._capacity = capacity or BATCH
         self._patience = patience
-        self._keep = keep_records
+        self.keep_records = keep_records
         self._skipped = list(skipped)
         self._secret_bytes = 0
+        self._unkept: list[str] = []
         self._decoder = Decoder(capacity)
         self._source: Source | None = None
         self._number = -1
@@ -93,7 +96,10 @@ class Capture:
     @property
     def skipped(self) -> list[Skip]:
         """What could not be read so far, and why."""
-        return self._skipped + list(self._decoder.skipped(self.name))
+        told = self._skipped + list(self._decoder.skipped(self.name))
+        if self._unkept:
+            told.append(Skip(self.name, "wire", TOO_MANY_SECRETS, len(self._unkept), self._unkept[0]))
+        return told
 
     def read(self, head: Array) -> Window | None:
         """Give the next window, its buffer beginning with `head`; None at the end."""
@@ -178,7 +184,7 @@ class Capture:
                 count = r.walk_records(buffer, state, room)
             left -= count
             self._decoder.feed(buffer, room, count)
-            if self._keep:
+            if self.keep_records:
                 kept.append(records[:count].copy())
             if state[r.STATUS] == r.SECRETS:
                 self._keep_secret(buffer)
@@ -191,7 +197,7 @@ class Capture:
         begin, length = int(self._state[r.SECRETS_AT]), int(self._state[r.SECRETS_LENGTH])
         self._secret_bytes += length
         if self._secret_bytes > limits.SECRETS_BYTES:
-            self._skip("key logs in the capture are too large; the rest of them is not used", 1, self._place(begin))
+            self._unkept.append(self._place(begin))
             return
         self.secrets.append(buffer[begin : begin + length].tobytes())
 
@@ -206,7 +212,7 @@ class Capture:
                 self._skip(reason, int(state[cell]), first)
         if state[r.DAMAGED]:
             self.warnings.append(
-                f"{source.name} is damaged in {state[r.DAMAGED]} places; {state[r.LOST]} bytes of it could not be read"
+                f"{source.name} is damaged: {state[r.LOST]} bytes in {state[r.DAMAGED]} place(s) could not be read"
             )
         if state[r.TRUNCATED]:
             self._skip("incomplete record at the end of the file", 1, f"{source.name}, after frame {state[r.FRAMES]}")
@@ -215,7 +221,9 @@ class Capture:
             self._skip("file cannot be read on", 1, f"{source.name}, after frame {state[r.FRAMES]}")
             self.warnings.append(f"{source.name} cannot be read to its end: {source.stream.damage}")
         if state[r.UNTIMED]:
-            self.warnings.append(f"{state[r.UNTIMED]} packets of {source.name} carry no time; they get that before them")
+            self.warnings.append(
+                f"{state[r.UNTIMED]} packets of {source.name} carry no time; they get that before them"
+            )
         self.close()
 
     def _place(self, position: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -67,13 +67,15 @@ def opened(stream: Stream, name: str) -> Container:
 
 def damaged(name: str, kind: str) -> InputError:
     """Make the error for a file that ends inside its header, or has a header that cannot be."""
-    return InputError(f"{name} begins like a {kind} capture, but its header is damaged or cut off; capture or copy it again")
+    return InputError(
+        f"{name} begins like a {kind} capture, but its header is damaged or cut off; capture or copy it again"
+    )
 
 
 def _pcap(stream: Stream, name: str) -> Container:
     head = stream.peek(24)
     big, unit, header = PCAP[head[:4]]
-    order = "big" if big else "little"
+    order: Literal["big", "little"] = "big" if big else "little"
     if len(head) < 24:
         raise damaged(name, "pcap")
     snaplen = int.from_bytes(head[16:20], order)

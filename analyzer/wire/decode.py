@@ -43,8 +43,10 @@ LINKS = {
     108: (RAW, 0, 4),  # OpenBSD loopback
     109: (RAW, 0, 12),  # OpenBSD enc: packets inside IPsec
     113: (0, 14, 16),  # Linux cooked v1
+    204: (PPP, 0, 1),  # PPP with a direction
     228: (RAW, 0, 0),
     229: (RAW, 0, 0),
+    274: (ETHERNET, 0, 8),  # with preamble
     276: (0, 0, 20),  # Linux cooked v2
 }
 
@@ -163,18 +165,21 @@ def transport(buffer: Octets, ethertype: int, at: int, end: int, wire: int) -> t
             end = min(end, wire)
         protocol = buffer[at + 9] * 1
         if be16(buffer, at + 6) & 0x3FFF:
-            return -EXOTIC if protocol in (4, 6, 17, 41, 47) else -OTHER_IP, at, end, wire
-        return protocol, at + header, end, wire
-    if end - at < 40:
-        return -CUT, at, end, wire
-    if buffer[at] // 16 != 6:
-        return -BAD_IP, at, end, wire
-    total = be16(buffer, at + 4)
-    if total > 0:  # else the same, or a jumbogram (RFC 2675)
-        wire = at + 40 + total
-        end = min(end, wire)
-    protocol = buffer[at + 6] * 1
-    at += 40
+            return -EXOTIC if protocol in (4, 6, 17, 41, 47, 51) else -OTHER_IP, at, end, wire
+        at += header
+        if protocol != 51:
+            return protocol, at, end, wire
+    else:
+        if end - at < 40:
+            return -CUT, at, end, wire
+        if buffer[at] // 16 != 6:
+            return -BAD_IP, at, end, wire
+        total = be16(buffer, at + 4)
+        if total > 0:  # else the same, or a jumbogram (RFC 2675)
+            wire = at + 40 + total
+            end = min(end, wire)
+        protocol = buffer[at + 6] * 1
+        at += 40
     while protocol in (0, 43, 44, 51, 60, 135, 139, 140):  # RFC 8200 section 4; mobility, HIP, Shim6
         if end - at < 8:
             return -CUT, at, end, wire

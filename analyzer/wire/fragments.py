@@ -77,7 +77,7 @@ class Fragments:
 
     def add(self, packet: bytes, wire: int, time: int, frame: int) -> Datagram | None:
         """Take a fragment (from its IP header on); gives the datagram that it completes."""
-        fragment = fragment4(packet, wire) if packet[0] >> 4 == 4 else fragment6(packet, wire)  # noqa: PLR2004
+        fragment = fragment4(packet, wire) if packet[0] >> 4 == 4 else fragment6(packet, wire)
         if fragment is None:
             self.bad += 1
             self.bad_first = self.bad_first or frame

@@ -17,7 +17,7 @@ from analyzer.wire.capture import Capture
 from analyzer.wire.exotic import SCAPY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from scapy.packet import Packet
     from scapy.plist import PacketList
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from analyzer.wire.sources import Place
 
     End = tuple[str, int]
+    Half = tuple[int, int, int]
 
 #: Where scapy keeps the layers of the link types that `analyzer.wire.decode` knows.
 LAYERS = ("scapy.layers.l2", "scapy.layers.inet", "scapy.layers.inet6", "scapy.layers.ppp")
@@ -36,18 +37,24 @@ PRIVATE = 147
 NUMBERS = {"Ether": 1, "CookedLinux": 113, "CookedLinuxV2": 276, "IP": 228, "IPv6": 229, "Loopback": 0, "PPP": 9}
 
 
-def packets(places: Sequence[Place], ends: tuple[End, End], first: int = 1, last: int | None = None) -> PacketList:
-    """Give the packets between two ends (address and port, in either order), of frames `first` to `last`.
+def packets(
+    sources: Iterable[Capture | Place], here: End, there: End, first: int | None = None, last: int | None = None, *,
+    frames: bool = False,
+) -> PacketList:  # fmt: skip
+    """Give the packets between two ends (address and port, in either order) with times from `first` to `last`.
 
-    Frames are counted as in the segments: over all of `places`. Of a fragmented datagram this is the last fragment.
+    Times are nanoseconds since 1970; with `frames`, `first` and `last` are frame numbers, counted over each source.
+    Of a fragmented datagram this is the fragment that completed it.
     """
     from scapy.plist import PacketList
 
-    capture = Capture(places, keep_records=True)
-    try:
-        return PacketList(list(_packets(capture, ends, first, last)), name=capture.name)
-    finally:
+    found: list[Packet] = []
+    for source in sources:
+        capture = source if isinstance(source, Capture) else Capture([source])
+        capture.keep_records = True
+        found += _packets(capture, (_half(here), _half(there)), segments.FRAME if frames else segments.TIME, first, last)
         capture.close()
+    return PacketList(found)
 
 
 def capture_of(packet_list: Iterable[Packet], name: str = "packets", **options: Any) -> Capture:
@@ -85,22 +92,23 @@ def _link_of(packet: Packet) -> int:
     return int(NUMBERS[name] if name in NUMBERS else conf.l2types.layer2num.get(type(packet), PRIVATE))
 
 
-def _packets(capture: Capture, ends: tuple[End, End], first: int, last: int | None) -> Iterator[Packet]:
-    here, there = (_half(end) for end in ends)
+def _packets(
+    capture: Capture, ends: tuple[Half, Half], column: int, first: int | None, last: int | None
+) -> Iterator[Packet]:  # fmt: skip
+    here, there = ends
     while (window := capture.read(np.empty(0, np.uint8))) is not None:
         rows = window.segments
-        wanted = (rows[:, segments.FRAME] >= first) & (_between(rows, here, there) | _between(rows, there, here))
+        wanted = _between(rows, here, there) | _between(rows, there, here)
+        if first is not None:
+            wanted &= rows[:, column] >= first
         if last is not None:
-            wanted &= rows[:, segments.FRAME] <= last
+            wanted &= rows[:, column] <= last
         places = np.searchsorted(capture.records[:, r.FRAME], rows[wanted, segments.FRAME])
         for record in capture.records[places].tolist():
-            data = window.buffer[record[r.OFF] : record[r.OFF] + record[r.CAP]].tobytes()
-            yield _packet(record, data)
-        if last is not None and len(capture.records) and capture.records[-1, r.FRAME] >= last:
-            return
+            yield _packet(record, window.buffer[record[r.OFF] : record[r.OFF] + record[r.CAP]].tobytes())
 
 
-def _half(end: End) -> tuple[int, int, int]:
+def _half(end: End) -> Half:
     """Give an end as the values of its columns: halves of the address, port."""
     address = ipaddress.ip_address(end[0])
     number = int(address) if address.version == 6 else 0xFFFF << 32 | int(address)
@@ -108,7 +116,7 @@ def _half(end: End) -> tuple[int, int, int]:
     return high, low, end[1]
 
 
-def _between(rows: np.ndarray[Any, Any], source: tuple[int, int, int], target: tuple[int, int, int]) -> Any:
+def _between(rows: np.ndarray[Any, Any], source: Half, target: Half) -> Any:
     columns = (segments.SRC_HI, segments.SRC_LO, segments.SPORT, segments.DST_HI, segments.DST_LO, segments.DPORT)
     return (rows[:, columns] == (*source, *target)).all(axis=1)
 

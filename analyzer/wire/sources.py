@@ -9,14 +9,14 @@ import select
 import sys
 import time
 import zlib
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from analyzer.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Place = str | os.PathLike[str] | BinaryIO | "Source"
+    Place: TypeAlias = "str | os.PathLike[str] | BinaryIO | Source"
 
 #: First bytes of what can be unpacked, and the module that does it. zstd is in the standard library from 3.14 on.
 MAGICS = {
@@ -150,7 +150,7 @@ def _opened(place: str | os.PathLike[str] | BinaryIO, name: str) -> Any:
     if not isinstance(place, (str, os.PathLike)):
         return place
     try:
-        return open(place, "rb", buffering=0)  # noqa: SIM115 (`Source.close` closes it)
+        return open(place, "rb", buffering=0)
     except OSError as failure:
         message = f"{name} cannot be read: {failure.strerror}; check the path and its permissions"
         raise InputError(message) from None

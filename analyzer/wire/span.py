@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analyzer.limits import SNAPLEN_BYTES
 from analyzer.wire import blocks
 from analyzer.wire import records as r
 from analyzer.wire.capture import Capture
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 #: How much of the end is looked at: the largest record fits.
-TAIL = r.SNAPLEN_BYTES + (1 << 16)
+TAIL = SNAPLEN_BYTES + (1 << 16)
 
 #: Read at a time.
 CHUNK = 1 << 18
@@ -41,9 +41,9 @@ def span(path: str) -> tuple[int | None, int | None]:
     buffer = np.frombuffer(tail, np.uint8).copy()
     state[r.END], state[r.LAST] = len(buffer), 1
     state[r.SEEN] = state[r.CLOCKS] = 0
-    view = memoryview(buffer)
+    view, cells = memoryview(buffer), memoryview(state)
     look = blocks.find_block if len(interfaces) else r.find_record
-    state[r.POSITION] = max(look(view, -1, state), 0)
+    state[r.POSITION] = max(look(view, -1, cells), 0)
     records = np.empty((len(tail) // 16 + 1, r.WIDTH), np.int64)
     if len(interfaces):
         blocks.walk_blocks(buffer, state, records, interfaces)
