@@ -24,6 +24,9 @@ INTERRUPTED, PIPE_CLOSED, UNUSABLE = 130, 141, 2
 FORMATS = ("table", "csv", "jsonl")
 
 #: What each listing is.
+#: Tables that a report is made of.
+REPORTED = ("sessions", "auth", "findings", "skipped")
+
 LISTINGS = {
     "auth": ("Every AUTH exchange: mechanism, rounds, outcome, reason.", "auth mail.pcap --outcome rejected"),
     "sessions": ("Every SMTP connection.", "sessions mail.pcap --client 192.0.2.0/24"),
@@ -123,7 +126,7 @@ def report(**options: Any) -> None:
     """
     from analyzer.report.terminal import report as lines
 
-    _, trace, screen = _read(options)
+    _, trace, screen = _read(options, *REPORTED)
     _write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen))
 
 
@@ -143,7 +146,7 @@ def _listing(name: str, text: str, example: str) -> click.Command:
         from analyzer.report.listing import chosen, listing, ordinals_of
 
         names = chosen(name, columns)
-        whole, trace, screen = _read(options)
+        whole, trace, screen = _read(options, name)
         ordinals = ordinals_of(whole.tables["sessions"]) if form == "table" else {}
         _write(listing(trace.tables[name], form, screen, names, ordinals))
 
@@ -173,8 +176,8 @@ def show(session: str, **options: Any) -> None:
     _write(f"{line}\n" for line in ladder(trace.tables, key, screen, number))
 
 
-def _read(options: dict[str, Any]) -> tuple[Trace, Trace, Screen]:
-    """Read the inputs; gives all of it, what meets the conditions, and the screen."""
+def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
+    """Read the inputs; gives all of it, what meets the conditions, and the screen. `tables`: what is needed of it."""
     import analyzer
     from analyzer.filters import Conditions, zone
     from analyzer.report.progress import progress
@@ -187,6 +190,8 @@ def _read(options: dict[str, Any]) -> tuple[Trace, Trace, Screen]:
         conditions["timezone"] = options["display_timezone"]
         Conditions(**conditions)  # a condition that makes no sense is told before anything is read
     settings = {} if options["workers"] is None else {"workers": options["workers"]}
+    if tables:
+        settings["tables"] = tables
     with progress(quiet=options["quiet"]) as advance:
         trace = analyzer.read(*options["paths"], progress=advance, **settings)
     for warning in _warnings(trace):

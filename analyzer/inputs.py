@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import io
+import itertools
 import os
 import re
 import sys
@@ -95,6 +96,9 @@ def _stream(given: Any) -> Any:
     """Give a binary stream as it is, and scapy packets as one."""
     if isinstance(given, Source) or hasattr(given, "readinto"):
         return given
+    if hasattr(given, "read"):
+        message = "a stream of text was given: open the file in binary mode"
+        raise InputError(message)
     from analyzer.wire.packets import pcapng
 
     source = Source(io.BytesIO(pcapng(given)))
@@ -217,7 +221,7 @@ def _chained(group: list[Input], times: dict[str, tuple[int | None, int | None]]
     spans = [times[one.name] for one in ordered if times[one.name][0] is not None]
     follows = all(
         first is not None and (last or before or 0) <= first + OVERLAP_NS and before != first
-        for (before, last), (first, _) in zip(spans, spans[1:], strict=False)
+        for (before, last), (first, _) in itertools.pairwise(spans)
     )
     if follows:
         places = [place for one in ordered for place in one.places]

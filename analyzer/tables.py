@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 DTYPES = {"int": np.int64, "time": np.int64, "seconds": np.float64, "flag": np.int8}
+UNKNOWN = {"seconds": np.nan, "flag": -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Table:
             elif column.kind in ("text", "words"):
                 made[column.name] = Text.of(values)
             else:
-                unknown = {"seconds": np.nan, "flag": -1}.get(column.kind, NULL)
+                unknown = UNKNOWN.get(column.kind, NULL)
                 made[column.name] = np.array([unknown if v is None else v for v in values], DTYPES[column.kind])
         return cls(name, made)
 
@@ -99,6 +100,54 @@ class Table:
         import pandas as pd
 
         return pd.DataFrame({c.name: _series(c.kind, self.columns[c.name]) for c in TABLES[self.name]})
+
+
+class Builder:
+    """Collects the columns of a table, some rows at a time; text is numbered over all of them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.parts: dict[str, list[Array]] = {column.name: [] for column in TABLES[name]}
+        self.words: dict[str, dict[str | None, int]] = {
+            column.name: {None: -1} for column in TABLES[name] if column.kind in ("text", "words")
+        }
+
+    def add(self, rows: int, columns: Mapping[str, Any]) -> None:
+        """Add rows: every column as an array, a Text, a sequence (None: unknown), or one value for all rows."""
+        if rows == 0:
+            return
+        for column in TABLES[self.name]:
+            values = columns[column.name]
+            if column.name in self.words:
+                part = self._codes(rows, self.words[column.name], values)
+            elif isinstance(values, np.ndarray):
+                part = values.astype(DTYPES[column.kind], copy=False)
+            else:
+                unknown = UNKNOWN.get(column.kind, NULL)
+                listed = values if isinstance(values, (list, tuple)) else [values] * rows
+                part = np.array([unknown if value is None else value for value in listed], DTYPES[column.kind])
+            self.parts[column.name].append(part)
+
+    @staticmethod
+    def _codes(rows: int, words: dict[str | None, int], values: Any) -> Array:
+        if isinstance(values, Text):
+            renamed = [words.setdefault(word, len(words) - 1) for word in (*values.words, None)]
+            return np.array(renamed, np.int32)[values.codes]
+        if isinstance(values, (list, tuple)):
+            return np.array([words.setdefault(value, len(words) - 1) for value in values], np.int32)
+        return np.full(rows, words.setdefault(values, len(words) - 1), np.int32)
+
+    def table(self) -> Table:
+        """Give the table of what was added."""
+        columns: dict[str, Array | Text] = {}
+        for column in TABLES[self.name]:
+            parts = self.parts[column.name]
+            if column.name in self.words:
+                codes = np.concatenate([np.zeros(0, np.int32), *parts])
+                columns[column.name] = Text(codes, [word for word in self.words[column.name] if word is not None])
+            else:
+                columns[column.name] = np.concatenate([np.zeros(0, DTYPES[column.kind]), *parts])
+        return Table(self.name, columns)
 
 
 def concatenate(tables: Sequence[Table]) -> Table:

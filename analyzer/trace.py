@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,86 +14,94 @@ from analyzer.inputs import find
 from analyzer.schema import NULL, TABLES
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
-from analyzer.smtp.writer import Writer
+from analyzer.smtp.writer import WRITTEN, Writer
 from analyzer.tables import Table, Text, concatenate
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.sources import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
 
     from analyzer.inputs import Input
     from analyzer.tcp.stage import Batch
-    from analyzer.wire import Window
+    from analyzer.wire import Capture, Window
 
     Progress = Callable[[int, int | None], None]
 
 ALL_TABLES = frozenset(TABLES)
 
 
-class Shard:
-    """All stages behind `wire`, for the connections whose hash falls to one of `shards` workers."""
+class Settings(NamedTuple):
+    """How to read: which tables to make, and how much at a time; only the tables make a difference to the result."""
 
-    def __init__(
-        self, source: str, number: int, shards: int, wanted: frozenset[str], decoder: Decoder, capacity: int | None
-    ) -> None:
-        self.tracker = Tracker(number, shards, capacity or 4096)
+    tables: frozenset[str] = ALL_TABLES
+    window_bytes: int = limits.WINDOW_BYTES
+    window_packets: int | None = None
+    capacity: int | None = None  # rows that kernels get room for at first; tests make it small
+    workers: int = 1
+
+
+class Shard:
+    """All stages behind `wire`, for the connections whose hash falls to one of the workers."""
+
+    def __init__(self, source: str, number: int, settings: Settings, decoder: Decoder) -> None:
+        self.tracker = Tracker(number, settings.workers, settings.capacity or 4096)
         self.reader = Reader()
-        self.writer = Writer(source, wanted, decoder)
+        self.writer = Writer(source, settings.tables, decoder)
 
     def eat(self, window: Window, kept: int) -> None:
         """Take a window."""
         self._take(self.tracker.eat(window, kept))
 
     def end(self) -> None:
-        """The input is over."""
+        """Take what is left: the input is over."""
         self._take(self.tracker.end())
 
     def _take(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
             self.writer.write(self.reader.read(batch, self.tracker))
 
+    def skipped(self) -> Iterator[tuple[str, str, int]]:
+        """Give stage, reason and count of what this shard could not use."""
+        yield "tcp", "connection without payload", self.reader.silent_sessions
+        yield "smtp", "connection is not SMTP", self.reader.other_sessions + self.tracker.dull_sessions
+        yield "tls", "dialogue inside TLS, no keys", self.writer.unreadable
 
-def read_capture(
-    source: Input, *, wanted: frozenset[str], decoder: Decoder, window_bytes: int, window_packets: int | None,
-    capacity: int | None, workers: int, progress: Progress | None,
-) -> tuple[list[Writer], list[Skip], list[str]]:  # fmt: skip
-    """Run one capture through all stages; gives what its shards wrote, what was skipped, and warnings."""
-    capture = source.open(window_bytes=window_bytes, window_packets=window_packets, capacity=capacity)
-    shards = [Shard(capture.name, n, workers, wanted, decoder, capacity) for n in range(workers)]
-    with ThreadPoolExecutor(workers) as pool:
-        run = pool.map if workers > 1 else map
+
+def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progress: Progress | None) -> list[Shard]:
+    """Run one capture through all stages, one shard a worker."""
+    shards = [Shard(capture.name, number, settings, decoder) for number in range(settings.workers)]
+    with ThreadPoolExecutor(settings.workers) as pool:
+        run: Any = pool.map if settings.workers > 1 else map
         while True:
             heads = [shard.tracker.arena for shard in shards]
             window = capture.read(np.concatenate(heads))
             if window is None:
                 break
             starts = np.cumsum([0, *map(len, heads)]).tolist()
-            list(run(lambda shard, start, window=window: shard.eat(window, start), shards, starts))
+            list(run(Shard.eat, shards, [window] * len(shards), starts))
             if progress:
                 progress(capture.consumed, capture.total_bytes)
         list(run(Shard.end, shards))
-    skipped = list(capture.skipped)
-    for stage, reason, count in (
-        ("tcp", "connection without payload", sum(shard.reader.silent_sessions for shard in shards)),
-        (
-            "smtp",
-            "connection is not SMTP",
-            sum(shard.reader.other_sessions + shard.tracker.dull_sessions for shard in shards),
-        ),
-        ("tls", "dialogue inside TLS, no keys", sum(shard.writer.unreadable for shard in shards)),
-    ):
-        if count:
-            skipped.append(Skip(capture.name, stage, reason, count, None))
-    return [shard.writer for shard in shards], skipped, list(capture.warnings)
+    return shards
+
+
+def skips(capture: Capture, shards: Sequence[Shard]) -> Iterator[Skip]:
+    """Give what could not be read of a capture."""
+    yield from capture.skipped
+    counts: Counter[tuple[str, str]] = Counter()
+    for shard in shards:
+        for stage, reason, count in shard.skipped():
+            counts[stage, reason] += count
+    yield from (Skip(capture.name, stage, reason, count, None) for (stage, reason), count in counts.items() if count)
 
 
 def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     """Join what was written and sort it by (first, session), with `secret_group` numbered in that order."""
     made = [writer.tables() for writer in writers]
-    tables = {name: concatenate([part[name] for part in made]) if made else Table.empty(name) for name in TABLES}
+    tables = {name: concatenate([part[name] for part in made]) if made else Table.empty(name) for name in WRITTEN}
     sessions = tables["sessions"]
     ids = sessions["session"]
     assert isinstance(ids, Text)
@@ -129,10 +138,10 @@ class Trace:
     """The tables of what was read."""
 
     def __init__(
-        self, tables: dict[str, Table], sources: list[str], warnings: list[str], paths: Sequence[Any] = ()
+        self, tables: dict[str, Table], sources: list[str], warnings: list[str], inputs: Sequence[Input] = ()
     ) -> None:
         self.tables, self.sources, self.warnings = tables, sources, warnings
-        self.paths = list(paths)
+        self.inputs = list(inputs)
 
     @property
     def sessions(self) -> pd.DataFrame:
@@ -168,14 +177,14 @@ class Trace:
         """Give the trace of what meets the conditions; see `analyzer.filters.Conditions` for their names."""
         from analyzer.filters import Conditions, select
 
-        return Trace(select(self.tables, Conditions(**conditions)), self.sources, self.warnings, self.paths)
+        return Trace(select(self.tables, Conditions(**conditions)), self.sources, self.warnings, self.inputs)
 
     def session(self, key: str | int) -> Session:
-        """Give one conversation, by its id or its place in `sessions` (from 1); raises AnalyzerError for no such one."""
+        """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""
         ids = self.tables["sessions"]["session"]
         assert isinstance(ids, Text)
         known = ids.list()
-        if str(key).isdigit() and 1 <= int(key) <= len(known):
+        if str(key).isdecimal() and 1 <= int(key) <= len(known):
             return Session(self, str(known[int(key) - 1]))
         if key in known:
             return Session(self, str(key))
@@ -222,44 +231,39 @@ class Session:
         from analyzer.wire.packets import packets
 
         about = self.about
-        ends = (about["client_ip"], about["client_port"]), (about["server_ip"], about["server_port"])
-        return packets(self.trace.paths, *ends, about["first"], about["last"])
+        client, server = (about["client_ip"], about["client_port"]), (about["server_ip"], about["server_port"])
+        captures = [each.open() for each in self.trace.inputs if each.name == about["source"]]
+        return packets(captures, client, server, about["first"], about["last"])
 
     def __repr__(self) -> str:
         a = self.about
         return f"<Session {self.id}: {a['client_ip']}:{a['client_port']} to {a['server_ip']}:{a['server_port']}>"
 
 
-def read(
-    *sources: Any,
-    tables: Iterable[str] = ALL_TABLES,
-    window_bytes: int = limits.WINDOW_BYTES,
-    window_packets: int | None = None,
-    capacity: int | None = None,
-    workers: int | None = None,
-    progress: Progress | None = None,
-) -> Trace:
+def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
     """Read captures: paths, globs, folders, binary streams, or scapy PacketLists.
 
-    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are). Raises InputError for
-    what cannot be read at all; what is damaged in part is told in `Trace.skipped` and `Trace.warnings`.
+    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); the other settings are
+    those of `Settings`. Raises InputError for what cannot be read at all; what is damaged in part is told in
+    `Trace.skipped` and `Trace.warnings`.
     """
     inputs = find(sources)
     sizes = [size_of(place) for each in inputs for place in each.places]
     compiled = kernel.select(limits.COMPILE_ABOVE_BYTES if None in sizes else sum(size or 0 for size in sizes))
+    how = Settings(**settings, workers=workers or (2 if compiled else 1))
+    how = how._replace(tables=frozenset(how.tables))
+    options = {"window_bytes": how.window_bytes, "window_packets": how.window_packets, "capacity": how.capacity}
     decoder = Decoder()
     writers: list[Writer] = []
     skipped: list[Skip] = []
     warnings: list[str] = []
     for each in inputs:
-        wrote, skips, told = read_capture(
-            each, wanted=frozenset(tables), decoder=decoder, window_bytes=window_bytes, window_packets=window_packets,
-            capacity=capacity, workers=workers or (2 if compiled else 1), progress=progress,
-        )  # fmt: skip
-        writers += wrote
-        skipped += skips
-        warnings += told
+        capture = each.open(**options)
+        shards = read_capture(capture, how, decoder, progress)
+        writers += [shard.writer for shard in shards]
+        skipped += skips(capture, shards)
+        warnings += capture.warnings
     made = sorted_tables(writers)
     names = [column.name for column in TABLES["skipped"]]
     made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
-    return Trace(made, [each.name for each in inputs], warnings, sources)
+    return Trace(made, [each.name for each in inputs], warnings, inputs)

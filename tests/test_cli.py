@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import analyzer
+from analyzer import cli
 from analyzer.cli import FORMATS, LISTINGS, main
 from analyzer.errors import AnalyzerError, InputError
 from analyzer.report import listing
@@ -79,7 +80,7 @@ def test_report(read):
     assert result.exit_code == 0
     assert result.stdout.startswith("Input     mail.pcap, more/*.gz\nSeen      10 AUTH attempts in 10 SMTP sessions\n")
     assert result.stderr == ""
-    assert read.calls == [(("mail.pcap", "more/*.gz"), {"progress": None})]
+    assert read.calls == [(("mail.pcap", "more/*.gz"), {"progress": None, "tables": cli.REPORTED})]
 
 
 @pytest.mark.parametrize("name", LISTINGS)
@@ -126,10 +127,10 @@ def test_show(read):
 
 
 def test_workers(read):
-    """The number of workers is passed on when it is given."""
+    """The number of workers is passed on when it is given, and a listing reads no table but its own."""
     run("auth", "x", "--workers", "2")
 
-    assert read.calls[0][1] == {"progress": None, "workers": 2}
+    assert read.calls[0][1] == {"progress": None, "workers": 2, "tables": ("auth",)}
 
 
 def test_columns(read):

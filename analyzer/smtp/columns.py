@@ -9,23 +9,23 @@ from __future__ import annotations
 # --- the state of a session
 (
     MODE, CLIENT,                                # mode of the client's stream; which side the client is
-    CPOS, CSCAN, CLIM, CGAP,                     # client: read up to here, searched for LF, available; a gap here (-1: none)
+    CPOS, CSCAN, CLIM, CGAP,                     # client: read, searched for LF, available; gap (-1: none)
     SPOS, SSCAN, SLIM,                           # server
     CSTEP,                                       # step that covers the client's position
     OPEN, NEXT,                                  # oldest open unit, next unit to be written (rows of `units`)
     ATTEMPT, ATTEMPTS,                           # row of the open attempt (-1: none), attempts so far
     COUNT,                                       # units so far
-    PARTIAL, PARTIAL_AT,                         # a reply that goes on: code of its last line (0: none), where it starts
+    PARTIAL, PARTIAL_AT,                         # a reply that goes on: code of its last line (0: none), start
     R_CODE, R_KIND, R_OFF, R_LENGTH, R_STEP,     # the last complete reply
     SPLIT,                                       # code of a reply that was taken for complete where bytes are missing
     EARLY, EARLY_OFF, EARLY_LENGTH, EARLY_TIME, EARLY_FRAME,  # an unsolicited 421, kept for the next command
-    CHUNK_LEFT, BODY_SIZE, ODD_AT, ODD_SIZE, CRLF,  # octets of BDAT; of the message; an odd end of it; last line had CRLF
+    CHUNK_LEFT, BODY_SIZE, ODD_AT, ODD_SIZE, CRLF,  # octets of BDAT, of the message; an odd end; CRLF before
     HOLE, SERVER_GAP,                            # bytes of the client, of the server are missing since the last unit
     CLIENT_END, SERVER_END,                      # 1 after FIN, 2 after RST
     FIRST_END,                                   # how.CLIENT or how.SERVER: who ended first
     END_TIME, END_FRAME,
     LMTP, RECIPIENTS,
-    TLS, TLS_CLIENT, TLS_SERVER,                 # 1 STARTTLS, 2 from the first byte; where it begins in the streams (-1)
+    TLS, TLS_CLIENT, TLS_SERVER,                 # 1 STARTTLS, 2 from the first byte; where it begins (-1)
     COMMANDS, REPLIES,
     FLAGS,
     BEGAN, ENDED_AT,                             # time of the first and of the last step
@@ -46,7 +46,7 @@ from __future__ import annotations
 # --- an attempt
 (
     A_SESSION, A_NUMBER, A_FIRST,                # number in its session; row of its first unit
-    A_AT, A_FRAME, A_ROUNDS, A_LAST, A_OAUTH,    # 334s, kind of the last client line, whether the last challenge is JSON
+    A_AT, A_FRAME, A_ROUNDS, A_LAST, A_OAUTH,    # 334s, kind of the last client line, last 334 is JSON
     A_HOW, A_CODE, A_REPLY_OFF, A_REPLY_LENGTH, A_END_AT, A_END_FRAME,
     A_SERVER_NS, A_CLIENT_NS, A_TLS, A_FLAGS,
     A_WIDTH,

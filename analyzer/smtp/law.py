@@ -15,9 +15,14 @@ there. `ENDINGS` maps final codes to outcomes. docs/law.md holds the diagram tha
 
 from __future__ import annotations
 
+import functools
+import operator
 from enum import IntEnum, IntFlag
+from typing import Any
 
 import numpy as np
+
+Array = np.ndarray[Any, Any]
 
 
 class Mode(IntEnum):
@@ -246,6 +251,9 @@ FITS: dict[Kind, frozenset[Kind]] = {
 #: Modes in which the client's stream waits for a reply.
 WAITING = frozenset({M.AUTH, M.DATA, M.STARTTLS, M.TURN})
 
+#: The codes of a challenge, and of "send the message".
+CHALLENGE, GO_ON = 334, 354
+
 #: Kinds of replies, by code; a code that is not here has the kind of its first digit.
 REPLY_KINDS: dict[int, Kind] = {
     220: K.R220, 221: K.R221, 235: K.R235, 334: K.R334, 354: K.R354, 421: K.R421, 535: K.R535,
@@ -314,6 +322,18 @@ def outcome(how: int, code: int, last: int) -> str:
     return ENDINGS.get(code, "temporary_failure" if code // 100 == 4 else "other")
 
 
+@functools.cache
+def outcomes() -> Array:
+    """Make the table of outcomes: int32[how, code, last], numbers of OUTCOMES."""
+    table = [[[OUTCOMES.index(outcome(how, code, last)) for last in Last] for code in range(600)] for how in How]
+    return np.array(table, np.int32)
+
+
+def is_good(code: int) -> bool:
+    """Say whether a reply code is positive completion (RFC 5321 section 4.2.1)."""
+    return CLASS_KINDS.get(code // 100) is Kind.R2XX
+
+
 class Flag(IntFlag):
     """What weakens a label or deserves a finding; of an attempt, a session or a unit."""
 
@@ -354,6 +374,10 @@ CAVEATS: dict[Flag, str] = {
 }  # fmt: skip
 
 
+#: All flags that are caveats.
+ALL_CAVEATS = functools.reduce(operator.or_, CAVEATS)
+
+
 def packed(verb: str) -> tuple[int, int]:
     """Pack up to 16 characters into two integers of seven bits a character."""
     codes = verb.encode("ascii").ljust(16, b"\0")
@@ -367,16 +391,16 @@ FIRST_VERB = len(UNIT_NAMES)
 VERB_NAMES = (*UNIT_NAMES, *VERBS)
 
 
-def matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def matrices() -> tuple[Array, Array, Array, Array]:
     """Make the tables for the kernel.
 
     law int64[mode * kind, 2] (mode -1: impossible), verbs int64[n, 4] (packed name, kind, number), kinds int64[600]
-    (of reply codes), traits int64[kind, 2 + kinds] (transaction action, ends an attempt after a gap, which replies fit).
+    (of reply codes), traits int64[kind, 2 + kinds] (transaction action, ends an attempt after a gap, replies that fit).
     """
     law = np.full((len(Mode) * len(Kind), 2), -1, np.int64)
     for (mode, kind), (after, action) in LAW.items():
         law[mode * len(Kind) + kind] = after, action
-    verbs = [(*packed(verb), kind, FIRST_VERB + i) for i, (verb, kind) in enumerate(VERBS.items())]
+    verbs = [(*packed(verb), int(kind), FIRST_VERB + i) for i, (verb, kind) in enumerate(VERBS.items())]
     verbs += [(*packed(verb), -1, -1) for verb in FOREIGN_VERBS]
     kinds = np.array([REPLY_KINDS.get(code, CLASS_KINDS.get(code // 100, -1)) for code in range(600)], np.int64)
     traits = np.zeros((len(Kind), 2 + len(Kind)), np.int64)

@@ -8,7 +8,7 @@ The machine never raises on odd input: it sets a flag and goes on. All functions
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analyzer.kernel import helper, kernel
 from analyzer.limits import AUTH_LINE_OCTETS
@@ -48,16 +48,26 @@ from analyzer.tcp.columns import (
 )  # fmt: skip
 from analyzer.tcp.columns import EARLY as BEFORE
 
+if TYPE_CHECKING:
+    from enum import IntEnum, IntFlag
+
 KINDS = len(Kind)
 CR, LF, SPACE, TAB, DASH, POINT, STAR, COLON = 13, 10, 32, 9, 45, 46, 42, 58
 
+
 # numba takes plain integers of a module for constants, members of an IntEnum not everywhere
-M: Any = namedtuple("M", Mode.__members__)(*map(int, Mode))  # noqa: PYI024
-K: Any = namedtuple("K", Kind.__members__)(*map(int, Kind))  # noqa: PYI024
-A: Any = namedtuple("A", Action.__members__)(*map(int, Action))  # noqa: PYI024
-F: Any = namedtuple("F", Flag.__members__)(*map(int, Flag))  # noqa: PYI024
-L: Any = namedtuple("L", Last.__members__)(*map(int, Last))  # noqa: PYI024
-H: Any = namedtuple("H", How.__members__)(*map(int, How))  # noqa: PYI024
+def plain(names: type[IntEnum | IntFlag]) -> Any:
+    """Give the members of an enumeration as plain integers."""
+    tuple_of: Any = namedtuple
+    return tuple_of(names.__name__, names.__members__)(*(int(member) for member in names.__members__.values()))
+
+
+M: Any = plain(Mode)
+K: Any = plain(Kind)
+A: Any = plain(Action)
+F: Any = plain(Flag)
+L: Any = plain(Last)
+H: Any = plain(How)
 
 #: All arrays of a run: states, units, attempts, counters (units, attempts), stream, steps, law, verbs, kinds of codes,
 #: traits of kinds (see `law.matrices`).
@@ -671,7 +681,7 @@ def unexpected(w: Any, k: int) -> None:
 
 @helper
 def unit_for(w: Any, k: int) -> Any:
-    """Give the open unit that a reply answers: the oldest, or, after missing replies, one that only such a reply fits."""
+    """Give the open unit that a reply answers: the oldest; after missing replies, one that only such a reply fits."""
     st = w.st
     newest = st[k, NEXT] - 1
     mode = w.un[newest, U_MODE]
@@ -931,7 +941,7 @@ def resume(w: Any, k: int, client_at: int, server_at: int) -> None:
 
 
 @helper
-def suspend(w: Any, k: int, client_at: int, server_at: int) -> None:
+def suspend(w: Any, k: int) -> None:
     """Make the positions of a session that goes on relative to the bytes and units that have to be kept."""
     st = w.st
     first = st[k, OPEN]
@@ -1042,5 +1052,5 @@ def run(
             finish(w, k)
         counters[0] = states[k, NEXT]
         if sessions[k, FINAL] == 0:
-            suspend(w, k, client_at, server_at)
+            suspend(w, k)
     return counters[0]

@@ -250,12 +250,13 @@ def judge(sessions: Any, k: int, signs: Any, client: int) -> Any:
 
 
 @kernel(
-    "int64(int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1])"
+    "int64(int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], uint8[::1], int64[:, ::1], int64[:, ::1],"
+    " int64[::1])"
 )
 def recognise(
     sessions: Any, states: Any, stream: Any, verbs: Any, words: Any, found: Any, signs: Any, strip: Any
 ) -> Any:
-    """Fill MODE, CLIENT, FLAGS, TLS, CPOS and SPOS of `states`, and `found`, for new sessions; gives how many are SMTP."""
+    """Fill MODE, CLIENT, FLAGS, TLS, CPOS, SPOS of `states`, and `found`, for new sessions; gives how many are SMTP."""
     many = 0
     for k in range(len(sessions)):
         for side in range(2):

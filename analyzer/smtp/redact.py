@@ -63,7 +63,8 @@ _STOCK: Final = frozenset(
     temporarily temporary tenant than that the this timed timeout tls to token too transaction transition try type
     unable unavailable unexpected unimplemented unknown unrecognised unrecognized unsuccessful unsupported
     unverified use used user username using valid verification verified via visit was weak web when while with
-    without wrong x-exps xoauth2 you your""".split()
+    without wrong x-exps xoauth2 you your
+    vxnlcm5hbwu6 ugfzc3dvcmq6 vxnlciboyw1laa== ugfzc3dvcmqa""".split()
 )
 _CODE: Final = re.compile(rb"[2-5]\d\d|(?:[2-5]\d\d-)?[245]\.\d{1,3}\.\d{1,3}")
 _WORD: Final = re.compile(rb"\S+")
@@ -110,16 +111,28 @@ def argument(verb: str, rest: bytes) -> str | None:
     return f"<{len(rest)} bytes>"
 
 
+def is_strange(text: bytes) -> bool:
+    """Whether a reply holds any word that servers do not say anyway: only such words can be an echo."""
+    return bool(_strange(text))
+
+
 def may_echo(text: bytes, lines: Sequence[bytes]) -> bool:
-    """Whether `scrub` could change anything: a reply made of stock words echoes nothing."""
-    return bool(lines) and bool(_strange(text))
+    """Whether `scrub` could change anything: some word of the reply, or a part of one, is in the lines."""
+    echoes = _echoes(text) if lines else ()
+    if not echoes:
+        return False
+    said = b"\n".join(lines).lower()
+    if any(echo in said for echo in echoes):
+        return True
+    decoded = b"\n".join([unbase64(raw) or b"" for line in lines for raw in _WORD.findall(line)]).lower()
+    return any(echo in decoded for echo in echoes)
 
 
 def scrub(text: bytes, lines: Sequence[bytes]) -> bytes:
     """Remove from a reply what the client's `lines` hold, as sent and decoded from base64, whole or cut short."""
-    strange = _strange(text)
-    if not strange:
+    if not may_echo(text, lines):
         return text
+    strange = _strange(text)
     said = {word for line in lines for word in _words(line)}
     windows = {part for line in lines for raw in _WORD.findall(line.lower()) for part in _windows(raw)}
     echoed = {word for word in strange if word in said or not windows.isdisjoint(_windows(word))}
@@ -149,6 +162,13 @@ def _attribute(word: str) -> str:
 def _strange(text: bytes) -> frozenset[bytes]:
     """Give the words of a reply that are not stock: only these can be an echo."""
     return frozenset(_tokens(text))
+
+
+@lru_cache(maxsize=4096)
+def _echoes(text: bytes) -> tuple[bytes, ...]:
+    """Give what a line must hold for the reply to echo it: words that are not stock, and their windows."""
+    strange = _strange(text)
+    return tuple({*strange, *(part for word in strange for part in _windows(word))})
 
 
 def _words(line: bytes) -> Iterator[bytes]:

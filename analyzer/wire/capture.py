@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 #: Records that are walked and decoded at a time: few enough that their rows stay in the processor's cache.
 BATCH = 4096
 
-#: What can be wrong with a file: cell of the walk's state that counts it, reason in `skipped`.
-FAULTS = {
-    r.DAMAGED: "damaged record header; read on at the next sound one",
-    r.GIVEN_UP: "no sound record behind a damaged one; the rest of the file is not read",
-    r.ORPHANS: "packet block of no known interface, or longer than its block",
-}
+#: What can be wrong with a file: cells of the walk's state with how often and where first, reason in `skipped`.
+FAULTS = (
+    (r.DAMAGED, r.DAMAGED_AT, "damaged record header; read on at the next sound one"),
+    (r.GIVEN_UP, r.GIVEN_UP_AT, "no sound record behind a damaged one; the rest of the file is not read"),
+    (r.ORPHANS, None, "packet block of no known interface, or longer than its block"),
+)
 
 TOO_MANY_SECRETS = "key log in the capture is not used: there are too many"
 
@@ -206,13 +206,17 @@ class Capture:
         assert self._source is not None
         state = self._state
         source = self._source
-        for cell, reason in FAULTS.items():
+        for cell, place, reason in FAULTS:
             if state[cell]:
-                first = None if cell == r.ORPHANS else f"{source.name}, byte {state[r.DAMAGED_AT]}"
-                self._skip(reason, int(state[cell]), first)
-        if state[r.DAMAGED]:
+                self._skip(reason, int(state[cell]), None if place is None else f"{source.name}, byte {state[place]}")
+        if state[r.GIVEN_UP]:
             self.warnings.append(
-                f"{source.name} is damaged: {state[r.LOST]} bytes in {state[r.DAMAGED]} place(s) could not be read"
+                f"{source.name} is damaged: behind byte {state[r.GIVEN_UP_AT]} no sound packet was found, and no more was read"
+            )
+        if state[r.LOST]:
+            places = state[r.DAMAGED] - state[r.GIVEN_UP]
+            self.warnings.append(
+                f"{source.name} is damaged: {state[r.LOST]} bytes in {places} place(s) could not be read"
             )
         if state[r.TRUNCATED]:
             self._skip("incomplete record at the end of the file", 1, f"{source.name}, after frame {state[r.FRAMES]}")
@@ -222,7 +226,7 @@ class Capture:
             self.warnings.append(f"{source.name} cannot be read to its end: {source.stream.damage}")
         if state[r.UNTIMED]:
             self.warnings.append(
-                f"{state[r.UNTIMED]} packets of {source.name} carry no time; they get that before them"
+                f"{state[r.UNTIMED]} packets of {source.name} carry no time; they get that of the packet before them"
             )
         self.close()
 

@@ -67,6 +67,7 @@ class Decoder:
         """End the window: its buffer, longer by what was unwrapped, and its segments in the order of their frames."""
         step = self._step
         exotic = self._aside[: step[d.ASIDE]].copy()
+        plain = int(step[d.ROW])
         for _ in range(DEPTH):
             if not len(exotic):
                 break
@@ -78,7 +79,7 @@ class Decoder:
         if len(exotic):
             self._deep = (self._deep[0] + len(exotic), self._deep[1] or int(exotic[0, r.FRAME]))
         rows = self._rows[: step[d.ROW]]
-        if len(buffer) and len(rows) and (np.diff(rows[:, segments.FRAME]) < 0).any():
+        if len(rows) > plain:
             rows = rows[np.argsort(rows[:, segments.FRAME], kind="stable")]
         return buffer, rows
 

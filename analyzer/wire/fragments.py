@@ -178,7 +178,7 @@ def fragment4(packet: bytes, wire: int) -> Fragment | None:
     key = (b"4" + packet[12:20], packet[9:10] + packet[4:6])
     if wire + begin > DATAGRAM:
         return None
-    return _fragment(key, packet[:size], begin, wire - size, more, packet[9], packet[size:])
+    return _sound(Fragment(key, packet[:size], begin, wire - size, more, packet[9], packet[size:]))
 
 
 def fragment6(packet: bytes, wire: int) -> Fragment | None:
@@ -193,13 +193,10 @@ def fragment6(packet: bytes, wire: int) -> Fragment | None:
         return None
     key = (b"6" + packet[8:40], packet[at + 4 : at + 8])
     data = packet[at + 8 :]
-    return _fragment(key, packet[:40], place & 0xFFF8, wire - at - 8, bool(place & 1), packet[at], data)
+    return _sound(Fragment(key, packet[:40], place & 0xFFF8, wire - at - 8, bool(place & 1), packet[at], data))
 
 
-def _fragment(
-    key: Key, header: bytes, begin: int, wire: int, more: bool, protocol: int, data: bytes
-) -> Fragment | None:  # fmt: skip
-    # All but the last are a multiple of eight octets; an empty one would wait for ever.
-    if wire <= 0 or len(data) > wire or (more and wire % 8):
-        return None
-    return Fragment(key, header, begin, wire, more, protocol, data)
+def _sound(fragment: Fragment) -> Fragment | None:
+    """Let go what would wait for ever: all but the last are a multiple of eight octets, and none is empty."""
+    uneven = fragment.more and fragment.wire % 8
+    return None if fragment.wire <= 0 or len(fragment.data) > fragment.wire or uneven else fragment

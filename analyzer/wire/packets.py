@@ -52,7 +52,9 @@ def packets(
     for source in sources:
         capture = source if isinstance(source, Capture) else Capture([source])
         capture.keep_records = True
-        found += _packets(capture, (_half(here), _half(there)), segments.FRAME if frames else segments.TIME, first, last)
+        found += _packets(
+            capture, (_half(here), _half(there)), segments.FRAME if frames else segments.TIME, first, last
+        )
         capture.close()
     return PacketList(found)
 

@@ -67,7 +67,8 @@ SECRETS_LENGTH = 29
 UNTIMED = 30  #: packets without a time (simple packet blocks)
 ORPHANS = 31  #: packets of no known interface, or that do not fit into their block
 ROWS = 32  #: rows written
-STATE_WIDTH = 33
+GIVEN_UP_AT = 33  #: offset in the file from which on nothing is read
+STATE_WIDTH = 34
 
 # Values of STATUS.
 FULL = 0  #: the output is full: call again
@@ -112,7 +113,9 @@ def pass_over(state: Cells, position: int, found: int) -> None:
     state[DAMAGED] += 1
     if found < 0:
         state[GIVEN_UP] = 1
-        found = state[END]
+        state[GIVEN_UP_AT] = state[ORIGIN] + position
+        state[POSITION] = state[END]
+        return
     state[LOST] += found - position
     state[POSITION] = found
 

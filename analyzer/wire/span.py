@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analyzer.limits import SNAPLEN_BYTES
 from analyzer.wire import blocks
 from analyzer.wire import records as r
 from analyzer.wire.capture import Capture
 from analyzer.wire.sources import Source
 
 if TYPE_CHECKING:
-    from typing import Any
-
     Array = np.ndarray[Any, Any]
 
-#: How much of the end is looked at: the largest record fits.
-TAIL = SNAPLEN_BYTES + (1 << 16)
+#: How much of the end is looked at: some records of any usual length. A ring may have thousands of files.
+TAIL = 1 << 17
 
 #: Read at a time.
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 
 #: Compressed files up to this size are unpacked to find their end.
 UNPACKED = 1 << 26
@@ -41,14 +38,17 @@ def span(path: str) -> tuple[int | None, int | None]:
     buffer = np.frombuffer(tail, np.uint8).copy()
     state[r.END], state[r.LAST] = len(buffer), 1
     state[r.SEEN] = state[r.CLOCKS] = 0
-    view, cells = memoryview(buffer), memoryview(state)
+    view: Any = memoryview(buffer)
+    cells: Any = memoryview(state)
     look = blocks.find_block if len(interfaces) else r.find_record
     state[r.POSITION] = max(look(view, -1, cells), 0)
-    records = np.empty((len(tail) // 16 + 1, r.WIDTH), np.int64)
-    if len(interfaces):
-        blocks.walk_blocks(buffer, state, records, interfaces)
-    else:
-        r.walk_records(buffer, state, records)
+    records = np.empty((TAIL, r.WIDTH), np.int64)
+    state[r.STATUS] = r.FULL
+    while state[r.STATUS] != r.MORE:
+        if len(interfaces):
+            blocks.walk_blocks(buffer, state, records, interfaces)
+        else:
+            r.walk_records(buffer, state, records)
     return first, max(first, int(state[r.CLOCKS]))
 
 

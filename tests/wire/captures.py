@@ -136,7 +136,9 @@ def read(places: Any, head: bytes = b"", **options: Any) -> tuple[Capture, list[
     found = []
     while (window := capture.read(np.frombuffer(head, np.uint8).copy())) is not None:
         assert window.buffer[: len(head)].tobytes() == head
-        assert window.buffer.flags.writeable and window.buffer.flags.c_contiguous and window.segments.flags.c_contiguous
+        assert window.buffer.flags.writeable
+        assert window.buffer.flags.c_contiguous
+        assert window.segments.flags.c_contiguous
         found += [_segment(row, window.buffer) for row in window.segments.tolist()]
     return capture, found
 

@@ -9,6 +9,7 @@ from analyzer import kernel
 from analyzer.errors import InputError, Skip
 from analyzer.wire import Capture
 from tests.wire import captures as c
+from tests.wire.test_hostile import SEEDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,7 @@ def test_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = bytearray(FILES["pcap"])
     damaged[2000:2010] = b"\xff" * 10
     files = [*FILES.values(), bytes(damaged), FILES["pcapng"][:-9], c.pcap(PACKETS, link=147)]
+    files += [seed[:place] + b"\xff\xfe" + seed[place + 2 :] for seed in SEEDS for place in range(24, len(seed), 167)]
     monkeypatch.setenv(kernel.FORCE, "interpreted")
     kernel.select(0)
     slow = [c.read(file) for file in files]

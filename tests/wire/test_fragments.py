@@ -8,6 +8,7 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, fragment6
 from scapy.layers.l2 import GRE, Ether
 from scapy.layers.vxlan import VXLAN
 
+from analyzer.wire import decoder
 from analyzer.wire.fragments import Fragments, fragment4
 from tests.wire import captures as c
 
@@ -101,6 +102,17 @@ def test_overlaps() -> None:
     assert c.payloads(c.read(c.pcap(records(packets)))[1]) == [b"A" * 20 + b"C" * 8]
 
 
+def test_last_fragment_lies() -> None:
+    """Fragments behind the last one cannot stand for those that are missing."""
+    parts = [(0x2000, 24), (0x2000 | 6, 24), (3 | 0, 8)]
+    packets = [
+        c.ethernet(c.ipv4(c.tcp(b"A" * 4) if not place & 15 else bytes(size), place=place)) for place, size in parts
+    ]
+    capture, found = c.read(c.pcap(records([*packets, c.ethernet(c.ipv4(bytes(24), place=9))])))
+    assert found == []
+    assert capture.skipped[0].count == 1
+
+
 def test_cut_fragments() -> None:
     """Behind a fragment that the capture cut nothing is used, and the length on the wire is kept."""
     packets = [c.Packet(p.time, p.data[:90], p.wire) for p in records(pieces4(size=120))]
@@ -117,6 +129,8 @@ def test_cut_fragments() -> None:
         c.ipv6(b"\6\0\0\1\0\0\0\1" + bytes(7), protocol=44),
         c.ipv6(b"\6\0\xff\xf9\0\0\0\1" + bytes(80), protocol=44),
         c.ipv6(b"\x2c\0\0\0\0\0\0\0", protocol=0),
+        c.ipv6(b"\x2c\0" + bytes(10) + b"\6\0\0\1\0\0\0\1" + bytes(8), protocol=51),
+        c.ipv4(bytes(4), options=bytes(24), place=0x2000)[:30],
     ],
 )
 def test_bad_fragments(packet: bytes) -> None:
@@ -142,6 +156,16 @@ def test_fragments_and_tunnels() -> None:
         for part in fragment(IP(src="192.0.2.1", id=piece.frag) / GRE() / piece, 16)
     ]
     assert c.payloads(c.read(c.pcap(records(both)))[1]) == [LINES]
+
+
+def test_too_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packets within packets are opened a limited number of times, and the rest is told."""
+    monkeypatch.setattr(decoder, "DEPTH", 1)
+    inner = [IP(bytes(piece)[14:]) for piece in pieces4(size=320)]
+    frames = [bytes(LAN / part) for piece in inner for part in fragment(IP(id=piece.frag) / GRE() / piece, 160)]
+    capture, found = c.read(c.pcap(records(frames)))
+    assert found == []
+    assert [(s.reason, s.count) for s in capture.skipped] == [(decoder.TOO_DEEP, len(inner))]
 
 
 def test_other_udp() -> None:

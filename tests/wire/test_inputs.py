@@ -90,6 +90,21 @@ def test_folder(tmp_path: Path) -> None:
     assert capture.skipped == found[0].skipped
 
 
+def test_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder below that cannot be read is told."""
+    write(tmp_path, ("a.pcap", c.pcap(PACKETS)), ("closed/b.pcap", c.pcap(PACKETS)))
+    real = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (found,) = find([tmp_path])
+    assert [(skip.reason, skip.count) for skip in found.skipped] == [("folder cannot be read", 1)]
+
+
 def test_same_file_twice(tmp_path: Path) -> None:
     """A file that is named twice is read once."""
     write(tmp_path, ("a.pcap", c.pcap(PACKETS)))
@@ -157,6 +172,12 @@ def test_packet_lists() -> None:
         window = found.open().read(c.NOTHING)
         assert window is not None
         assert (len(window.segments), found.name) == (29, name)
+
+
+def test_text_stream() -> None:
+    """A file that was opened as text is an InputError that says how to open it."""
+    with pytest.raises(InputError, match="binary mode"):
+        find([io.StringIO("hello")])
 
 
 def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,10 +70,12 @@ def test_garbage_between_records() -> None:
 def test_too_far() -> None:
     """The search for a sound record is bounded; then the rest of the file is given up, and that is told."""
     data = FILE[: STARTS[20]] + b"\xff" * (limits.RESYNC_BYTES + 10) + FILE[STARTS[20] :]
-    capture, found = c.read(data)
-    assert found == EXPECTED[: len(found)]
-    assert len(found) == 19
-    assert "rest of the file" in capture.skipped[1].reason
+    for options in ({}, {"window_bytes": 5000}):
+        capture, found = c.read(data, **options)
+        assert found == EXPECTED[:19]
+        assert "rest of the file" in capture.skipped[1].reason
+        assert capture.skipped[1].first == f"-, byte {STARTS[20]}"
+        assert len(capture.warnings) == 1
 
 
 def test_truncated() -> None:
@@ -106,7 +108,13 @@ def test_large_record() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [changed(10, 8, 300_000), changed(10, 8, 61), FILE[:-7], FILE[: STARTS[9]] + bytes(99) + FILE[STARTS[9] :]],
+    [
+        changed(10, 8, 300_000),
+        changed(10, 8, 61),
+        FILE[:-7],
+        FILE[: STARTS[9]] + bytes(99) + FILE[STARTS[9] :],
+        c.pcap([c.Packet(p.time, p.data[:60], p.wire) for p in PACKETS]),
+    ],
 )
 def test_damage_and_windows(data: bytes) -> None:
     """What is made of damage does not depend on the windows."""

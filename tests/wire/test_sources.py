@@ -97,6 +97,7 @@ def test_stream_without_size() -> None:
     thread.start()
     with open(reading, "rb") as stream:
         capture, found = c.read([stream])
+        assert stream.closed is False
     thread.join()
     assert found == EXPECTED
     assert capture.total_bytes is None
@@ -125,6 +126,12 @@ def test_patience() -> None:
         while (window := capture.read(c.NOTHING)) is not None:
             found += len(window.segments)
     assert found == len(EXPECTED)
+
+
+def test_patience_without_waiting() -> None:
+    """What cannot be waited for, such as bytes in memory, is read at once."""
+    assert c.read(FILE, patience=0.0)[1] == EXPECTED
+    assert c.read(gzip.compress(FILE), patience=0.0)[1] == EXPECTED
 
 
 def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,188 @@
+"""Attempts to rows of the table `auth`: SASL decoded, secrets reduced to digests, outcomes and reasons named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.schema import NULL
+from analyzer.smtp import columns as s
+from analyzer.smtp import law
+from analyzer.smtp.encoding import unbase64
+from analyzer.smtp.law import Flag, How, Kind, Last
+from analyzer.smtp.reasons import reason
+from analyzer.smtp.said import reply_of
+from analyzer.smtp.sasl import Decoder, Turn
+from analyzer.tables import Text
+from analyzer.tcp import columns as c
+
+if TYPE_CHECKING:
+    from analyzer.smtp.reader import Rows
+    from analyzer.smtp.said import Reply, Said
+
+    Array = np.ndarray[Any, Any]
+
+_LAST: Final = {
+    Last.NONE: "none", Last.INITIAL: "initial", Last.ANSWER: "answer", Last.EMPTY: "empty", Last.CANCEL: "cancel",
+    Last.OAUTH_CANCEL: "cancel",
+}  # fmt: skip
+
+#: Flags of a session that weaken every label in it.
+_SHARED_FLAGS: Final = int(Flag.ONE_SIDED | Flag.OVERLAP_CONFLICT)
+_ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
+_TRUNCATED, _LOST_LINE, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.LOST_LINE), int(Flag.GAP_CLIENT)
+_UNSOLICITED: Final = int(Flag.UNSOLICITED)
+
+ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
+TLS_NAMES: Final = ["none", "starttls", "implicit"]
+
+#: Mechanisms whose names do not go on: what follows them in a line that was cut off is an initial response.
+_WHOLE_NAMES: Final = frozenset(
+    (b"PLAIN", b"LOGIN", b"CRAM-MD5", b"DIGEST-MD5", b"NTLM", b"XOAUTH2", b"OAUTHBEARER", b"EXTERNAL", b"ANONYMOUS")
+)
+
+
+def caveats(flags: Array) -> Text:
+    """Name the flags that are caveats, space-joined, each once; one word list a row."""
+    distinct, places = np.unique(flags & int(law.ALL_CAVEATS), return_inverse=True)
+    return Text(
+        places.astype(np.int32),
+        [
+            " ".join(dict.fromkeys(law.CAVEATS[flag] for flag in law.CAVEATS if flag & value))
+            for value in distinct.tolist()
+        ],
+    )
+
+
+class Attempts:
+    """Makes the columns of `auth` of a batch."""
+
+    def __init__(self, rows: Rows, said: Said, decoder: Decoder) -> None:
+        self.rows, self.said, self.decoder = rows, said, decoder
+        flags = rows.attempts[:, s.A_FLAGS]
+        self.attempts = rows.attempts[flags & int(Flag.HELD | Flag.VOID) == 0]
+        self.sessions = self.attempts[:, s.A_SESSION]
+        self.secrets: list[bytes | None] = []
+
+    def columns(self, source: str) -> dict[str, Any]:
+        """Give all columns but those that are the session's."""
+        a = self.attempts
+        how, code = a[:, s.A_HOW], a[:, s.A_CODE]
+        outcome = law.outcomes()[how, code, a[:, s.A_LAST]]
+        told = self._told(outcome)
+        flags = a[:, s.A_FLAGS] | self.rows.states[self.sessions, s.FLAGS] & _SHARED_FLAGS
+        ended = np.where((how == How.OPEN) | (how == How.UNSEEN), NULL, a[:, s.A_END_AT])
+        backwards = (ended != NULL) & (ended < a[:, s.A_AT])
+        flags = np.where(backwards, flags | int(Flag.CLOCK), flags)
+        clock = flags & int(Flag.CLOCK) != 0
+        seconds = np.where(clock | (ended == NULL), np.nan, (ended - a[:, s.A_AT]) / 1e9)
+        server = 1 - self.rows.states[self.sessions, s.CLIENT]
+        unheard = (self.rows.sessions[self.sessions, c.SEEN_0 + server] == 0) & (a[:, s.A_ROUNDS] == 0)
+        vague = (flags & _ROUNDS_FLAGS != 0) | (outcome == law.OUTCOMES.index("unseen"))
+        frames = np.where(a[:, s.A_FRAME] > 0, a[:, s.A_FRAME], a[:, s.A_END_FRAME])
+        return told | {
+            "attempt": a[:, s.A_NUMBER],
+            "role": "server",
+            "started": a[:, s.A_AT],
+            "ended": ended,
+            "seconds": seconds,
+            "seconds_server": np.where(clock, np.nan, a[:, s.A_SERVER_NS] / 1e9),
+            "seconds_client": np.where(clock, np.nan, a[:, s.A_CLIENT_NS] / 1e9),
+            "rounds": np.where(unheard, NULL, a[:, s.A_ROUNDS]),
+            "rounds_known": Text(np.where(unheard, 2, vague).astype(np.int32), ROUNDS_KNOWN),
+            "outcome": Text(outcome, list(law.OUTCOMES)),
+            "code": np.where(code == 0, NULL, code),
+            "secret_group": NULL,
+            "tls": Text(a[:, s.A_TLS].astype(np.int32), TLS_NAMES),
+            "evidence": "observed",
+            "confidence": None,
+            "caveats": caveats(flags),
+            "source": source,
+            "where": [f"{source} frame {frame}" for frame in frames.tolist()],
+        }
+
+    def _told(self, outcomes: Array) -> dict[str, Any]:
+        """Give the columns that the texts tell, attempt by attempt."""
+        told: list[tuple[Any, ...]] = []
+        names = [law.OUTCOMES[outcome] for outcome in outcomes.tolist()]
+        known: dict[tuple[Any, ...], str | None] = {}
+        for attempt, outcome in zip(self.attempts.tolist(), names, strict=True):
+            first = self.said.units[attempt[s.A_FIRST]]
+            seen = first[s.U_KIND] == Kind.AUTH
+            words = self.said.line(first).split() if seen else []
+            mechanism = words[1].decode("ascii", "backslashreplace").upper() if len(words) > 1 else None
+            initial = words[2] if len(words) > 2 else None
+            turns, last = self._turns(attempt)
+            decoded = self.decoder.decode(mechanism, initial, turns, bool(first[s.U_FLAGS] & _TRUNCATED))
+            self.secrets.append(decoded.secret)
+            raw = self.said.cut(attempt[s.A_REPLY_OFF], attempt[s.A_REPLY_LENGTH]) if attempt[s.A_CODE] else b""
+            reply = reply_of(raw)
+            line, decodable = self._last_line(attempt, turns, initial)
+            key = (raw, outcome, decoded.oauth_error is not None, line, decodable, attempt[s.A_ROUNDS])
+            if key not in known:
+                known[key] = self._reason(attempt, key, reply)
+            why = known[key] if not attempt[s.A_FLAGS] & _UNSOLICITED else self._reason(attempt, key, reply)
+            text = self.said.shown(reply, last) if raw else None
+            told.append(
+                (
+                    mechanism, initial_response(first, words) if seen else None, why, reply.enhanced, text,
+                    decoded.identity, decoded.authzid, decoded.realm, decoded.host, decoded.challenge,
+                )
+            )  # fmt: skip
+        names_of_columns = (
+            "mechanism", "initial_response", "reason", "enhanced", "text",
+            "identity", "authzid", "realm", "host", "challenge",
+        )  # fmt: skip
+        columns = zip(*told, strict=True) if told else ((),) * len(names_of_columns)
+        return dict(zip(names_of_columns, columns, strict=True))
+
+    def _turns(self, attempt: list[int]) -> tuple[list[Turn], int]:
+        """Give the rounds of an attempt (challenge and answer, None for what was not captured), and its last unit."""
+        said, units, session, number = self.said, self.said.units, attempt[s.A_SESSION], attempt[s.A_NUMBER]
+        turns: list[Turn] = []
+        challenge, asked = None, False
+        first = last = attempt[s.A_FIRST]
+        for at in range(first, len(units)):
+            unit = units[at]
+            if unit[s.U_SESSION] != session or unit[s.U_ATTEMPT] > number:
+                break
+            if unit[s.U_ATTEMPT] != number:
+                continue
+            last = at
+            if at > first and unit[s.U_VERB] != law.UNSOLICITED_UNIT:
+                flags = unit[s.U_FLAGS]
+                turns.append(Turn(challenge, None if flags & _LOST_LINE else said.line(unit), bool(flags & _TRUNCATED)))
+                asked = False
+            challenge = None
+            if unit[s.U_CODE] == law.CHALLENGE:
+                challenge, asked = said.cut(unit[s.U_REPLY_OFF] + 4, unit[s.U_REPLY_LENGTH] - 4), True
+        if asked:
+            turns.append(Turn(challenge, None))
+        return turns, last
+
+    @staticmethod
+    def _last_line(attempt: list[int], turns: list[Turn], initial: bytes | None) -> tuple[str, bool | None]:
+        """Say what the client's last line was, and whether it was base64."""
+        line = next((turn.answer for turn in reversed(turns) if turn.answer is not None), initial)
+        decodable = None if line is None else unbase64(line) is not None
+        if turns and turns[-1].answer is None:
+            return "answer" if attempt[s.A_FLAGS] & _GAP_CLIENT else "none", decodable
+        return "empty" if line == b"=" else _LAST[Last(attempt[s.A_LAST])], decodable
+
+    @staticmethod
+    def _reason(attempt: list[int], key: tuple[Any, ...], reply: Reply) -> str | None:
+        _, outcome, oauth_error, line, decodable, rounds = key
+        if attempt[s.A_FLAGS] & _UNSOLICITED and outcome == "rejected":
+            return "timeout"  # the server did not wait for an answer
+        return reason(
+            outcome, attempt[s.A_CODE] or None, reply.enhanced, reply.text.decode("utf-8", "replace"),
+            oauth_error, line, decodable=decodable, rounds=rounds,
+        )  # fmt: skip
+
+
+def initial_response(unit: list[int], words: list[bytes]) -> int | None:
+    """Say whether an AUTH command had an initial response; where the capture cut it off, by how much is missing."""
+    if len(words) > 2 or not unit[s.U_FLAGS] & _TRUNCATED or unit[s.U_SIZE] <= len(b"\r\n"):
+        return int(len(words) > 2)
+    return 1 if len(words) == 2 and words[1].upper() in _WHOLE_NAMES else None

@@ -1,0 +1,88 @@
+"""Units to rows of the table `exchanges`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analyzer.schema import NULL
+from analyzer.smtp import columns as s
+from analyzer.smtp import law, redact
+from analyzer.smtp.law import Flag, Kind
+from analyzer.smtp.said import reply_of
+from analyzer.tables import Text
+
+if TYPE_CHECKING:
+    from analyzer.smtp.said import Said
+
+    Array = np.ndarray[Any, Any]
+
+
+def columns(units: Array, shown: Array, said: Said) -> dict[str, Any]:
+    """Give all columns but the session's id, for the rows of `units` that `shown` numbers."""
+    u = units[shown]
+    code = u[:, s.U_CODE]
+    replied = code > 0
+    sent = u[:, s.U_AT] > 0
+    waited = (u[:, s.U_REPLY_AT] - u[:, s.U_AT]) / 1e9
+    arguments, enhanced, texts = [], [], []
+    speaker = _Speaker(said)
+    for number in shown.tolist():
+        unit = said.units[number]
+        arguments.append(speaker.argument(unit))
+        reply = reply_of(said.reply(unit))
+        enhanced.append(reply.enhanced)
+        texts.append(said.shown(reply, number) if unit[s.U_CODE] else None)
+    return {
+        "n": u[:, s.U_NUMBER],
+        "at": np.where(sent, u[:, s.U_AT], np.where(replied, u[:, s.U_REPLY_AT], NULL)),
+        "verb": Text(u[:, s.U_VERB].astype(np.int32), list(law.VERB_NAMES)),
+        "argument": arguments,
+        "code": np.where(replied, code, NULL),
+        "enhanced": enhanced,
+        "text": texts,
+        "seconds": np.where(replied & sent & (waited >= 0), waited, np.nan),
+        "pipelined": u[:, s.U_FLAGS] & int(Flag.PIPELINED) != 0,
+        "attempt": _known(u[:, s.U_ATTEMPT]),
+        "frame": _known(u[:, s.U_FRAME]),
+        "reply_frame": np.where(replied, _known(u[:, s.U_REPLY_FRAME]), NULL),
+    }
+
+
+def _known(numbers: Array) -> Array:
+    return np.where(numbers > 0, numbers, NULL)
+
+
+class _Speaker:
+    """Says what a client's line is; of answers, by the mechanism and the responses before."""
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.session = -1
+        self.mechanism: str | None = None
+        self.responses = 0
+
+    def argument(self, unit: list[int]) -> str | None:
+        """Give what is shown of a unit's argument; secrets as kind and length."""
+        kind, verb = unit[s.U_KIND], unit[s.U_VERB]
+        if unit[s.U_SESSION] != self.session:
+            self.session, self.mechanism, self.responses = unit[s.U_SESSION], None, 0
+        line = self.said.line(unit)
+        if verb == law.ANSWER_UNIT:
+            if unit[s.U_FLAGS] & int(Flag.LOST_LINE):
+                return redact.unknown_line(line)
+            before = self.responses
+            self.responses += kind == Kind.RESPONSE
+            return redact.describe(self.mechanism, before, line)
+        if verb == law.UNKNOWN_VERB:
+            return redact.unknown_line(line)
+        if verb < law.FIRST_VERB:
+            return None
+        words = line.split(None, 1)
+        rest = words[1] if len(words) > 1 else b""
+        if kind == Kind.AUTH:
+            words = rest.split()
+            self.mechanism = words[0].decode("ascii", "replace") if words else None
+            self.responses = int(len(words) > 1 and words[1] not in (b"=", b"*"))
+        return redact.argument(law.VERB_NAMES[verb], rest) if rest else None

@@ -1,0 +1,96 @@
+"""Units to mail transactions (RFC 5321 section 3.3): rows of the table `messages`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.smtp import columns as s
+from analyzer.smtp import law
+from analyzer.smtp.encoding import printable
+from analyzer.smtp.law import Kind
+from analyzer.smtp.said import reply_of
+
+if TYPE_CHECKING:
+    from analyzer.smtp.said import Said
+
+#: Kinds of units that begin, change or end a transaction.
+IN_MAIL: Final = (Kind.MAIL, Kind.RCPT, Kind.DATA, Kind.BDAT, Kind.DOT, Kind.RSET, Kind.HELLO, Kind.LHLO)
+
+_RESETS: Final = (Kind.RSET, Kind.HELLO, Kind.LHLO)
+
+#: A transaction that is over: its number, and the columns of `messages` from `at` on.
+Row = tuple[int, int, str | None, int, int, int | None, int, int | None, str | None, str | None]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A mail transaction that is under way."""
+
+    at: int
+    mail_from: str | None
+    accepted: int = 0
+    refused: int = 0
+    size: int | None = None
+    chunks: int = 0
+
+
+@dataclass(slots=True)
+class Mailbag:
+    """The transactions of one session: how many there were, how many the server took, and the one under way."""
+
+    count: int = 0
+    taken: int = 0
+    open: Transaction | None = None
+
+    def feed(self, said: Said, number: int) -> list[Row]:
+        """Take a unit; gives the transactions that end with it."""
+        unit = said.units[number]
+        kind, code = unit[s.U_KIND], unit[s.U_CODE]
+        ended: list[Row] = []
+        if kind == Kind.MAIL:
+            ended += self.end(said)
+            path = said.line(unit).partition(b":")[2].split(None, 1)
+            self.open = Transaction(unit[s.U_AT], printable(path[0] if path else b""))
+            if not law.is_good(code):
+                ended += self.end(said, number)
+        if self.open is None:
+            return ended
+        if kind == Kind.RCPT:
+            self.open.accepted += law.is_good(code)
+            self.open.refused += not law.is_good(code)
+        elif kind == Kind.BDAT:
+            self.open.chunks += 1
+            self.open.size = (self.open.size or 0) + unit[s.U_SIZE]
+            if not law.is_good(code) or said.line(unit).upper().split()[-1:] == [b"LAST"]:
+                ended += self.end(said, number)
+        elif kind == Kind.DOT:
+            self.open.size = unit[s.U_SIZE]
+            ended += self.end(said, number)
+        elif kind in _RESETS or (kind == Kind.DATA and code not in (0, law.GO_ON)):
+            ended += self.end(said, number if kind == Kind.DATA else None)
+        return ended
+
+    def end(self, said: Said, number: int | None = None) -> list[Row]:
+        """End the transaction under way, if there is one, with the reply to unit `number`."""
+        mail, self.open = self.open, None
+        if mail is None:
+            return []
+        self.count += 1
+        raw = said.reply(said.units[number]) if number is not None else b""
+        code = said.units[number][s.U_CODE] if raw and number is not None else None
+        self.taken += law.is_good(code or 0) and mail.size is not None
+        reply = reply_of(raw)
+        text = said.shown(reply, number) if raw and number is not None else None
+        return [
+            (
+                self.count, mail.at, mail.mail_from, mail.accepted, mail.refused, mail.size, mail.chunks, code,
+                reply.enhanced, text,
+            )
+        ]  # fmt: skip
+
+
+def columns(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """Give the columns of `messages` of rows that begin with the session's id."""
+    names = ("session", "n", "at", "mail_from", "accepted", "refused", "size", "chunks", "code", "enhanced", "text")
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
