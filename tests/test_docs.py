@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from analyzer.cli import main
 from analyzer.schema import TABLES
@@ -52,3 +54,18 @@ def test_index_names_every_page():
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
 
     assert all(f"({page.name})" in index for page in (ROOT / "docs").glob("*.md") if page.name != "index.md")
+
+
+def test_readme_shows_real_output(update, monkeypatch):
+    """The screen at the top of the README is what the first command prints (write it with --update)."""
+    monkeypatch.setenv("COLUMNS", "80")
+    sample = str(ROOT / "samples/first-look/capture.pcap")
+    printed = CliRunner().invoke(main, ["report", sample, "--display-timezone", "UTC"]).stdout
+    shown = printed.split("\nClients with the most attempts")[0].rstrip()
+    page = ROOT / "README.md"
+    text = page.read_text(encoding="utf-8")
+    block = re.search(r"```text\n(Input .*?)\n…\n```", text, re.DOTALL)
+    if update:
+        page.write_text(text.replace(block[1], shown), encoding="utf-8")
+
+    assert update or block[1] == shown

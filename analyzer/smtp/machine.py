@@ -59,7 +59,9 @@ CR, LF, SPACE, TAB, DASH, POINT, STAR, COLON = 13, 10, 32, 9, 45, 46, 42, 58
 def plain(names: type[IntEnum | IntFlag]) -> Any:
     """Give the members of an enumeration as plain integers."""
     tuple_of: Any = namedtuple
-    return tuple_of(names.__name__, names.__members__)(*(int(member) for member in names.__members__.values()))
+    return tuple_of(names.__name__, names.__members__)(  # noqa: PYI024
+        *(int(member) for member in names.__members__.values())
+    )
 
 
 M: Any = plain(Mode)

@@ -210,9 +210,8 @@ class Capture:
             if state[cell]:
                 self._skip(reason, int(state[cell]), None if place is None else f"{source.name}, byte {state[place]}")
         if state[r.GIVEN_UP]:
-            self.warnings.append(
-                f"{source.name} is damaged: behind byte {state[r.GIVEN_UP_AT]} no sound packet was found, and no more was read"
-            )
+            place = state[r.GIVEN_UP_AT]
+            self.warnings.append(f"{source.name} is damaged: no sound packet was found behind byte {place}")
         if state[r.LOST]:
             places = state[r.DAMAGED] - state[r.GIVEN_UP]
             self.warnings.append(
