@@ -6,8 +6,8 @@ A kernel is a plain Python function over arrays. It runs interpreted until a run
 1. Arguments are integers, one-dimensional ``uint8`` buffers and one- or two-dimensional ``int64`` arrays, all writable
    and C-contiguous. Interpreted kernels get memory views of them: no slices of two-dimensional arrays, no NumPy
    methods, only ``len``, ``.shape`` and full indexing.
-2. Everything is int64: a byte read from a memory view is a Python int and from a compiled array is widened by the
-   arithmetic around it (``int(buffer[i])`` where it is shifted). No value may leave the range of int64.
+2. Everything is int64. A byte is an int in a memory view and uint8 in a compiled array: comparing, adding and
+   multiplying widen it, shifting does not (write ``buffer[i] * 256``). No value may leave the range of int64.
 3. Tables are arguments, never globals: numba freezes globals, and the compiled cache would not see an edit.
 4. A kernel gives offsets, holds no text, and stops when an output is full; its caller enlarges it and calls again.
 """
@@ -24,6 +24,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from analyzer import limits
 from analyzer.limits import COMPILE_ABOVE_BYTES, COMPILE_ANEW_ABOVE_BYTES
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 FORCE = "SMTP_ANALYZER_KERNELS"
 
 _helpers: dict[types.CodeType, Callable[..., Any]] = {}
+_compiled_helpers: dict[types.CodeType, Any] = {}
 _sources: set[str] = set()
 _mode = {"compiled": False}
 
@@ -99,12 +101,16 @@ def needs_compiling() -> bool:
 
 @functools.cache
 def _digest() -> str:
-    """Name a state of the sources: numba sees neither an edited table nor an edited helper of another file."""
+    """Name a state of the sources: numba sees neither an edited table nor an edited helper of another file.
+
+    All files beside a kernel count, and the limits: constants may come from any of them.
+    """
     from importlib.metadata import version
 
     state = hashlib.sha256(f"{sys.version}{version('numba')}{version('numpy')}".encode())
-    for name in sorted(_sources):
-        state.update(Path(name).read_bytes())
+    folders = {Path(name).parent for name in _sources}
+    for file in sorted({Path(limits.__file__), Path(__file__), *(f for folder in folders for f in folder.glob("*.py"))}):
+        state.update(file.read_bytes())
     return state.hexdigest()[:16]
 
 
@@ -122,17 +128,15 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def _linked(
-    function: Callable[..., Any], jit: Callable[..., Any], done: dict[types.CodeType, Any]
-) -> Callable[..., Any]:
+def _linked(function: Callable[..., Any], jit: Callable[..., Any]) -> Callable[..., Any]:
     """Copy `function` with the helpers that it names replaced by their compiled selves."""
     replaced = dict(function.__globals__)
     for name in function.__code__.co_names:
         code = getattr(replaced.get(name), "__code__", None)
         if code in _helpers:
-            if code not in done:
-                done[code] = jit(_linked(_helpers[code], jit, done))
-            replaced[name] = done[code]
+            if code not in _compiled_helpers:
+                _compiled_helpers[code] = jit(_linked(_helpers[code], jit))
+            replaced[name] = _compiled_helpers[code]
     copy = types.FunctionType(function.__code__, replaced, function.__name__, function.__defaults__)
     copy.__qualname__ = function.__qualname__
     return copy
@@ -141,10 +145,11 @@ def _linked(
 def _compile(entry: Kernel) -> Callable[..., Any]:
     import numba
 
+
     options = {"boundscheck": True, "nogil": True, "error_model": "numpy"}
     folder = cache_folder()
     numba.config.CACHE_DIR = str(folder or "")
     jit = numba.njit(**options, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # a third less to compile
-    linked = _linked(entry.function, jit, {})
+    linked = _linked(entry.function, jit)
     compiled: Callable[..., Any] = numba.njit(entry.signature, cache=folder is not None, **options)(linked)
     return compiled

@@ -96,6 +96,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         realm            text?    realm or domain that the client named
         host             text?    host or workstation that the client named
         challenge        text?    kinds of the challenges, in order
+        oauth_error      text?    the refusal that an OAuth mechanism put into a challenge, in short (RFC 7628 section 3.2.2)
         secret_group     int?     equal for equal secrets within one run
         tls              text     none, starttls or implicit: how the exchange was protected
         evidence         text     observed, decrypted, inferred or logged

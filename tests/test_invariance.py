@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import scapy.layers.inet6
+import scapy.layers.l2  # noqa: F401  (what rdpcap knows of link types)
 from scapy.utils import rdpcap
 
 import analyzer
@@ -31,8 +33,9 @@ CAPTURES: Final = [
     *(IMPAIRED / f"{name}.pcap" for name in HURT if IMPAIRED.is_dir()),
     *sorted(DATA.glob("formats/*.pcapng")),
 ]
-#: Up to this size a capture is read packet by packet without compiled kernels, too.
+#: Up to these sizes a capture is read packet by packet, and in windows of packets, without compiled kernels, too.
 SMALL_BYTES: Final = 50_000
+MIDDLE_BYTES: Final = 300_000
 #: Ways to read: how kernels run, and the options.
 WAYS: Final[list[tuple[str, dict[str, int]]]] = [
     ("compiled", {}),
@@ -91,8 +94,9 @@ def test_ways_agree(path: Path, how: tuple[str, dict[str, int]], monkeypatch: py
     way, options = how
     if way == "compiled" and not kernel.available():
         pytest.skip("numba is not installed")
-    if way == "interpreted" and options.get("window_packets") == 1 and path.stat().st_size > SMALL_BYTES:
-        pytest.skip("packet by packet without compiled kernels: small captures only")
+    limit = {("interpreted", 1): SMALL_BYTES, ("interpreted", 7): MIDDLE_BYTES}.get((way, options.get("window_packets")))
+    if limit is not None and path.stat().st_size > limit:
+        pytest.skip("windows of packets without compiled kernels: smaller captures only")
     monkeypatch.setenv(kernel.FORCE, way)
 
     assert columns(analyzer.read(path, **options)) == plainly(path)
@@ -125,7 +129,7 @@ def test_stream_and_gzip(path: Path, tmp_path: Path) -> None:
         assert found == wanted
 
 
-@pytest.mark.parametrize("path", [path for path in CAPTURES if path.stat().st_size < 4 * SMALL_BYTES], ids=_name)
+@pytest.mark.parametrize("path", [path for path in CAPTURES if path.stat().st_size < MIDDLE_BYTES], ids=_name)
 @pytest.mark.filterwarnings("ignore")  # scapy's, about what its own dissection meets
 def test_packet_list(path: Path) -> None:
     """Packets that scapy has read give the tables of the file that they came from."""

@@ -128,11 +128,12 @@ class Attempts:
                 (
                     mechanism, initial_response(first, words) if seen else None, why, reply.enhanced, text,
                     decoded.identity, decoded.authzid, decoded.realm, decoded.host, decoded.challenge,
+                    decoded.oauth_error,
                 )
             )  # fmt: skip
         names_of_columns = (
             "mechanism", "initial_response", "reason", "enhanced", "text",
-            "identity", "authzid", "realm", "host", "challenge",
+            "identity", "authzid", "realm", "host", "challenge", "oauth_error",
         )  # fmt: skip
         columns = zip(*told, strict=True) if told else ((),) * len(names_of_columns)
         return dict(zip(names_of_columns, columns, strict=True))
