@@ -93,16 +93,15 @@ class Action(IntEnum):
     NOTHING = 0
     UNIT = 1  # open a unit
     BEGIN_ATTEMPT = 2  # open a unit, and an attempt
-    ANSWER = 3  # open a unit of the attempt
-    BEGIN_CHUNK = 4  # open a unit, and count its octets
-    END_DATA = 5  # open a unit for the end of the message (LMTP: one for each accepted recipient)
-    ROUND = 6  # count a 334
-    END_ATTEMPT = 7  # the reply is the attempt's ending
-    BEGIN_TLS = 8
-    BEGIN_BODY = 9
-    RECIPIENT = 10  # a recipient was accepted
-    FORGET = 11  # the transaction is over
-    GREET = 12  # a greeting that was not waited for
+    BEGIN_CHUNK = 3  # open a unit, and count its octets
+    END_DATA = 4  # open a unit for the end of the message (LMTP: one for each accepted recipient)
+    ROUND = 5  # count a 334
+    END_ATTEMPT = 6  # the reply is the attempt's ending
+    BEGIN_TLS = 7
+    BEGIN_BODY = 8
+    RECIPIENT = 9  # a recipient was accepted
+    FORGET = 10  # the transaction is over
+    GREET = 11  # as the first thing seen of a session, it is the greeting
 
 
 K, M, A = Kind, Mode, Action
@@ -191,13 +190,12 @@ def _otherwise(
 LAW: dict[tuple[Mode, Kind], tuple[Mode, Action]] = {
     # --- client lines
     **{(M.COMMAND, kind): then for kind, then in _COMMANDS.items()},
-    (M.ANSWER, K.RESPONSE): (M.AUTH, A.ANSWER),
-    (M.ANSWER, K.EMPTY): (M.AUTH, A.ANSWER),
-    (M.ANSWER, K.CANCEL): (M.AUTH, A.ANSWER),
+    (M.ANSWER, K.RESPONSE): (M.AUTH, A.UNIT),
+    (M.ANSWER, K.EMPTY): (M.AUTH, A.UNIT),
+    (M.ANSWER, K.CANCEL): (M.AUTH, A.UNIT),
     (M.BODY, K.DOT): (M.COMMAND, A.END_DATA),
-    # --- a verb after missing bytes stands only if its reply fits (FITS); one that cannot be a verb is skipped
+    # --- a verb after missing bytes stands only if its reply fits (FITS); a line without one is text
     **{(M.LOST, kind): then for kind, then in _COMMANDS.items() if kind is not K.UNKNOWN},
-    (M.LOST, K.UNKNOWN): (M.LOST, A.NOTHING),
     # --- replies to units that wait
     **_otherwise(M.AUTH, (M.COMMAND, A.END_ATTEMPT), R334=(M.ANSWER, A.ROUND), R235=(M.SECURED, A.END_ATTEMPT)),
     **_otherwise(M.DATA, (M.COMMAND, A.NOTHING), R354=(M.BODY, A.BEGIN_BODY)),
@@ -225,9 +223,10 @@ LAW: dict[tuple[Mode, Kind], tuple[Mode, Action]] = {
     (M.CHECK, K.GAP): (M.LOST, A.NOTHING),
 }  # fmt: skip
 
-#: What an accepted reply (2xx) to a line of this kind does to the mail transaction; any mode.
+#: What an accepted reply (2xx) to a line of this kind does to the recipients of the mail transaction, which only LMTP
+#: has to know.
 TRANSACTION: dict[Kind, Action] = {
-    K.RCPT: A.RECIPIENT, K.MAIL: A.FORGET, K.RSET: A.FORGET, K.HELLO: A.FORGET, K.LHLO: A.FORGET,
+    K.RCPT: A.RECIPIENT, K.MAIL: A.FORGET, K.RSET: A.FORGET, K.LHLO: A.FORGET,
 }  # fmt: skip
 
 _REFUSALS = frozenset({K.R421, K.R4XX, K.R535, K.R5XX})
@@ -247,9 +246,6 @@ FITS: dict[Kind, frozenset[Kind]] = {
     K.QUIT: frozenset({K.R221, K.R2XX, K.R421}),
     K.PLAIN: _REFUSALS | {K.R2XX, K.R220, K.R354},
 }
-
-#: Modes in which the client's stream waits for a reply.
-WAITING = frozenset({M.AUTH, M.DATA, M.STARTTLS, M.TURN})
 
 #: The codes of a challenge, and of "send the message".
 CHALLENGE, GO_ON = 334, 354

@@ -334,6 +334,8 @@ def take_answer(w: Any, k: int, start: int, end: int, at: int, flags: int) -> No
         flags |= F.EARLY_ANSWER
     elif w.st[k, R_STEP] >= 0:
         spend(w, attempt, A_CLIENT_NS, w.steps[at, STEP_TIME] - w.steps[w.st[k, R_STEP], STEP_TIME])
+    if w.law[M.ANSWER * KINDS + kind, 1] != A.UNIT:
+        return
     w.st[k, MODE] = w.law[M.ANSWER * KINDS + kind, 0]
     row = open_unit(
         w, k, kind, ANSWER_UNIT, w.st[k, MODE], w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME], start, end - start
@@ -360,6 +362,8 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
     mode = st[k, MODE]
     after = w.law[mode * KINDS + kind, 0]
     action = w.law[mode * KINDS + kind, 1]
+    if action == A.NOTHING:
+        return
     row = open_unit(w, k, kind, verb, after, w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME], start, end - start)
     st[k, COMMANDS] += 1
     if mode == M.LOST:
@@ -425,7 +429,7 @@ def end_data(w: Any, k: int, at: int, flags: int) -> None:
     st[k, RECIPIENTS] = 0
     st[k, ODD_AT] = -1
     st[k, HOLE] = 0
-    st[k, MODE] = M.COMMAND
+    st[k, MODE] = w.law[M.BODY * KINDS + K.DOT, 0]
 
 
 @helper
@@ -520,7 +524,7 @@ def first_byte(w: Any, k: int, mode: int, limit: int) -> Any:
     record = 20 <= byte <= 23 and (w.stream[at + 1] == 3 if at + 1 < limit else mode == M.CHECK)
     kind = K.TLS_BYTE if record else (K.ZERO_BYTE if byte == 0 else K.OTHER_BYTE)
     after = w.law[mode * KINDS + kind, 0]
-    if after < 0:
+    if after < 0 or after == mode:
         return False
     st[k, MODE] = after
     if after == M.TLS:
@@ -540,7 +544,7 @@ def take_line(w: Any, k: int, mode: int, start: int, lf: int, first: int, last: 
     st[k, CPOS] = lf + 1
     st[k, CSCAN] = lf + 1
     if mode == M.BODY:
-        if body_line(w, k, start, lf):
+        if body_line(w, k, start, lf) and w.law[M.BODY * KINDS + K.DOT, 1] == A.END_DATA:
             end_data(w, k, locate(w, k, first, last, lf + 1), 0)
         return
     if mode == M.LOST and (lf + 1 < st[k, CLIM] or not is_command(w.stream, start, end, w.verbs)):
@@ -659,9 +663,9 @@ def unexpected(w: Any, k: int) -> None:
         st[k, HOLE] = 0
         obey(w, k, mode, -1)
     elif mode == M.LOST:
-        greeting = kind == K.R220 and st[k, COUNT] == 0
-        row = reply_alone(w, k, GREETING if greeting else LOST_UNIT)
         action = w.law[mode * KINDS + kind, 1]
+        greeting = action == A.GREET and st[k, COUNT] == 0
+        row = reply_alone(w, k, GREETING if greeting else LOST_UNIT)
         if action == A.ROUND or action == A.END_ATTEMPT:
             w.un[row, U_FLAGS] |= F.LOST_LINE
             begin_attempt(w, k, row, L.NONE, F.AT_LEAST | F.LOST_LINE | unseen_start(st, k))
