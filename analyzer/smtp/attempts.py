@@ -32,7 +32,7 @@ _LAST: Final = {
 _SHARED_FLAGS: Final = int(Flag.ONE_SIDED | Flag.OVERLAP_CONFLICT)
 _ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
 _TRUNCATED, _LOST_LINE, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.LOST_LINE), int(Flag.GAP_CLIENT)
-_UNSOLICITED: Final = int(Flag.UNSOLICITED)
+_UNSOLICITED, _AUTH = int(Flag.UNSOLICITED), int(Kind.AUTH)
 
 ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
 TLS_NAMES: Final = ["none", "starttls", "implicit"]
@@ -107,14 +107,15 @@ class Attempts:
         told: list[tuple[Any, ...]] = []
         names = [law.OUTCOMES[outcome] for outcome in outcomes.tolist()]
         known: dict[tuple[Any, ...], str | None] = {}
+        units = self.said.units
         for attempt, outcome in zip(self.attempts.tolist(), names, strict=True):
-            first = self.said.units[attempt[s.A_FIRST]]
-            seen = first[s.U_KIND] == Kind.AUTH
+            first = attempt[s.A_FIRST]
+            flags, seen = units[first, s.U_FLAGS], units[first, s.U_KIND] == _AUTH
             words = self.said.line(first).split() if seen else []
             mechanism = words[1].decode("ascii", "backslashreplace").upper() if len(words) > 1 else None
             initial = words[2] if len(words) > 2 else None
             turns, last = self._turns(attempt)
-            decoded = self.decoder.decode(mechanism, initial, turns, bool(first[s.U_FLAGS] & _TRUNCATED))
+            decoded = self.decoder.decode(mechanism, initial, turns, bool(flags & _TRUNCATED))
             self.secrets.append(decoded.secret)
             raw = self.said.cut(attempt[s.A_REPLY_OFF], attempt[s.A_REPLY_LENGTH]) if attempt[s.A_CODE] else b""
             reply = reply_of(raw)
@@ -126,7 +127,9 @@ class Attempts:
             text = self.said.shown(reply, last) if raw else None
             told.append(
                 (
-                    mechanism, initial_response(first, words) if seen else None, why, reply.enhanced, text,
+                    mechanism,
+                    initial_response(flags, units[first, s.U_SIZE], words) if seen else None,
+                    why, reply.enhanced, text,
                     decoded.identity, decoded.authzid, decoded.realm, decoded.host, decoded.challenge,
                     decoded.oauth_error,
                 )
@@ -145,19 +148,19 @@ class Attempts:
         challenge, asked = None, False
         first = last = attempt[s.A_FIRST]
         for at in range(first, len(units)):
-            unit = units[at]
-            if unit[s.U_SESSION] != session or unit[s.U_ATTEMPT] > number:
+            of = units[at, s.U_ATTEMPT]
+            if of > number or units[at, s.U_SESSION] != session:
                 break
-            if unit[s.U_ATTEMPT] != number:
+            if of != number:
                 continue
             last = at
-            if at > first and unit[s.U_VERB] != law.UNSOLICITED_UNIT:
-                flags = unit[s.U_FLAGS]
-                turns.append(Turn(challenge, None if flags & _LOST_LINE else said.line(unit), bool(flags & _TRUNCATED)))
+            if at > first and units[at, s.U_VERB] != law.UNSOLICITED_UNIT:
+                flags = units[at, s.U_FLAGS]
+                turns.append(Turn(challenge, None if flags & _LOST_LINE else said.line(at), bool(flags & _TRUNCATED)))
                 asked = False
             challenge = None
-            if unit[s.U_CODE] == law.CHALLENGE:
-                challenge, asked = said.cut(unit[s.U_REPLY_OFF] + 4, unit[s.U_REPLY_LENGTH] - 4), True
+            if units[at, s.U_CODE] == law.CHALLENGE:
+                challenge, asked = said.reply(at)[4:], True
         if asked:
             turns.append(Turn(challenge, None))
         return turns, last
@@ -182,8 +185,8 @@ class Attempts:
         )  # fmt: skip
 
 
-def initial_response(unit: list[int], words: list[bytes]) -> int | None:
+def initial_response(flags: int, missing: int, words: list[bytes]) -> int | None:
     """Say whether an AUTH command had an initial response; where the capture cut it off, by how much is missing."""
-    if len(words) > 2 or not unit[s.U_FLAGS] & _TRUNCATED or unit[s.U_SIZE] <= len(b"\r\n"):
+    if len(words) > 2 or not flags & _TRUNCATED or missing <= len(b"\r\n"):
         return int(len(words) > 2)
     return 1 if len(words) == 2 and words[1].upper() in _WHOLE_NAMES else None

@@ -29,11 +29,11 @@ def columns(units: Array, shown: Array, said: Said) -> dict[str, Any]:
     arguments, enhanced, texts = [], [], []
     speaker = _Speaker(said)
     for number in shown.tolist():
-        unit = said.units[number]
-        arguments.append(speaker.argument(unit))
-        reply = reply_of(said.reply(unit))
+        arguments.append(speaker.argument(number))
+        raw = said.reply(number)
+        reply = reply_of(raw)
         enhanced.append(reply.enhanced)
-        texts.append(said.shown(reply, number) if unit[s.U_CODE] else None)
+        texts.append(said.shown(reply, number) if raw else None)
     return {
         "n": u[:, s.U_NUMBER],
         "at": np.where(sent, u[:, s.U_AT], np.where(replied, u[:, s.U_REPLY_AT], NULL)),
@@ -63,14 +63,15 @@ class _Speaker:
         self.mechanism: str | None = None
         self.responses = 0
 
-    def argument(self, unit: list[int]) -> str | None:
+    def argument(self, number: int) -> str | None:
         """Give what is shown of a unit's argument; secrets as kind and length."""
-        kind, verb = unit[s.U_KIND], unit[s.U_VERB]
-        if unit[s.U_SESSION] != self.session:
-            self.session, self.mechanism, self.responses = unit[s.U_SESSION], None, 0
-        line = self.said.line(unit)
+        units = self.said.units
+        kind, verb = units[number, s.U_KIND], units[number, s.U_VERB]
+        if units[number, s.U_SESSION] != self.session:
+            self.session, self.mechanism, self.responses = units[number, s.U_SESSION], None, 0
+        line = self.said.line(number)
         if verb == law.ANSWER_UNIT:
-            if unit[s.U_FLAGS] & int(Flag.LOST_LINE):
+            if units[number, s.U_FLAGS] & int(Flag.LOST_LINE):
                 return redact.unknown_line(line)
             before = self.responses
             self.responses += kind == Kind.RESPONSE

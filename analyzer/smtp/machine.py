@@ -58,10 +58,8 @@ CR, LF, SPACE, TAB, DASH, POINT, STAR, COLON = 13, 10, 32, 9, 45, 46, 42, 58
 # numba takes plain integers of a module for constants, members of an IntEnum not everywhere
 def plain(names: type[IntEnum | IntFlag]) -> Any:
     """Give the members of an enumeration as plain integers."""
-    tuple_of: Any = namedtuple
-    return tuple_of(names.__name__, names.__members__)(  # noqa: PYI024
-        *(int(member) for member in names.__members__.values())
-    )
+    tuple_of: Any = namedtuple  # noqa: PYI024
+    return tuple_of(names.__name__, names.__members__)(*(int(member) for member in names.__members__.values()))
 
 
 M: Any = plain(Mode)
@@ -510,6 +508,7 @@ def take_back(w: Any, k: int) -> None:
         w.au[st[k, ATTEMPT], A_FLAGS] |= F.VOID
         st[k, ATTEMPT] = -1
         st[k, ATTEMPTS] -= 1
+    st[k, COUNT] -= 1
     st[k, COMMANDS] -= 1
     st[k, OPEN] = st[k, NEXT]
     st[k, MODE] = M.LOST

@@ -45,13 +45,12 @@ class Mailbag:
 
     def feed(self, said: Said, number: int) -> list[Row]:
         """Take a unit; gives the transactions that end with it."""
-        unit = said.units[number]
-        kind, code = unit[s.U_KIND], unit[s.U_CODE]
+        kind, code = said.units[number, s.U_KIND], said.units[number, s.U_CODE]
         ended: list[Row] = []
         if kind == Kind.MAIL:
             ended += self.end(said)
-            path = said.line(unit).partition(b":")[2].split(None, 1)
-            self.open = Transaction(unit[s.U_AT], printable(path[0] if path else b""))
+            path = said.line(number).partition(b":")[2].split(None, 1)
+            self.open = Transaction(said.units[number, s.U_AT], printable(path[0] if path else b""))
             if not law.is_good(code):
                 ended += self.end(said, number)
         if self.open is None:
@@ -61,11 +60,11 @@ class Mailbag:
             self.open.refused += not law.is_good(code)
         elif kind == Kind.BDAT:
             self.open.chunks += 1
-            self.open.size = (self.open.size or 0) + unit[s.U_SIZE]
-            if not law.is_good(code) or said.line(unit).upper().split()[-1:] == [b"LAST"]:
+            self.open.size = (self.open.size or 0) + said.units[number, s.U_SIZE]
+            if not law.is_good(code) or said.line(number).upper().split()[-1:] == [b"LAST"]:
                 ended += self.end(said, number)
         elif kind == Kind.DOT:
-            self.open.size = unit[s.U_SIZE]
+            self.open.size = said.units[number, s.U_SIZE]
             ended += self.end(said, number)
         elif kind in _RESETS or (kind == Kind.DATA and code not in (0, law.GO_ON)):
             ended += self.end(said, number if kind == Kind.DATA else None)
@@ -77,8 +76,8 @@ class Mailbag:
         if mail is None:
             return []
         self.count += 1
-        raw = said.reply(said.units[number]) if number is not None else b""
-        code = said.units[number][s.U_CODE] if raw and number is not None else None
+        raw = said.reply(number) if number is not None else b""
+        code = said.units[number, s.U_CODE] if raw and number is not None else None
         self.taken += law.is_good(code or 0) and mail.size is not None
         reply = reply_of(raw)
         text = said.shown(reply, number) if raw and number is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from analyzer.smtp.reader import Rows
 
 _ENHANCED: Final = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?=[ \t]|$)[ \t]*")
+
+#: Units whose lines may hold a secret whatever they look like.
+_SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB)
 
 #: Client lines before a reply that are looked for in it.
 _LINES: Final = 4
@@ -46,36 +49,38 @@ def reply_of(raw: bytes) -> Reply:
 class Said:
     """The units of a batch with their lines and replies.
 
-    `units` holds the unit rows as lists of integers; `before`, by session, lines of its earlier parts.
+    `units` is a view of the unit rows, indexed by number and column (cheaper than making objects of all of them);
+    `before` has, by session, lines of its earlier parts.
     """
 
     def __init__(self, rows: Rows, before: dict[int, list[bytes]]) -> None:
         self.stream = rows.stream.tobytes()
-        self.units: list[list[int]] = rows.units.tolist()
+        self.units: Any = memoryview(rows.units)
         self.before = before
 
     def cut(self, offset: int, length: int) -> bytes:
         """Give bytes of the stream."""
         return self.stream[offset : offset + length]
 
-    def line(self, unit: list[int]) -> bytes:
+    def line(self, number: int) -> bytes:
         """Give the client's line of a unit."""
-        return self.stream[unit[s.U_OFF] : unit[s.U_OFF] + unit[s.U_LENGTH]]
+        offset = self.units[number, s.U_OFF]
+        return self.stream[offset : offset + self.units[number, s.U_LENGTH]]
 
-    def reply(self, unit: list[int]) -> bytes:
+    def reply(self, number: int) -> bytes:
         """Give the reply to a unit as sent; empty where there was none."""
-        if not unit[s.U_CODE]:
+        if not self.units[number, s.U_CODE]:
             return b""
-        return self.stream[unit[s.U_REPLY_OFF] : unit[s.U_REPLY_OFF] + unit[s.U_REPLY_LENGTH]]
+        offset = self.units[number, s.U_REPLY_OFF]
+        return self.stream[offset : offset + self.units[number, s.U_REPLY_LENGTH]]
 
     def secrets(self, number: int) -> list[bytes]:
         """Give the last client lines up to unit `number` that hold, or may hold, a secret."""
         lines: list[bytes] = []
-        session = self.units[number][s.U_SESSION]
-        while number >= 0 and len(lines) < _LINES and self.units[number][s.U_SESSION] == session:
-            unit = self.units[number]
-            if unit[s.U_KIND] == Kind.AUTH or unit[s.U_VERB] in (law.ANSWER_UNIT, law.UNKNOWN_VERB):
-                lines.append(self.line(unit))
+        units, session = self.units, self.units[number, s.U_SESSION]
+        while number >= 0 and len(lines) < _LINES and units[number, s.U_SESSION] == session:
+            if units[number, s.U_KIND] == Kind.AUTH or units[number, s.U_VERB] in _SECRETIVE:
+                lines.append(self.line(number))
             number -= 1
         return lines + self.before.get(session, [])[: _LINES - len(lines)]
 

@@ -116,13 +116,12 @@ class Writer:
         units = rows.units[shown]
         named = (units[:, s.U_VERB] == law.GREETING) | np.isin(units[:, s.U_KIND], (Kind.HELLO, Kind.LHLO))
         for number in shown[named].tolist():
-            unit = said.units[number]
-            known = facts[unit[s.U_SESSION]]
-            raw = said.reply(unit)
-            if unit[s.U_VERB] == law.GREETING:
+            known = facts[said.units[number, s.U_SESSION]]
+            raw = said.reply(number)
+            if said.units[number, s.U_VERB] == law.GREETING:
                 known.banner = reply_of(raw).shown if raw else None
             else:
-                words = said.line(unit).split(None, 1)
+                words = said.line(number).split(None, 1)
                 known.helo, known.ehlo = printable(words[1].rstrip()) if len(words) > 1 else None, raw
         for k in np.flatnonzero(rows.found[:, VIA]).tolist():
             kind, at, length = rows.found[k, (VIA, VIA_AT, VIA_LENGTH)].tolist()
@@ -160,7 +159,7 @@ class Writer:
         mailing[rows.units[shown[began], s.U_SESSION]] = True
         mailing[under_way] = True
         for number in shown[np.isin(kinds, _IN_MAIL) & mailing[rows.units[shown, s.U_SESSION]]].tolist():
-            k = said.units[number][s.U_SESSION]
+            k = said.units[number, s.U_SESSION]
             made += [(ids[k], *row) for row in facts[k].mail.feed(said, number)]
         for k in np.flatnonzero(mailing & (rows.sessions[:, c.FINAL] == 1)).tolist():
             made += [(ids[k], *row) for row in facts[k].mail.end(said)]
