@@ -28,6 +28,10 @@ PART_SEGMENTS = 4096
 #: A connection with this much payload and no sign of SMTP in the first bytes of either side is not SMTP.
 UNKNOWN_BYTES = 1 << 14
 
+#: A server that takes an odd line for the end of a message says so before this much more of it was sent; twice the
+#: largest window without scaling (RFC 9293 section 3.1).
+ODD_END_BYTES = 1 << 17
+
 #: Payload that is assembled at a time.
 BATCH_BYTES = 1 << 23
 

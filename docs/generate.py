@@ -1,15 +1,18 @@
-"""Write the pages that are made from the program itself: the command line and the tables.
+"""Write the pages that are made from the program itself: the command line, the tables, and the law of labelling.
 
 Run as ``python docs/generate.py``; ``tests/test_docs.py`` fails when a page is out of date.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import click
 
 HERE = Path(__file__).parent
@@ -84,7 +87,118 @@ def cli() -> str:
     return "\n".join(line.rstrip() for line in "\n".join(page).splitlines()) + "\n"
 
 
-PAGES = {"cli.md": cli, "tables.md": tables}
+def _arrows() -> list[str]:
+    """Give the arrows of the diagram: what leads from one mode to another, the replies that are not named together."""
+    from analyzer.smtp.law import LAW, REPLIES, Mode
+
+    lines = []
+    for mode in Mode:
+        ways: dict[Mode, list[str]] = {}
+        replies = [LAW[mode, kind] for kind in REPLIES if (mode, kind) in LAW]
+        usual = max(replies, key=replies.count) if replies else None
+        for (here, kind), (after, action) in LAW.items():
+            if here == mode and not (kind in REPLIES and (after, action) == usual):
+                ways.setdefault(after, []).append(kind.name)
+        if usual:
+            ways.setdefault(usual[0], []).append("any other reply")
+        lines += [f"    {mode.name} --> {after.name} : {', '.join(kinds)}" for after, kinds in ways.items()]
+    return lines
+
+
+def law() -> str:
+    """Give the page of the law: the diagram and the tables that `analyzer/smtp/law.py` holds as data."""
+    from analyzer.smtp import law as rules
+
+    page = [
+        "# The law of labelling",
+        "",
+        "Made from `analyzer/smtp/law.py` by `python docs/generate.py`; do not edit.",
+        "",
+        "The client's bytes are read as the server read them, line after line, in the mode that the server's replies",
+        "have led to. Each client line that wants a reply is a unit, and a reply answers the oldest unit that waits. In",
+        "`AUTH`, `DATA`, `STARTTLS` and `TURN` the client's stream waits for the reply to the line of that name (in",
+        "`AUTH` also to an answer), since it alone tells how the next bytes are meant; the arrows there are replies.",
+        "",
+        "A session begins in `COMMAND`, or in `LOST` where its beginning was not captured. `CHUNK` ends when the octets",
+        "of the BDAT command are there.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        "    [*] --> COMMAND",
+        "    [*] --> LOST",
+        *_arrows(),
+        "    CHUNK --> COMMAND",
+        "```",
+        "",
+        "## Modes",
+        "",
+        "| mode | how the next client bytes are read |",
+        "|---|---|",
+        *(f"| `{mode.name}` | {_comment(rules, f'{mode.name} = {mode.value}')} |" for mode in rules.Mode),
+        "",
+        "## Verbs",
+        "",
+        "| kind of line | verbs |",
+        "|---|---|",
+        *(
+            f"| `{kind.name}` | {', '.join(f'`{verb}`' for verb, its in rules.VERBS.items() if its is kind)} |"
+            for kind in dict.fromkeys(rules.VERBS.values())
+        ),
+        "",
+        "## Kinds of replies",
+        "",
+        "| code | kind |",
+        "|---|---|",
+        *(f"| {code} | `{kind.name}` |" for code, kind in rules.REPLY_KINDS.items()),
+        "| 334 whose text begins with 4.x or 5.x | `R334_FINAL` |",
+        *(f"| any other {digit}xx | `{kind.name}` |" for digit, kind in rules.CLASS_KINDS.items()),
+        "",
+        "## Behind missing bytes",
+        "",
+        "A line behind missing bytes of the client stands as a command if its reply fits, else it was text:",
+        "",
+        "| line | replies that fit |",
+        "|---|---|",
+        *(
+            f"| `{kind.name}` | {', '.join(f'`{reply.name}`' for reply in rules.REPLIES if reply in replies)} |"
+            for kind, replies in rules.FITS.items()
+        ),
+        "",
+        "An attempt that has lost bytes of the server ends on these replies alone: "
+        + ", ".join(f"`{reply.name}`" for reply in rules.REPLIES if reply in rules.ENDS_AFTER_GAP)
+        + ".",
+        "",
+        "## Outcomes",
+        "",
+        "The first that applies: 235 is a success; a last client line `*` is `cancelled` (not after an OAuth error, and",
+        "not where bytes are missing before the end); the final code; how the session ended.",
+        "",
+        "| final code | outcome |",
+        "|---|---|",
+        *(f"| {code} | `{outcome}` |" for code, outcome in rules.ENDINGS.items()),
+        *(
+            f"| any other {digit}xx | `{rules.outcome(rules.How.CODE, digit * 100 + 99, 0)}` |"
+            for digit in (2, 3, 4, 5)
+        ),
+        "",
+        "| without a final code | outcome |",
+        "|---|---|",
+        *(
+            f"| {_comment(rules, f'{how.name} = {how.value}')} | `{outcome}` |"
+            for how, outcome in rules.CLOSINGS.items()
+        ),
+    ]
+    return "\n".join(page) + "\n"
+
+
+def _comment(module: ModuleType, member: str) -> str:
+    """Give the comment behind a member of an enumeration."""
+    source = inspect.getsource(module)
+    line = next(line for line in source.splitlines() if line.strip().split("  #")[0] == member)
+    return line.partition("  # ")[2]
+
+
+PAGES = {"cli.md": cli, "law.md": law, "tables.md": tables}
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ import io
 import ipaddress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from analyzer.schema import TABLES
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import Writer
-from analyzer.tables import Table
 from analyzer.tcp import columns as c
 from analyzer.tcp.stage import Batch, Tracker
 from analyzer.trace import sorted_tables
@@ -27,13 +27,13 @@ from tests.dialogue import to_events
 from tests.frames import CLIENT, SERVER, START, STEP_NS, to_packets, to_pcap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from analyzer.tables import Table
     from tests.dialogue import Event
 
 #: A step before its session is laid out: kind, side, bytes of the stream, bytes missing, acknowledgement bits.
 Step = tuple[int, int, bytes, int, int]
-Feed = "Callable[[list[Step]], list[Step]]"
 
 SIDES: Final = {"client": 0, "server": 1}
 PORTS: Final = CLIENT[1], SERVER[1]
@@ -63,7 +63,9 @@ def sessions_of(events: Iterable[Event]) -> list[Session]:
             heard = 0 if side in unheard else c.HEARD
             lost = event.kind == "gap"
             session.steps.append(
-                (c.GAP, side, b"", len(event.data), heard) if lost else (c.DATA, side, event.data, len(event.data), heard)
+                (c.GAP, side, b"", len(event.data), heard)
+                if lost
+                else (c.DATA, side, event.data, len(event.data), heard)
             )
         elif event.kind in ("fin", "rst"):
             session.steps.append((c.FIN if event.kind == "fin" else c.RST, side, b"", 0, 0))
@@ -112,7 +114,11 @@ def octets(steps: list[Step]) -> list[Step]:
     return [
         piece
         for kind, side, data, size, heard in steps
-        for piece in ([(kind, side, data[i : i + 1], 1, heard) for i in range(size)] if data else [(kind, side, data, size, heard)])
+        for piece in (
+            [(kind, side, data[i : i + 1], 1, heard) for i in range(size)]
+            if data
+            else [(kind, side, data, size, heard)]
+        )
     ]
 
 
@@ -150,13 +156,16 @@ def to_batch(sessions: Sequence[Session]) -> Batch:
         row[c.FIRST_TIME] = START + (row[c.STEP] + 1) * STEP_NS
         row[c.FINAL] = 1
         row[c.ROW] = k
-    return Batch(table, np.frombuffer(stream + b"\0", np.uint8).copy(), np.array(steps, np.int64).reshape(-1, c.STEP_WIDTH))
+    return Batch(
+        table, np.frombuffer(stream + b"\0", np.uint8).copy(), np.array(steps, np.int64).reshape(-1, c.STEP_WIDTH)
+    )
 
 
 def tracker() -> Tracker:
     """Make a tracker that only takes back what the reader leaves."""
     made = Tracker(capacity=1)
     made.table = np.zeros((ROWS, c.SESSION_WIDTH), np.int64)
+    made.table[:, (c.HEAD, c.TAIL)] = c.LAST
     return made
 
 
@@ -183,8 +192,25 @@ def tables_of(batches: Iterable[Batch], place: Tracker | None = None) -> dict[st
     return sorted_tables([writer])
 
 
-class Tables:
-    """Tables in place of a whole trace."""
-
-    def __init__(self, tables: dict[str, Table]) -> None:
-        self.tables: dict[str, Any] = tables
+def parts_of(batch: Batch, cuts: Sequence[int], place: Tracker) -> Iterator[Batch]:
+    """Give the batch of one session in parts that end before the steps `cuts`, with what was not read before each."""
+    session, steps = batch.sessions[0], batch.steps
+    starts = [int(session[c.STREAM_0 + side]) for side in range(2)]
+    at = list(starts)
+    for first, last in pairwise([0, *cuts, len(steps)]):
+        part, row = steps[first:last].copy(), session.copy()
+        tails = place.tails.pop(1, None) if first else None
+        stream = b""
+        for side in range(2):
+            mine = part[:, c.STEP_SIDE] == side
+            end = int(part[mine, c.STEP_END].max(initial=at[side]))
+            tail = tails[side].tobytes() if tails else b""
+            moved = len(stream) + len(tail) - at[side]
+            row[c.STREAM_0 + side] = len(stream)
+            stream += tail + batch.stream[at[side] : end].tobytes()
+            row[c.LENGTH_0 + side] = len(stream) - row[c.STREAM_0 + side]
+            part[mine, c.STEP_END] += moved
+            at[side] = end
+        row[c.STEP], row[c.STEPS] = 0, last - first
+        row[c.FINAL], row[c.OWNER] = last == len(steps), 1
+        yield Batch(row[np.newaxis], np.frombuffer(stream + b"\0", np.uint8).copy(), part)

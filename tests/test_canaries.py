@@ -146,7 +146,9 @@ def echoed() -> Iterator[Variant]:
             yield Variant(f"{what}, as an answer", _talk(b"C:AUTH PLAIN", b"S:334 ", b"C:" + secret, reply))
             yield Variant(
                 f"{what}, as a password",
-                _talk(b"C:AUTH LOGIN", b"S:334 VXNlcm5hbWU6", b"C:YWxpY2U=", b"S:334 UGFzc3dvcmQ6", b"C:" + secret, reply),
+                _talk(
+                    b"C:AUTH LOGIN", b"S:334 VXNlcm5hbWU6", b"C:YWxpY2U=", b"S:334 UGFzc3dvcmQ6", b"C:" + secret, reply
+                ),
             )
             yield Variant(
                 f"{what}, one reply later",
@@ -173,7 +175,9 @@ def arguments() -> Iterator[Variant]:
             rounds = (b"S:334 ", b"C:YWxpY2U=", b"S:334 cj1h", b"C:" + secret, b"S:334 dj1h")
             yield Variant(f"{what} second", _talk(b"C:" + auth, *rounds, b"C:", b"S:235 ok"))
             yield Variant(f"{what} third", _talk(b"C:" + auth, *rounds, b"C:" + secret, b"S:535 no"))
-            yield Variant(f"{what} unfinished", _talk(b"C:" + auth, b"S:334 ", b"C:YWxpY2U=", b"S:334 ", b"C:" + secret))
+            yield Variant(
+                f"{what} unfinished", _talk(b"C:" + auth, b"S:334 ", b"C:YWxpY2U=", b"S:334 ", b"C:" + secret)
+            )
 
 
 NESTS: Final = {"everywhere": everywhere, "after refusal": after_refusal, "echoed": echoed, "arguments": arguments}
@@ -217,13 +221,13 @@ class Nest:
 
 @pytest.fixture(scope="module")
 def nests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Nest]:
-    """Captures with canaries; the second of each pair has no line that is a name."""
+    """Captures with canaries, and of each nest a part without any line that is a name, for what shows all columns."""
     folder = tmp_path_factory.mktemp("nests")
     made = {}
     for name, variants in NESTS.items():
         every = list(variants())
         made[name] = Nest(every, folder / f"{name}.pcap")
-        unnamed = [variant for variant in every if not variant.is_name]
+        unnamed = [variant for variant in every if not variant.is_name][::4]
         made[f"{name}, no name"] = Nest(unnamed, folder / f"{name}-unnamed.pcap")
     return made
 
@@ -328,7 +332,6 @@ _PLAIN: Final = FORMS["SASL PLAIN"](SECRET)
         ),
         _confused(
             "decoded echo, glued to the name", b"C:AUTH PLAIN " + _PLAIN, b"S:535 5.7.8 alice@example.test/" + SECRET,
-            open_="a decoded password is only removed where it stands alone",
         ),
         _confused("echo in capitals", b"C:" + SECRET, b"S:500 what is " + SECRET.upper()),
         _confused("folded echo", b"C:AUTH PLAIN " + _B64, b"S:501-" + _B64[:12], b"S:501 " + _B64[12:]),
@@ -336,21 +339,17 @@ _PLAIN: Final = FORMS["SASL PLAIN"](SECRET)
         _confused("challenge echo", b"C:AUTH PLAIN", b"S:334 ", b"C:" + _B64, b"S:334 " + _B64, b"C:", b"S:535 no"),
         _confused(
             "PLAIN message as user name", b"C:AUTH LOGIN", b"S:334 VXNlcm5hbWU6", b"C:" + _PLAIN, b"S:535 no",
-            open_="a SASL PLAIN message as LOGIN's first answer becomes the identity, password included",
         ),
         _confused(
             "bearer without separators",
             b"C:AUTH XOAUTH2 " + base64.b64encode(b"user=alice auth=Bearer " + SECRET), b"S:535 no",
-            open_="user= of XOAUTH2 runs to the end where its separator is missing",
         ),
         _confused(
             "OAUTHBEARER without separators",
             b"C:AUTH OAUTHBEARER " + base64.b64encode(b"n,a=alice auth=Bearer " + SECRET), b"S:535 no",
-            open_="a= of OAUTHBEARER runs to the end where its comma is missing",
         ),
         _confused(
             "secret as mechanism", b"C:AUTH " + _B64, b"S:504 no",
-            open_="a mechanism that no mechanism can be called (RFC 4422 section 3.1) is shown",
         ),
         _confused(
             "before TLS", b"C:STARTTLS\r\nAUTH PLAIN " + _B64, b"S:220 go ahead", b"S:501 cannot decode " + _B64,

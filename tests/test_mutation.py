@@ -1,9 +1,9 @@
 """Every entry of the law's tables matters: replaced by another value, it fails a case.
 
-An entry is replaced by each other value that its place can hold, one at a time, and the cases that use the entry are
-run over their streams. One of them has to fail: a label, a pair or a finding comes out wrong. Where none does, either a
-case is missing, or the entry can never be reached and has no place in the law. Cases are those of `tests/cases`, and the
-tables of `tests/smtp/test_law.py`.
+An entry is replaced by each other value that its place can hold, one at a time, and the cases that use the entry are run
+over their streams. One of them has to fail: a label, a pair or a finding comes out wrong. Where none does, a case is
+missing, or the entry can never be reached and has no place in the law. Cases are those of `tests/cases`, and the tables
+of `tests/smtp/test_law.py`.
 """
 
 from __future__ import annotations
@@ -13,33 +13,54 @@ from functools import cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
 import pytest
 
 from analyzer import kernel
 from analyzer.smtp import law, reader, recognise
 from analyzer.smtp.law import Action, Kind, Mode
-from tests.smtp.test_law import FINAL, REPLIES, STANDS, wrong_behind_a_gap, wrong_ending
+from tests.smtp.test_law import (
+    FINAL,
+    REPLIES,
+    SIMPLE,
+    STANDS,
+    WAITING,
+    wrong_behind_a_gap,
+    wrong_ending,
+    wrong_pair,
+    wrong_text,
+)
 from tests.streams import captured, tables_of
 from tests.test_cases import CASES, Case, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
+
 A, K, M = Action, Kind, Mode
 KINDS: Final = len(Kind)
 
 #: Actions by what they are done for; an action of another group would do nothing there.
-FOR_LINES: Final = (A.NOTHING, A.UNIT, A.BEGIN_ATTEMPT, A.BEGIN_CHUNK)
-FOR_ANSWERS: Final = (A.NOTHING, A.UNIT)
-FOR_DOTS: Final = (A.NOTHING, A.END_DATA)
-FOR_REPLIES: Final = (A.NOTHING, A.ROUND, A.END_ATTEMPT, A.BEGIN_TLS, A.BEGIN_BODY)
-FOR_GREETINGS: Final = (*FOR_REPLIES, A.GREET)
+FOR_LINES: Final = (A.NOTHING, A.UNIT, A.BEGIN_ATTEMPT)
+FOR_KINDS: Final = {
+    K.BDAT: (*FOR_LINES, A.BEGIN_CHUNK),
+    K.RESPONSE: (A.NOTHING, A.UNIT),
+    K.EMPTY: (A.NOTHING, A.UNIT),
+    K.CANCEL: (A.NOTHING, A.UNIT),
+    K.DOT: (A.NOTHING, A.END_DATA),
+}
+FOR_REPLIES: Final = (A.NOTHING, A.BEGIN_TLS)
+FOR_REPLIES_TO_AUTH: Final = (*FOR_REPLIES, A.ROUND, A.END_ATTEMPT)
+FOR_REPLIES_TO_DATA: Final = (*FOR_REPLIES, A.BEGIN_BODY)
 FOR_RECIPIENTS: Final = (A.NOTHING, A.RECIPIENT, A.FORGET)
 
 #: Modes that read the next line as a command does, unless its first byte is none of a line: where an entry leads to
 #: COMMAND, these would do as well. (A chunk of which nothing is left is over at once.)
 LIKE_COMMAND: Final = frozenset({M.CHECK, M.SECURED, M.CHUNK})
+#: Modes that go on to TLS with the byte that is there.
+LIKE_TLS: Final = frozenset({M.CHECK, M.ANSWER, M.LOST})
+#: Where nothing is read any more, it does not matter why.
+ALIKE: Final = {M.COMMAND: LIKE_COMMAND, M.TLS: LIKE_TLS, M.LAYER: frozenset({M.OVER})}
 
 
 class Mutation(NamedTuple):
@@ -84,7 +105,7 @@ def _outcomes() -> np.ndarray[Any, Any]:
 
 def _law() -> Iterator[Entry]:
     for (mode, kind), (after, action) in law.LAW.items():
-        alike = LIKE_COMMAND if after == M.COMMAND else frozenset({after})
+        alike = ALIKE.get(after, frozenset())
         mutations = [
             Mutation(f"then {other.name}", partial(_set, law.LAW, (mode, kind), (other, action)))
             for other in Mode
@@ -100,13 +121,13 @@ def _law() -> Iterator[Entry]:
 
 
 def _actions(mode: Mode, kind: Kind) -> tuple[Action, ...]:
-    if kind in law.REPLIES:
-        return FOR_GREETINGS if (mode, kind) == (M.LOST, K.R220) else FOR_REPLIES
-    if kind == K.DOT:
-        return FOR_DOTS
-    if kind in (K.RESPONSE, K.EMPTY, K.CANCEL):
-        return FOR_ANSWERS
-    return FOR_LINES if kind <= K.UNKNOWN else (A.NOTHING,)
+    """Give the actions that an entry could name: `FOR_KINDS`, and of replies those that its mode makes sense of."""
+    if kind not in law.REPLIES:
+        return FOR_KINDS.get(kind, FOR_LINES if kind <= K.UNKNOWN else (A.NOTHING,))
+    if law.LAW[mode, kind][0] == M.BODY:
+        return FOR_REPLIES_TO_DATA
+    greeting = (A.GREET,) if (mode, kind) == (M.LOST, K.R220) else ()
+    return (*(FOR_REPLIES_TO_AUTH if mode in (M.AUTH, M.ANSWER, M.LOST) else FOR_REPLIES), *greeting)
 
 
 def _dicts() -> Iterator[Entry]:
@@ -142,7 +163,7 @@ def _other_replies(table: dict[Any, Kind], key: object, kind: Kind) -> list[Muta
     return [
         Mutation(other.name, partial(_set, table, key, other))
         for other in law.REPLIES
-        if other not in (kind, K.R334_FINAL)
+        if other not in (kind, K.R334_FINAL)  # which its text makes, not its code
     ]
 
 
@@ -171,7 +192,13 @@ ENTRIES: Final = [*_law(), *_dicts(), *_sets()]
 #: What may fail, by name: gives what is wrong, nothing where all is right.
 WITNESSES: Final[dict[str, Callable[[], object]]] = {
     **{case.name: partial(_wrong_case, case) for case in CASES},
-    **{f"{line} / {reply}, behind a gap": partial(wrong_behind_a_gap, line, reply) for line in STANDS for reply in REPLIES},
+    **{
+        f"{line} / {reply}, behind a gap": partial(wrong_behind_a_gap, line, reply)
+        for line in STANDS
+        for reply in REPLIES
+    },
+    **{f"{line} / MAIL, behind a gap": partial(wrong_pair, line) for line in SIMPLE},
+    **{f"{line} / text, behind a gap": partial(wrong_text, line) for line in WAITING},
     **{f"AUTH / gap / {reply}": partial(wrong_ending, reply) for reply in FINAL},
 }
 TEXTS: Final = {case.name: case.text.upper() for case in CASES}

@@ -18,7 +18,7 @@ import pytest
 import analyzer
 from tests.dialogue import Event
 from tests.frames import START, to_packets, to_pcap
-from tests.truth import DATA, GROUPS, by_client, dialogues, judge, key_of, needs_data, rows, truth
+from tests.truth import DATA, GROUPS, by_client, dialogues, judge, needs_data, rows, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +56,9 @@ def renamed(_: str, data: bytes) -> bytes:
             text = base64.b64decode(match[0], validate=True)
         except Error:
             return match[0]
-        return base64.b64encode(_named(text)) if _PRINTABLE.match(text) and not text.startswith(b"NTLMSSP") else match[0]
+        return (
+            base64.b64encode(_named(text)) if _PRINTABLE.match(text) and not text.startswith(b"NTLMSSP") else match[0]
+        )
 
     return _BASE64.sub(inside, _named(data))
 
@@ -123,7 +125,10 @@ def at_home(number: int) -> tuple[Endpoint, Endpoint]:
 
 def elsewhere(number: int) -> tuple[Endpoint, Endpoint]:
     """Give ports that nobody uses for mail, one of them below the client's, some of them above."""
-    return (f"10.{number % 7}.0.{number % 200 + 1}", 39_000 + 3 * number), (f"172.16.0.{number % 3}", 40_000 + number % 2)
+    return (f"10.{number % 7}.0.{number % 200 + 1}", 39_000 + 3 * number), (
+        f"172.16.0.{number % 3}",
+        40_000 + number % 2,
+    )
 
 
 @cache

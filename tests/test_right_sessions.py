@@ -83,7 +83,7 @@ TRAFFIC: Final[dict[str, tuple[int, str, tuple[int, int] | None]]] = {
         """
 S: +OK POP3 ready
 C: AUTH PLAIN
-S: + 
+S: +\\x20
 C: {plain:|alice|S3cr3t-Canary-Horse}
 S: +OK logged in
 C: STAT
@@ -151,7 +151,7 @@ S: 221 Goodbye
         """
 S: * OK IMAP4rev1 ready
 C: a AUTHENTICATE PLAIN
-S: + 
+S: +\\x20
 C: {plain:|alice|S3cr3t-Canary-Horse}
 S: a OK logged in
 C: b FETCH 1 BODY[]

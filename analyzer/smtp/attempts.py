@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -31,11 +32,15 @@ _LAST: Final = {
 #: Flags of a session that weaken every label in it.
 _SHARED_FLAGS: Final = int(Flag.ONE_SIDED | Flag.OVERLAP_CONFLICT)
 _ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
+_ONE_SIDED, _GAPS = int(Flag.ONE_SIDED), int(Flag.GAP_SERVER | Flag.GAP_CLIENT)
 _TRUNCATED, _LOST_LINE, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.LOST_LINE), int(Flag.GAP_CLIENT)
 _UNSOLICITED, _AUTH = int(Flag.UNSOLICITED), int(Kind.AUTH)
 
 ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
 TLS_NAMES: Final = ["none", "starttls", "implicit"]
+
+#: What a mechanism can be called (RFC 4422 section 3.1); anything else may be a secret in the wrong place.
+_NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")
 
 #: Mechanisms whose names do not go on: what follows them in a line that was cut off is an initial response.
 _WHOLE_NAMES: Final = frozenset(
@@ -45,6 +50,7 @@ _WHOLE_NAMES: Final = frozenset(
 
 def caveats(flags: Array) -> Text:
     """Name the flags that are caveats, space-joined, each once; one word list a row."""
+    flags = np.where(flags & _ONE_SIDED, flags & ~_GAPS, flags)  # where one side is missing, gaps say nothing more
     distinct, places = np.unique(flags & int(law.ALL_CAVEATS), return_inverse=True)
     return Text(
         places.astype(np.int32),
@@ -112,7 +118,7 @@ class Attempts:
             first = attempt[s.A_FIRST]
             flags, seen = units[first, s.U_FLAGS], units[first, s.U_KIND] == _AUTH
             words = self.said.line(first).split() if seen else []
-            mechanism = words[1].decode("ascii", "backslashreplace").upper() if len(words) > 1 else None
+            mechanism = words[1].decode("latin-1").upper() if len(words) > 1 and _NAME.fullmatch(words[1]) else None
             initial = words[2] if len(words) > 2 else None
             turns, last = self._turns(attempt)
             decoded = self.decoder.decode(mechanism, initial, turns, bool(flags & _TRUNCATED))
@@ -120,16 +126,25 @@ class Attempts:
             raw = self.said.cut(attempt[s.A_REPLY_OFF], attempt[s.A_REPLY_LENGTH]) if attempt[s.A_CODE] else b""
             reply = reply_of(raw)
             line, decodable = self._last_line(attempt, turns, initial)
-            key = (raw, outcome, decoded.oauth_error is not None, line, decodable, attempt[s.A_ROUNDS])
+            alone = bool(attempt[s.A_FLAGS] & _UNSOLICITED)
+            key = (
+                raw,
+                attempt[s.A_CODE],
+                outcome,
+                decoded.oauth_error is not None,
+                line,
+                decodable,
+                attempt[s.A_ROUNDS],
+                alone,
+            )
             if key not in known:
-                known[key] = self._reason(attempt, key, reply)
-            why = known[key] if not attempt[s.A_FLAGS] & _UNSOLICITED else self._reason(attempt, key, reply)
+                known[key] = _reason(reply, *key[1:])
             text = self.said.shown(reply, last) if raw else None
             told.append(
                 (
                     mechanism,
                     initial_response(flags, units[first, s.U_SIZE], words) if seen else None,
-                    why, reply.enhanced, text,
+                    known[key], reply.enhanced, text,
                     decoded.identity, decoded.authzid, decoded.realm, decoded.host, decoded.challenge,
                     decoded.oauth_error,
                 )
@@ -174,15 +189,22 @@ class Attempts:
             return "answer" if attempt[s.A_FLAGS] & _GAP_CLIENT else "none", decodable
         return "empty" if line == b"=" else _LAST[Last(attempt[s.A_LAST])], decodable
 
-    @staticmethod
-    def _reason(attempt: list[int], key: tuple[Any, ...], reply: Reply) -> str | None:
-        _, outcome, oauth_error, line, decodable, rounds = key
-        if attempt[s.A_FLAGS] & _UNSOLICITED and outcome == "rejected":
-            return "timeout"  # the server did not wait for an answer
-        return reason(
-            outcome, attempt[s.A_CODE] or None, reply.enhanced, reply.text.decode("utf-8", "replace"),
-            oauth_error, line, decodable=decodable, rounds=rounds,
-        )  # fmt: skip
+
+def _reason(
+    reply: Reply,
+    code: int,
+    outcome: str,
+    oauth_error: bool,  # noqa: FBT001
+    line: str,
+    decodable: bool | None,  # noqa: FBT001
+    rounds: int,
+    alone: bool,  # noqa: FBT001
+) -> str | None:
+    """Say why; `alone`: the reply came while an answer was awaited."""
+    if alone and outcome == "rejected":
+        return "timeout"  # the server did not wait for the answer
+    text = reply.text.decode("utf-8", "replace")
+    return reason(outcome, code or None, reply.enhanced, text, oauth_error, line, decodable=decodable, rounds=rounds)
 
 
 def initial_response(flags: int, missing: int, words: list[bytes]) -> int | None:

@@ -12,11 +12,13 @@ from __future__ import annotations
     CPOS, CSCAN, CLIM, CGAP,                     # client: read, searched for LF, available; gap (-1: none)
     SPOS, SSCAN, SLIM,                           # server
     CSTEP,                                       # step that covers the client's position
+    C_NOW, C_HELD,                               # the client's last step in this part; where its bytes of the part before end
+    C_TIME, C_FRAME, C_ACKED, C_CUT,             # of those bytes: what their last step had
     OPEN, NEXT,                                  # oldest open unit, next unit to be written (rows of `units`)
     ATTEMPT, ATTEMPTS,                           # row of the open attempt (-1: none), attempts so far
     COUNT,                                       # units so far
     PARTIAL, PARTIAL_AT,                         # a reply that goes on: code of its last line (0: none), start
-    R_CODE, R_KIND, R_OFF, R_LENGTH, R_STEP,     # the last complete reply
+    R_CODE, R_KIND, R_OFF, R_LENGTH, R_STEP, R_TIME,  # the last complete reply
     SPLIT,                                       # code of a reply that was taken for complete where bytes are missing
     EARLY, EARLY_OFF, EARLY_LENGTH, EARLY_TIME, EARLY_FRAME,  # an unsolicited 421, kept for the next command
     CHUNK_LEFT, BODY_SIZE, ODD_AT, ODD_SIZE, CRLF,  # octets of BDAT, of the message; an odd end; CRLF before
@@ -32,7 +34,7 @@ from __future__ import annotations
     KEEP_0, KEEP_1,                              # after a part: where the bytes begin that have to be kept
     STARTED,
     STATE_WIDTH,
-) = range(54)  # fmt: skip
+) = range(61)  # fmt: skip
 
 # --- a unit: what the client sent, and its reply
 (

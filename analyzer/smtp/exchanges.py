@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def columns(units: Array, shown: Array, said: Said) -> dict[str, Any]:
-    """Give all columns but the session's id, for the rows of `units` that `shown` numbers."""
+def columns(units: Array, shown: Array, said: Said, began: Array) -> dict[str, Any]:
+    """Give all columns but the session's id, for the rows of `units` that `shown` numbers.
+
+    `began`, by session, stands in for the time of a greeting that was never seen.
+    """
     u = units[shown]
     code = u[:, s.U_CODE]
     replied = code > 0
-    sent = u[:, s.U_AT] > 0
+    sent = u[:, s.U_FRAME] > 0
+    at = np.where(u[:, s.U_AT] > 0, u[:, s.U_AT], np.where(replied, u[:, s.U_REPLY_AT], began[u[:, s.U_SESSION]]))
     waited = (u[:, s.U_REPLY_AT] - u[:, s.U_AT]) / 1e9
     arguments, enhanced, texts = [], [], []
     speaker = _Speaker(said)
@@ -36,7 +40,7 @@ def columns(units: Array, shown: Array, said: Said) -> dict[str, Any]:
         texts.append(said.shown(reply, number) if raw else None)
     return {
         "n": u[:, s.U_NUMBER],
-        "at": np.where(sent, u[:, s.U_AT], np.where(replied, u[:, s.U_REPLY_AT], NULL)),
+        "at": at,
         "verb": Text(u[:, s.U_VERB].astype(np.int32), list(law.VERB_NAMES)),
         "argument": arguments,
         "code": np.where(replied, code, NULL),

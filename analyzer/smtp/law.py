@@ -77,14 +77,13 @@ class Kind(IntEnum):
     R354 = 23
     R3XX = 24
     R421 = 25
-    R4XX = 26
-    R535 = 27
-    R5XX = 28
+    R535 = 26
+    REFUSAL = 27  # any other 4xx or 5xx
     # events
-    GAP = 29  # bytes of the client are missing here
-    TLS_BYTE = 30
-    ZERO_BYTE = 31
-    OTHER_BYTE = 32
+    GAP = 28  # bytes of the client are missing here
+    TLS_BYTE = 29
+    ZERO_BYTE = 30
+    OTHER_BYTE = 31
 
 
 class Action(IntEnum):
@@ -159,6 +158,9 @@ FOREIGN_VERBS = [
 #: Kinds of command lines that other protocols have too.
 SHARED_KINDS = frozenset({K.AUTH, K.QUIT, K.PLAIN})
 
+#: Codes that few other protocols have: with a command like those, they tell SMTP on any port.
+TELLING_CODES = (235, 334, 354, 535)
+
 _COMMANDS: dict[Kind, tuple[Mode, Action]] = {
     K.HELLO: (M.COMMAND, A.UNIT),
     K.LHLO: (M.COMMAND, A.UNIT),
@@ -176,7 +178,7 @@ _COMMANDS: dict[Kind, tuple[Mode, Action]] = {
 }
 
 REPLIES = (
-    K.R220, K.R221, K.R235, K.R2XX, K.R334, K.R334_FINAL, K.R354, K.R3XX, K.R421, K.R4XX, K.R535, K.R5XX,
+    K.R220, K.R221, K.R235, K.R2XX, K.R334, K.R334_FINAL, K.R354, K.R3XX, K.R421, K.R535, K.REFUSAL,
 )  # fmt: skip
 
 
@@ -206,7 +208,7 @@ LAW: dict[tuple[Mode, Kind], tuple[Mode, Action]] = {
     **_otherwise(
         M.LOST, (M.LOST, A.NOTHING),
         R220=(M.LOST, A.GREET), R334=(M.ANSWER, A.ROUND), R235=(M.SECURED, A.END_ATTEMPT), R535=(M.LOST, A.END_ATTEMPT),
-        R354=(M.BODY, A.BEGIN_BODY),
+        R334_FINAL=(M.LOST, A.END_ATTEMPT), R354=(M.BODY, A.BEGIN_BODY),
     ),
     # --- the first byte of the client decides
     (M.CHECK, K.TLS_BYTE): (M.TLS, A.NOTHING),
@@ -229,7 +231,7 @@ TRANSACTION: dict[Kind, Action] = {
     K.RCPT: A.RECIPIENT, K.MAIL: A.FORGET, K.RSET: A.FORGET, K.LHLO: A.FORGET,
 }  # fmt: skip
 
-_REFUSALS = frozenset({K.R421, K.R4XX, K.R535, K.R5XX})
+_REFUSALS = frozenset({K.R421, K.R535, K.REFUSAL})
 
 #: Which replies fit a line: what a verb that was found after missing bytes has to get to be believed.
 FITS: dict[Kind, frozenset[Kind]] = {
@@ -254,7 +256,7 @@ CHALLENGE, GO_ON = 334, 354
 REPLY_KINDS: dict[int, Kind] = {
     220: K.R220, 221: K.R221, 235: K.R235, 334: K.R334, 354: K.R354, 421: K.R421, 535: K.R535,
 }  # fmt: skip
-CLASS_KINDS: dict[int, Kind] = {2: K.R2XX, 3: K.R3XX, 4: K.R4XX, 5: K.R5XX}
+CLASS_KINDS: dict[int, Kind] = {2: K.R2XX, 3: K.R3XX, 4: K.REFUSAL, 5: K.REFUSAL}
 
 #: After bytes of the server are missing, an attempt ends on these replies alone.
 ENDS_AFTER_GAP = _REFUSALS | {K.R235, K.R334_FINAL}
@@ -274,10 +276,10 @@ class Last(IntEnum):
 class How(IntEnum):
     """How an attempt ended, but for its code."""
 
-    OPEN = 0  # it did not, as far as the capture goes
+    OPEN = 0  # nothing ended it, as far as the capture goes
     CODE = 1
     CLIENT = 2  # FIN or RST of the client
-    SERVER = 3
+    SERVER = 3  # FIN or RST of the server
     UNSEEN = 4  # missing bytes hide it
 
 

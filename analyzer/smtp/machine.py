@@ -11,7 +11,7 @@ from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
 from analyzer.kernel import helper, kernel
-from analyzer.limits import AUTH_LINE_OCTETS
+from analyzer.limits import AUTH_LINE_OCTETS, ODD_END_BYTES
 from analyzer.smtp.columns import *
 from analyzer.smtp.law import (
     ANSWER_UNIT,
@@ -202,7 +202,9 @@ def is_last(stream: Any, start: int, end: int) -> Any:
 
 @helper
 def locate(w: Any, k: int, first: int, last: int, position: int) -> Any:
-    """Give the step that brought the client's byte before `position`; positions only grow."""
+    """Give the step that brought the client's byte before `position`, -1 for a part before; positions only grow."""
+    if position <= w.st[k, C_HELD]:
+        return -1
     at = max(w.st[k, CSTEP], first)
     while at < last - 1 and (
         w.steps[at, STEP_SIDE] != w.st[k, CLIENT] or w.steps[at, STEP_KIND] > CUT or w.steps[at, STEP_END] < position
@@ -210,6 +212,18 @@ def locate(w: Any, k: int, first: int, last: int, position: int) -> Any:
         at += 1
     w.st[k, CSTEP] = at
     return at
+
+
+@helper
+def time_of(w: Any, k: int, at: int) -> Any:
+    """Give the time of a step that `locate` gave."""
+    return w.steps[at, STEP_TIME] if at >= 0 else w.st[k, C_TIME]
+
+
+@helper
+def frame_of(w: Any, k: int, at: int) -> Any:
+    """Give the frame of a step that `locate` gave."""
+    return w.steps[at, STEP_FRAME] if at >= 0 else w.st[k, C_FRAME]
 
 
 @helper
@@ -328,16 +342,14 @@ def take_answer(w: Any, k: int, start: int, end: int, at: int, flags: int) -> No
         last = L.OAUTH_CANCEL if w.au[attempt, A_OAUTH] == 1 else L.CANCEL
     if end - start > AUTH_LINE_OCTETS:
         flags |= F.LINE_TOO_LONG
-    if w.st[k, R_STEP] > at or w.steps[at, STEP_ACKED] & BEFORE:
+    if w.st[k, R_STEP] > at or (w.steps[at, STEP_ACKED] if at >= 0 else w.st[k, C_ACKED]) & BEFORE != 0:
         flags |= F.EARLY_ANSWER
-    elif w.st[k, R_STEP] >= 0:
-        spend(w, attempt, A_CLIENT_NS, w.steps[at, STEP_TIME] - w.steps[w.st[k, R_STEP], STEP_TIME])
+    elif w.st[k, R_TIME] > 0:
+        spend(w, attempt, A_CLIENT_NS, time_of(w, k, at) - w.st[k, R_TIME])
     if w.law[M.ANSWER * KINDS + kind, 1] != A.UNIT:
         return
     w.st[k, MODE] = w.law[M.ANSWER * KINDS + kind, 0]
-    row = open_unit(
-        w, k, kind, ANSWER_UNIT, w.st[k, MODE], w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME], start, end - start
-    )
+    row = open_unit(w, k, kind, ANSWER_UNIT, w.st[k, MODE], time_of(w, k, at), frame_of(w, k, at), start, end - start)
     w.st[k, COMMANDS] += 1
     w.un[row, U_FLAGS] |= flags
     w.au[attempt, A_FLAGS] |= flags
@@ -362,7 +374,7 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
     action = w.law[mode * KINDS + kind, 1]
     if action == A.NOTHING:
         return
-    row = open_unit(w, k, kind, verb, after, w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME], start, end - start)
+    row = open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, end - start)
     st[k, COMMANDS] += 1
     if mode == M.LOST:
         flags |= F.TENTATIVE
@@ -372,7 +384,7 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
         flags |= F.LINE_TOO_LONG
     w.un[row, U_FLAGS] |= flags
     if flags & F.TRUNCATED:
-        w.un[row, U_SIZE] = w.steps[at, STEP_SIZE]
+        w.un[row, U_SIZE] = w.steps[at, STEP_SIZE] if at >= 0 else w.st[k, C_CUT]
     if action == A.BEGIN_ATTEMPT:
         initial = skip_word(w.stream, skip_word(w.stream, start, end), end)
         begin_attempt(w, k, row, L.INITIAL if initial < end else L.NONE, flags & ~F.TENTATIVE)
@@ -381,7 +393,7 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
         w.un[row, U_SIZE] = st[k, CHUNK_LEFT]
         if st[k, LMTP] == 1 and is_last(w.stream, start, end):
             for _ in range(1, st[k, RECIPIENTS]):  # one reply for each recipient (RFC 2033 section 4.3)
-                open_unit(w, k, kind, verb, after, w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME], start, 0)
+                open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, 0)
             st[k, RECIPIENTS] = 0
     if kind == K.HELLO or kind == K.LHLO:
         st[k, LMTP] = 1 if kind == K.LHLO else 0
@@ -418,9 +430,7 @@ def end_data(w: Any, k: int, at: int, flags: int) -> None:
     st = w.st
     many = max(1, st[k, RECIPIENTS]) if st[k, LMTP] == 1 else 1
     for _ in range(many):
-        row = open_unit(
-            w, k, K.DOT, END_OF_DATA, M.COMMAND, w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME], st[k, CPOS], 0
-        )
+        row = open_unit(w, k, K.DOT, END_OF_DATA, M.COMMAND, time_of(w, k, at), frame_of(w, k, at), st[k, CPOS], 0)
         w.un[row, U_FLAGS] = flags
         w.un[row, U_SIZE] = st[k, BODY_SIZE]
     st[k, COMMANDS] += 1
@@ -449,7 +459,6 @@ def body_line(w: Any, k: int, start: int, lf: int) -> Any:
 @helper
 def begin_body(w: Any, k: int) -> None:
     """Begin a message."""
-    w.st[k, MODE] = M.BODY
     w.st[k, BODY_SIZE] = 0
     w.st[k, ODD_AT] = -1
     w.st[k, HOLE] = 0
@@ -468,8 +477,10 @@ def went_on(w: Any, k: int, start: int, end: int) -> None:
         w.au[st[k, ATTEMPT], A_ROUNDS] += 1
         w.au[st[k, ATTEMPT], A_FLAGS] |= F.AT_LEAST
         st[k, R_STEP] = -1
+        st[k, R_TIME] = 0
         st[k, MODE] = M.ANSWER
     elif mode == M.DATA and not command:
+        st[k, MODE] = M.BODY
         begin_body(w, k)
     else:
         if st[k, ATTEMPT] >= 0:
@@ -550,7 +561,8 @@ def take_line(w: Any, k: int, mode: int, start: int, lf: int, first: int, last: 
         return  # text behind a gap, or a verb whose reply nobody waits for
     at = locate(w, k, first, last, lf + 1)
     flags = 0
-    if w.steps[at, STEP_KIND] == CUT and w.steps[at, STEP_END] == lf + 1:
+    cut = at < 0 and st[k, C_CUT] > 0 and st[k, C_HELD] == lf + 1
+    if cut or (at >= 0 and w.steps[at, STEP_KIND] == CUT and w.steps[at, STEP_END] == lf + 1):
         flags = F.TRUNCATED
     elif end == lf:
         st[k, FLAGS] |= F.BARE_LF
@@ -612,6 +624,8 @@ def obey(w: Any, k: int, mode: int, row: int) -> None:
     after = w.law[mode * KINDS + kind, 0]
     action = w.law[mode * KINDS + kind, 1]
     attempt = st[k, ATTEMPT]
+    if after < 0:
+        return
     st[k, MODE] = after
     if action == A.ROUND or action == A.END_ATTEMPT:
         if row >= 0:
@@ -771,6 +785,7 @@ def complete(w: Any, k: int, code: int, line: int, end: int, at: int, heard: int
     st[k, R_CODE] = code
     st[k, R_KIND] = reply_kind(w.stream, st[k, R_OFF], end, code, w.codes)
     st[k, R_STEP] = at
+    st[k, R_TIME] = w.steps[at, STEP_TIME]
     st[k, PARTIAL] = 0
     take_reply(w, k, heard)
 
@@ -843,6 +858,7 @@ def take_step(w: Any, k: int, at: int, first: int, last: int) -> None:
             st[k, FLAGS] |= F.TRUNCATED
         if client:
             st[k, CLIM] = w.steps[at, STEP_END]
+            st[k, C_NOW] = at
             if kind == CUT and st[k, MODE] == M.CHUNK:
                 lost_octets(w, k, at)
             if kind == CUT and st[k, MODE] == M.BODY:
@@ -926,7 +942,7 @@ def finish(w: Any, k: int) -> None:
 def resume(w: Any, k: int, client_at: int, server_at: int) -> None:
     """Set the positions of a session that goes on to where its kept bytes stand in this batch's stream."""
     st = w.st
-    for column in (CPOS, CSCAN, CLIM, CGAP):
+    for column in (CPOS, CSCAN, CLIM, CGAP, ODD_AT, C_HELD):
         if st[k, column] >= 0:
             st[k, column] += client_at
     for column in (SPOS, SSCAN, SLIM, PARTIAL_AT, EARLY_OFF, R_OFF):
@@ -954,6 +970,10 @@ def suspend(w: Any, k: int) -> None:
         first = min(first, w.au[st[k, ATTEMPT], A_FIRST])
     client = st[k, CPOS]
     server = st[k, SPOS]
+    if st[k, ODD_AT] < client - ODD_END_BYTES:
+        st[k, ODD_AT] = -1
+    if st[k, ODD_AT] >= 0:
+        client = st[k, ODD_AT]
     if st[k, PARTIAL] > 0:
         server = min(server, st[k, PARTIAL_AT])
     if st[k, EARLY] > 0:
@@ -973,12 +993,19 @@ def suspend(w: Any, k: int) -> None:
         w.au[st[k, ATTEMPT], A_FIRST] -= first
     st[k, OPEN] -= first
     st[k, NEXT] -= first
-    for column in (CPOS, CSCAN, CLIM, CGAP):
+    now = st[k, C_NOW]
+    if now >= 0:
+        st[k, C_TIME] = w.steps[now, STEP_TIME]
+        st[k, C_FRAME] = w.steps[now, STEP_FRAME]
+        st[k, C_ACKED] = w.steps[now, STEP_ACKED]
+        st[k, C_CUT] = w.steps[now, STEP_SIZE] if w.steps[now, STEP_KIND] == CUT else 0
+    st[k, C_NOW] = -1
+    st[k, C_HELD] = st[k, CLIM]
+    for column in (CPOS, CSCAN, CLIM, CGAP, ODD_AT, C_HELD):
         if st[k, column] >= 0:
             st[k, column] -= client
     for column in (SPOS, SSCAN, SLIM, PARTIAL_AT, EARLY_OFF, R_OFF):
         st[k, column] -= server
-    st[k, ODD_AT] = -1
     st[k, R_STEP] = -1
 
 
@@ -996,6 +1023,8 @@ def begin(w: Any, k: int, client_at: int, server_at: int, greeting: Any) -> None
     st[k, ODD_AT] = -1
     st[k, ATTEMPT] = -1
     st[k, R_STEP] = -1
+    st[k, C_NOW] = -1
+    st[k, C_HELD] = -1
     st[k, OPEN] = w.ct[0]
     st[k, NEXT] = w.ct[0]
     st[k, TLS_CLIENT] = st[k, CPOS] if st[k, TLS] == 2 else -1

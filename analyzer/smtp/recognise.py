@@ -10,7 +10,7 @@ from typing import Any
 
 from analyzer.kernel import helper, kernel
 from analyzer.smtp.columns import CLIENT, CPOS, FLAGS, MODE, SPOS, TLS
-from analyzer.smtp.law import SHARED_KINDS
+from analyzer.smtp.law import SHARED_KINDS, TELLING_CODES
 from analyzer.smtp.machine import LF, SPACE, F, M, find_lf, reply_code, text_end, verb_of
 from analyzer.tcp.columns import CONFLICT, LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
 from analyzer.tcp.track import TLS_PORTS
@@ -64,7 +64,7 @@ def count_signs(stream: Any, at: int, end: int, verbs: Any, signs: Any, side: in
             if line == 0:
                 signs[side, FIRST_CODE] = code
                 signs[side, BANNER] = 1 if names_smtp(stream, at, stop) else 0
-            if code in (334, 235, 535, 354):
+            if code in TELLING_CODES:
                 signs[side, AUTH_CODES] += 1
         elif row < 0:
             signs[side, OTHERS] += 1
@@ -238,6 +238,9 @@ def judge(sessions: Any, k: int, signs: Any, client: int) -> Any:
     server = 1 - client
     own = signs[client, OWN]
     foreign = signs[client, FOREIGN]
+    heard = sessions[k, SYN_0] > 0 or sessions[k, SYN_0 + 1] > 0
+    if heard and signs[server, REPLIES] + signs[server, OTHERS] > 0 and signs[server, FIRST_CODE] == 0:
+        return False  # a server of SMTP begins with a reply
     if foreign > 0 and own == 0:
         return False
     if signs[server, REPLIES] > 0:

@@ -134,7 +134,7 @@ def scrub(text: bytes, lines: Sequence[bytes]) -> bytes:
         return text
     strange = _strange(text)
     said = {word for line in lines for word in _words(line)}
-    windows = {part for line in lines for raw in _WORD.findall(line.lower()) for part in _windows(raw)}
+    windows = {part for line in lines for word in _secrets(line) for part in _windows(word.lower())}
     echoed = {word for word in strange if word in said or not windows.isdisjoint(_windows(word))}
     return _WORD.sub(lambda found: _cleaned(found[0], echoed), text) if echoed else text
 
@@ -177,6 +177,15 @@ def _words(line: bytes) -> Iterator[bytes]:
     for raw in _WORD.findall(line):
         for part in _SEPARATOR.split(unbase64(raw) or b""):
             yield from _tokens(part)
+
+
+def _secrets(line: bytes) -> Iterator[bytes]:
+    """Give the words of a line as sent, and of what they decode to what may be a password: a part of it is one too."""
+    for raw in _WORD.findall(line):
+        yield raw
+        *before, last = _SEPARATOR.split(unbase64(raw) or b"")
+        if before or b"@" not in last:
+            yield last
 
 
 def _tokens(text: bytes) -> Iterator[bytes]:

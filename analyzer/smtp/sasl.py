@@ -33,7 +33,8 @@ _NOT_SAID: Final = frozenset((b"", b"=", b"*"))
 
 _DIRECTIVE: Final = re.compile(rb'[\s,]*([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
-_OAUTH_USER: Final = re.compile(rb"user=(.*)|[ny],a=([^,]*)", re.DOTALL)
+# A client that forgets the separators puts its token behind the name: the name ends at white space too.
+_OAUTH_USER: Final = re.compile(rb"user=(\S*)|[ny],a=([^,\s]*)")
 _BEARER: Final = re.compile(rb"auth=bearer\s+(.+)", re.IGNORECASE | re.DOTALL)
 
 
@@ -174,8 +175,10 @@ def _login(said: Sequence[Response]) -> Claim:
         user = response
     if user is None or (password[0] is None and said[0][0] == b"="):
         return _NOBODY
-    name = _whole(user)
-    return readable(name) if name else None, None, None, None, _whole(password)
+    name = _whole(user) or b""
+    if b"\0" in name:
+        return _plain([user])  # a client that mistakes LOGIN for PLAIN: its answer holds the password too
+    return readable(name) or None, None, None, None, _whole(password)
 
 
 def _cram(said: Sequence[Response]) -> Claim:

@@ -84,7 +84,10 @@ class Writer:
         self._attempts(rows, said, facts, ends)
         if "exchanges" in self.wanted:
             place = rows.units[shown, s.U_SESSION].astype(np.int32)
-            columns = {"session": Text(place, ends["session"]), **exchanges.columns(rows.units, shown, said)}
+            columns = {
+                "session": Text(place, ends["session"]),
+                **exchanges.columns(rows.units, shown, said, rows.sessions[:, c.FIRST_TIME]),
+            }
             self.builders["exchanges"].add(len(shown), columns)
         self._mail(rows, said, facts, shown, ends["session"])
         self._sessions(rows, facts, ends)
@@ -208,7 +211,7 @@ class Writer:
 
     def _remember(self, rows: Rows, said: Said) -> None:
         """Keep the last client lines of sessions that go on: a server may echo them later."""
-        places = rows.units[:, s.U_SESSION]
+        places = np.where(rows.units[:, s.U_FLAGS] & int(Flag.HELD), -1, rows.units[:, s.U_SESSION])
         for k in np.flatnonzero(rows.sessions[:, c.FINAL] == 0).tolist():
             last = np.flatnonzero(places == k)
             if len(last):

@@ -18,7 +18,10 @@ SERVER_NAME, SUPPORTED_VERSIONS = 0, 43  # extensions: RFC 6066 section 3, RFC 8
 
 
 class Hello(NamedTuple):
-    """What a hello says; `version` is what a server chose or, in a client's, the highest that it offers."""
+    """What a hello says; `version` is what a server chose or, in a client's, the highest that it offers.
+
+    Of a hello that is cut short, what may be in the missing part is None.
+    """
 
     kind: int
     version: str | None
@@ -31,8 +34,9 @@ def hello(data: bytes) -> Hello | None:
     if len(message) < 4 or message[0] not in (CLIENT_HELLO, SERVER_HELLO):
         return None
     kind = message[0]
-    body = message[4 : 4 + int.from_bytes(message[1:4])]
-    version = int.from_bytes(body[:2])
+    size = int.from_bytes(message[1:4])
+    body = message[4 : 4 + size]
+    version = int.from_bytes(body[:2]) if len(body) == size else 0
     at = 35 + (body[34] if len(body) > 34 else 0)
     if kind == CLIENT_HELLO:
         at += 2 + int.from_bytes(body[at : at + 2])
@@ -64,6 +68,7 @@ def _extensions(data: bytes) -> dict[int, bytes]:
     found, at = {}, 0
     while at + 4 <= len(data):
         size = int.from_bytes(data[at + 2 : at + 4])
-        found[int.from_bytes(data[at : at + 2])] = data[at + 4 : at + 4 + size]
         at += 4 + size
+        if at <= len(data):
+            found[int.from_bytes(data[at - 4 - size : at - 2 - size])] = data[at - size : at]
     return found

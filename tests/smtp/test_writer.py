@@ -1,0 +1,65 @@
+"""Tests of `analyzer.smtp.writer`: what is common to all tables; each case of `tests/cases` tests their columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analyzer.schema import TABLES
+from analyzer.smtp import law
+from analyzer.smtp.law import How, Last
+from analyzer.smtp.reader import Reader
+from analyzer.smtp.sasl import Decoder
+from analyzer.smtp.writer import Writer
+from tests.dialogue import to_events
+from tests.streams import sessions_of, to_batch, tracker
+
+HEAD = "# Title\n# Prose.\n"
+TEXT = (
+    "S: 220 mx ESMTP\nC: EHLO x\nS: 250 AUTH PLAIN\nC: AUTH PLAIN AGFsaWNlAHB3\nS: 535 5.7.8 no\nC: QUIT\nS: 221 bye\n"
+)
+
+
+def tables(text: str, wanted: frozenset[str] = frozenset(TABLES)):
+    writer = Writer("case", wanted, Decoder())
+    writer.write(Reader().read(to_batch(sessions_of(to_events(HEAD + text))), tracker()))
+    return {name: table.lists() for name, table in writer.tables().items()}
+
+
+def test_only_what_is_wanted():
+    """The table of exchanges is made only where it is wanted; the others are the same without it."""
+    whole, part = tables(TEXT), tables(TEXT, frozenset({"sessions", "auth"}))
+
+    assert len(whole["exchanges"]["verb"]) == 4
+    assert not part["exchanges"]["verb"]
+    for name in ("sessions", "auth"):
+        assert part[name] == whole[name]
+
+
+def test_nothing_to_write():
+    """A batch without sessions gives tables without rows, with all columns."""
+    made = tables("-- fin client\n")
+
+    assert all(not any(columns.values()) for columns in made.values())
+    assert list(made["auth"]) == [column.name for column in TABLES["auth"]]
+
+
+def test_sessions_of_a_batch_are_kept_apart():
+    """Rows of many sessions in one batch name their own session, and are what each alone gives."""
+    many = tables("-- connect\n".join([TEXT] * 3))
+
+    assert len(set(many["sessions"]["session"])) == 3
+    assert many["auth"]["session"] == many["sessions"]["session"]
+    assert many["auth"]["text"] == tables(TEXT)["auth"]["text"] * 3
+    assert sorted(set(many["exchanges"]["session"])) == sorted(many["sessions"]["session"])
+
+
+@pytest.mark.parametrize("how", How)
+def test_outcomes_are_those_of_the_law(how):
+    """The table of outcomes that the writer looks up is the law's function, whole."""
+    made = law.outcomes()[how]
+
+    assert made.dtype == np.int32
+    for code in range(600):
+        for last in Last:
+            assert law.OUTCOMES[made[code, last]] == law.outcome(how, code, last)
