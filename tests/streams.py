@@ -50,36 +50,18 @@ class Session:
     midstream: bool = False
     only: int | None = None
     close: bool = True
+    unheard: set[int] = field(default_factory=set)
 
 
 def sessions_of(events: Iterable[Event]) -> list[Session]:
-    """Take a dialogue apart; `unacked` makes everything unheard that its side sends from there on, as `tests.frames`."""
+    """Take a dialogue apart into connections."""
     sessions = [Session()]
-    unheard: set[int] = set()
     for event in events:
-        session, side = sessions[-1], SIDES.get(event.side, 0)
-        if event.kind in ("data", "gap"):
-            unheard |= {side} if "unacked" in event.flags else set()
-            heard = 0 if side in unheard else c.HEARD
-            lost = event.kind == "gap"
-            session.steps.append(
-                (c.GAP, side, b"", len(event.data), heard)
-                if lost
-                else (c.DATA, side, event.data, len(event.data), heard)
-            )
-        elif event.kind in ("fin", "rst"):
-            session.steps.append((c.FIN if event.kind == "fin" else c.RST, side, b"", 0, 0))
-        elif event.kind == "port":
-            session.ports = session.ports[0], int(event.argument)
-        elif event.kind == "midstream":
-            session.midstream = True
-        elif event.kind == "only":
-            session.only = side
-        elif event.kind == "no-close":
-            session.close = False
-        elif event.kind == "connect":
-            sessions.append(Session(ports=(session.ports[0] + 1, session.ports[1])))
-            unheard = set()
+        if event.kind == "connect":
+            client, server = sessions[-1].ports
+            sessions.append(Session(ports=(client + 1, server)))
+        else:
+            _play(sessions[-1], event)
     for session in sessions:
         ended = {step[1] for step in session.steps if step[0] == c.FIN}
         if session.close and not any(step[0] == c.RST for step in session.steps):
@@ -87,6 +69,23 @@ def sessions_of(events: Iterable[Event]) -> list[Session]:
         if session.only is not None:
             session.steps = [step for raw in session.steps for step in _seen(raw, session.only)]
     return sessions
+
+
+def _play(session: Session, event: Event) -> None:
+    """Add an event; after `unacked` a side's bytes are unheard from there on, as in `tests.frames`."""
+    side = SIDES.get(event.side, 0)
+    if event.kind in ("data", "gap"):
+        session.unheard |= {side} if "unacked" in event.flags else set()
+        kind, data = (c.GAP, b"") if event.kind == "gap" else (c.DATA, event.data)
+        session.steps.append((kind, side, data, len(event.data), 0 if side in session.unheard else c.HEARD))
+    elif event.kind in ("fin", "rst"):
+        session.steps.append((c.FIN if event.kind == "fin" else c.RST, side, b"", 0, 0))
+    elif event.kind == "port":
+        session.ports = session.ports[0], int(event.argument)
+    elif event.kind == "only":
+        session.only = side
+    session.midstream |= event.kind == "midstream"
+    session.close &= event.kind != "no-close"
 
 
 def _seen(step: Step, only: int) -> list[Step]:
@@ -135,7 +134,7 @@ def trailing(steps: list[Step]) -> list[Step]:
 def to_batch(sessions: Sequence[Session]) -> Batch:
     """Lay sessions out in arrays."""
     table = np.zeros((len(sessions), c.SESSION_WIDTH), np.int64)
-    stream, steps = bytearray(), []
+    stream, steps = bytearray(), list[tuple[int, ...]]()
     for k, session in enumerate(sessions):
         row = table[k]
         for side in range(2):

@@ -1,7 +1,7 @@
 """Every entry of the law's tables matters: replaced by another value, it fails a case.
 
-An entry is replaced by each other value that its place can hold, one at a time, and the cases that use the entry are run
-over their streams. One of them has to fail: a label, a pair or a finding comes out wrong. Where none does, a case is
+An entry is replaced by each other value that its place can hold, one at a time, and the cases that use it are run over
+their streams. One of them has to fail: a label, a pair or a finding comes out wrong. Where none does, a case is
 missing, or the entry can never be reached and has no place in the law. Cases are those of `tests/cases`, and the tables
 of `tests/smtp/test_law.py`.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from analyzer import kernel
-from analyzer.smtp import law, reader, recognise
+from analyzer.smtp import law, machine, reader, recognise
 from analyzer.smtp.law import Action, Kind, Mode
 from tests.smtp.test_law import (
     FINAL,
@@ -201,7 +201,7 @@ WITNESSES: Final[dict[str, Callable[[], object]]] = {
     **{f"{line} / text, behind a gap": partial(wrong_text, line) for line in WAITING},
     **{f"AUTH / gap / {reply}": partial(wrong_ending, reply) for reply in FINAL},
 }
-TEXTS: Final = {case.name: case.text.upper() for case in CASES}
+TEXTS: Final[dict[str, str]] = {case.name: case.text.upper() for case in CASES}
 
 
 class Recorder:
@@ -221,11 +221,11 @@ class Recorder:
 @cache
 def used() -> dict[tuple[str, object], list[str]]:
     """Say which witnesses read which place of the kernel's tables."""
-    real, places = reader.run, {name: set[object]() for name in ("law", "codes", "traits")}
+    real, places = machine.run, {name: set[object]() for name in ("law", "codes", "traits")}
     names = list(inspect.signature(real.function).parameters)
 
     def run(*arguments: Any) -> Any:
-        given = dict(zip(names, map(memoryview, arguments), strict=True))
+        given: dict[str, Any] = dict(zip(names, [memoryview(array) for array in arguments], strict=True))
         return real.function(*(given | {name: Recorder(given[name], places[name]) for name in places}).values())
 
     found: dict[tuple[str, object], list[str]] = {}
@@ -244,7 +244,7 @@ def witnesses(entry: Entry) -> list[str]:
     """Give who may notice a change of an entry, the likely ones first."""
     if entry.places:
         return list(dict.fromkeys(chain.from_iterable(used().get(place, []) for place in entry.places)))
-    return sorted(WITNESSES, key=lambda name: entry.word not in TEXTS.get(name, name))
+    return sorted(WITNESSES, key=lambda name: entry.word not in (TEXTS.get(name) or name))
 
 
 def noticed(names: list[str]) -> bool:

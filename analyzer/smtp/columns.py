@@ -12,7 +12,7 @@ from __future__ import annotations
     CPOS, CSCAN, CLIM, CGAP,                     # client: read, searched for LF, available; gap (-1: none)
     SPOS, SSCAN, SLIM,                           # server
     CSTEP,                                       # step that covers the client's position
-    C_NOW, C_HELD,                               # the client's last step in this part; where its bytes of the part before end
+    C_NOW, C_HELD,                               # the client's last step in this part; end of what the part before left
     C_TIME, C_FRAME, C_ACKED, C_CUT,             # of those bytes: what their last step had
     OPEN, NEXT,                                  # oldest open unit, next unit to be written (rows of `units`)
     ATTEMPT, ATTEMPTS,                           # row of the open attempt (-1: none), attempts so far

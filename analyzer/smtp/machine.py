@@ -28,6 +28,7 @@ from analyzer.smtp.law import (
     Mode,
 )  # fmt: skip
 from analyzer.tcp.columns import (
+    CONFLICT,
     CUT,
     DATA,
     END,
@@ -1077,6 +1078,8 @@ def run(
                     attempts[counters[1], column] = held_attempts[next_attempt, column]
                 next_attempt += 1
             resume(w, k, client_at, server_at)
+        if sessions[k, CONFLICT] == 1:
+            states[k, FLAGS] |= F.OVERLAP_CONFLICT
         first = sessions[k, STEP]
         last = first + sessions[k, STEPS]
         states[k, CSTEP] = first

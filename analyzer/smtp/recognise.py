@@ -12,7 +12,7 @@ from analyzer.kernel import helper, kernel
 from analyzer.smtp.columns import CLIENT, CPOS, FLAGS, MODE, SPOS, TLS
 from analyzer.smtp.law import SHARED_KINDS, TELLING_CODES
 from analyzer.smtp.machine import LF, SPACE, F, M, find_lf, reply_code, text_end, verb_of
-from analyzer.tcp.columns import CONFLICT, LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
+from analyzer.tcp.columns import LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
 from analyzer.tcp.track import TLS_PORTS
 
 #: Bytes of a side that are looked at, and lines of them.
@@ -282,8 +282,6 @@ def recognise(
         flags = F.MIDSTREAM if midstream else 0
         if sessions[k, SEEN_0] == 0 or sessions[k, SEEN_0 + 1] == 0:
             flags |= F.ONE_SIDED
-        if sessions[k, CONFLICT] == 1:
-            flags |= F.OVERLAP_CONFLICT
         states[k, FLAGS] = flags
         c_tls = is_tls(stream, strip[0], c_end)
         s_tls = is_tls(stream, strip[1], s_end)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analyzer import limits
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, reader
 from analyzer.smtp.law import Flag, How, Last
 from analyzer.smtp.reader import Reader, Rows
-from analyzer.smtp.recognise import IS_SMTP
+from analyzer.smtp.recognise import IS_SMTP, recognise
 from analyzer.tcp import columns as c
 from analyzer.tcp.stage import Batch
 from tests.dialogue import to_events
@@ -29,10 +30,12 @@ from tests.streams import (
     trailing,
     whole,
 )
-from tests.test_cases import CASES, SMALL, STURDY, Case, failures
+from tests.test_cases import CASES, SMALL, STURDY, Case, failures, read, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
 
     from tests.streams import Step
 
@@ -71,6 +74,10 @@ def test_feeding(feed: Callable[[list[Step]], list[Step]], case: Case) -> None:
 # ------------------------------------------------------------------------------------------------ parts
 
 
+#: Places of arguments of `recognise`.
+STATES, FOUND = (list(inspect.signature(recognise.function).parameters).index(n) for n in ("states", "found"))
+
+
 def one_by_one(batch: Batch) -> Iterator[Batch]:
     """Give each session of a batch as a batch of its own."""
     for k in range(len(batch.sessions)):
@@ -87,15 +94,14 @@ def lists(tables: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
 def differing(batch: Batch, cuts: Sequence[int], patch: pytest.MonkeyPatch) -> list[str]:
     """Name the columns that differ between a session in one part and in parts."""
     known: list[np.ndarray[Any, Any]] = []
-    recognise = reader.recognise
 
-    def learn(sessions: Any, states: Any, stream: Any, verbs: Any, words: Any, found: Any, *rest: Any) -> None:
-        recognise(sessions, states, stream, verbs, words, found, *rest)
-        known.extend((states.copy(), found.copy()))
+    def learn(*arguments: Any) -> None:
+        recognise(*arguments)
+        known.extend((arguments[STATES].copy(), arguments[FOUND].copy()))
 
-    def know(sessions: Any, states: Any, stream: Any, verbs: Any, words: Any, found: Any, *rest: Any) -> None:
-        if len(sessions):
-            states[:], found[:] = known
+    def know(*arguments: Any) -> None:
+        if len(arguments[STATES]):
+            arguments[STATES][:], arguments[FOUND][:] = known
 
     patch.setattr(reader, "recognise", learn)
     wanted = lists(tables_of([batch]))
@@ -129,6 +135,16 @@ def test_parts(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
             told = differing(batch, cuts, monkeypatch)
 
             assert not told, f"cut before step {cuts} of {many}: {told}"
+
+
+def test_conflict_in_a_later_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Different bytes for one place weaken the labels of a session in whichever part they came."""
+    case = next(case for case in CASES if case.name == "overlap-conflict-name")
+    wanted = table(read(case.text, segmentation=(5,)), "auth")
+    monkeypatch.setattr(limits, "PART_SEGMENTS", 20)
+
+    assert table(read(case.text, segmentation=(5,)), "auth") == wanted
+    assert "overlap_conflict" in wanted[0]["caveats"]
 
 
 # ------------------------------------------------------------------------------------------------ whatever comes
