@@ -109,7 +109,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         session          text     stable id of the SMTP connection
         n                int      number of the unit in its session, from 0 (the greeting)
         at               time     when the client's unit was complete, or, with no client unit, its reply
-        verb             text     command verb; (greeting), (answer), (end of data), (unsolicited), (lost) for what is none
+        verb             text     command verb; (greeting), (answer), (end of data), (unsolicited), (lost), (before TLS) for what is none
         argument         text?    its argument, secrets reduced to kind and length
         code             int?     reply code
         enhanced         text?    enhanced status code

@@ -10,7 +10,7 @@ from __future__ import annotations
 (
     MODE, CLIENT,                                # mode of the client's stream; which side the client is
     CPOS, CSCAN, CLIM, CGAP,                     # client: read, searched for LF, available; gap (-1: none)
-    SPOS, SSCAN, SLIM,                           # server
+    SPOS, SSCAN, SLIM, SEND,                     # server; where its stream ends in this part
     CSTEP,                                       # step that covers the client's position
     C_NOW, C_HELD,                               # the client's last step in this part; end of what the part before left
     C_TIME, C_FRAME, C_ACKED, C_CUT,             # of those bytes: what their last step had
@@ -34,7 +34,7 @@ from __future__ import annotations
     KEEP_0, KEEP_1,                              # after a part: where the bytes begin that have to be kept
     STARTED,
     STATE_WIDTH,
-) = range(61)  # fmt: skip
+) = range(62)  # fmt: skip
 
 # --- a unit: what the client sent, and its reply
 (
@@ -50,6 +50,6 @@ from __future__ import annotations
     A_SESSION, A_NUMBER, A_FIRST,                # number in its session; row of its first unit
     A_AT, A_FRAME, A_ROUNDS, A_LAST, A_OAUTH,    # 334s, kind of the last client line, last 334 is JSON
     A_HOW, A_CODE, A_REPLY_OFF, A_REPLY_LENGTH, A_END_AT, A_END_FRAME,
-    A_SERVER_NS, A_CLIENT_NS, A_TLS, A_FLAGS,
+    A_SERVER_NS, A_CLIENT_NS, A_HEARD, A_TLS, A_FLAGS,  # times summed; time of the last reply
     A_WIDTH,
-) = range(19)  # fmt: skip
+) = range(20)  # fmt: skip

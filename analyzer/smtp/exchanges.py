@@ -80,7 +80,7 @@ class _Speaker:
             before = self.responses
             self.responses += kind == Kind.RESPONSE
             return redact.describe(self.mechanism, before, line)
-        if verb == law.UNKNOWN_VERB:
+        if verb in (law.UNKNOWN_VERB, law.INJECTED):
             return redact.unknown_line(line)
         if verb < law.FIRST_VERB:
             return None

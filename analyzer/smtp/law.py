@@ -383,8 +383,8 @@ def packed(verb: str) -> tuple[int, int]:
 
 
 #: The names of `exchanges.verb` that are no verbs, by what made the unit.
-UNIT_NAMES = ("(greeting)", "(answer)", "(end of data)", "(unsolicited)", "(lost)", "(unknown)")
-GREETING, ANSWER_UNIT, END_OF_DATA, UNSOLICITED_UNIT, LOST_UNIT, UNKNOWN_VERB = range(len(UNIT_NAMES))
+UNIT_NAMES = ("(greeting)", "(answer)", "(end of data)", "(unsolicited)", "(lost)", "(unknown)", "(before TLS)")
+GREETING, ANSWER_UNIT, END_OF_DATA, UNSOLICITED_UNIT, LOST_UNIT, UNKNOWN_VERB, INJECTED = range(len(UNIT_NAMES))
 FIRST_VERB = len(UNIT_NAMES)
 VERB_NAMES = (*UNIT_NAMES, *VERBS)
 

@@ -17,6 +17,7 @@ from analyzer.smtp.law import (
     ANSWER_UNIT,
     END_OF_DATA,
     GREETING,
+    INJECTED,
     LOST_UNIT,
     UNKNOWN_VERB,
     UNSOLICITED_UNIT,
@@ -36,6 +37,7 @@ from analyzer.tcp.columns import (
     FINAL,
     GAP,
     HEARD,
+    LENGTH_0,
     STEP,
     STEP_ACKED,
     STEP_END,
@@ -317,6 +319,7 @@ def close_attempt(w: Any, k: int, how: int) -> None:
     elif how == H.CLIENT or how == H.SERVER:
         w.au[attempt, A_END_AT] = w.st[k, END_TIME]
         w.au[attempt, A_END_FRAME] = w.st[k, END_FRAME]
+    w.st[k, FLAGS] |= w.au[attempt, A_FLAGS]
     w.st[k, ATTEMPT] = -1
 
 
@@ -533,6 +536,8 @@ def first_byte(w: Any, k: int, mode: int, limit: int) -> Any:
     at = st[k, CPOS]
     byte = int(w.stream[at])
     record = 20 <= byte <= 23 and (w.stream[at + 1] == 3 if at + 1 < limit else mode == M.CHECK)
+    if record and mode != M.CHECK and st[k, SPOS] < st[k, SEND]:
+        record = 20 <= w.stream[st[k, SPOS]] <= 23  # what the server says next is no TLS: this was not understood
     kind = K.TLS_BYTE if record else (K.ZERO_BYTE if byte == 0 else K.OTHER_BYTE)
     after = w.law[mode * KINDS + kind, 0]
     if after < 0 or after == mode:
@@ -630,7 +635,12 @@ def obey(w: Any, k: int, mode: int, row: int) -> None:
     st[k, MODE] = after
     if action == A.ROUND or action == A.END_ATTEMPT:
         if row >= 0:
-            spend(w, attempt, A_SERVER_NS, w.steps[st[k, R_STEP], STEP_TIME] - w.un[row, U_AT])
+            now = w.steps[st[k, R_STEP], STEP_TIME]
+            since = w.un[row, U_AT]
+            if since < w.au[attempt, A_HEARD] <= now:
+                since = w.au[attempt, A_HEARD]  # an answer sent early waits only from the reply before its own
+            spend(w, attempt, A_SERVER_NS, now - since)
+            w.au[attempt, A_HEARD] = now
         if action == A.END_ATTEMPT:
             hidden = w.au[attempt, A_FLAGS] & F.GAP_SERVER != 0 and w.traits[kind, 1] == 0
             close_attempt(w, k, H.UNSEEN if hidden else H.CODE)
@@ -641,6 +651,11 @@ def obey(w: Any, k: int, mode: int, row: int) -> None:
         st[k, TLS] = 1
         if st[k, CPOS] < st[k, CLIM]:
             st[k, FLAGS] |= F.INJECTION
+            at = st[k, R_STEP]
+            open_unit(
+                w, k, K.UNKNOWN, INJECTED, M.COMMAND, w.steps[at, STEP_TIME], 0, st[k, CPOS], st[k, CLIM] - st[k, CPOS]
+            )
+            st[k, OPEN] = st[k, NEXT]
             st[k, CPOS] = st[k, CLIM]
             st[k, CSCAN] = st[k, CLIM]
     elif action == A.BEGIN_BODY:
@@ -1080,6 +1095,7 @@ def run(
             resume(w, k, client_at, server_at)
         if sessions[k, CONFLICT] == 1:
             states[k, FLAGS] |= F.OVERLAP_CONFLICT
+        states[k, SEND] = server_at + sessions[k, LENGTH_0 + 1 - states[k, CLIENT]]
         first = sessions[k, STEP]
         last = first + sessions[k, STEPS]
         states[k, CSTEP] = first

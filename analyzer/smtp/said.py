@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ENHANCED: Final = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?=[ \t]|$)[ \t]*")
 
 #: Units whose lines may hold a secret whatever they look like.
-_SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB)
+_SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
 
 #: Client lines before a reply that are looked for in it.
 _LINES: Final = 4
