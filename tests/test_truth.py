@@ -103,16 +103,7 @@ def test_rotation(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(strict=True, reason="a ClientHello hides the server's lines behind it")
-            if name == "no-syn-fin"
-            else (),
-        )
-        for name in VARIANTS
-        if name not in PARTIAL
-    ],
+    [name for name in VARIANTS if name not in PARTIAL],
 )
 def test_nothing_is_hidden(name: str) -> None:
     """No dialogue of the impaired captures is said to be inside TLS, since none was."""
@@ -238,7 +229,7 @@ def test_times(group: str) -> None:
                     assert abs(found[name] / 1e9 - at) < ATTEMPT_SECONDS, (session["scenario"], name)
 
 
-@known(GROUPS, "waits that overlap are summed (answers before challenges)", "exim-plain", "postfix-plain")
+@each_group
 def test_durations(group: str) -> None:
     """Durations are never negative, and the parts of an attempt's time add up to all of it."""
     for row in rows(analyzer.read(DATA / group / "capture.pcap"), "auth"):

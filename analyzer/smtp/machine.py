@@ -536,7 +536,7 @@ def first_byte(w: Any, k: int, mode: int, limit: int) -> Any:
     at = st[k, CPOS]
     byte = int(w.stream[at])
     record = 20 <= byte <= 23 and (w.stream[at + 1] == 3 if at + 1 < limit else mode == M.CHECK)
-    if record and mode != M.CHECK and st[k, SPOS] < st[k, SEND]:
+    if record and (mode == M.LOST or mode == M.ANSWER) and st[k, SPOS] < st[k, SEND]:
         record = 20 <= w.stream[st[k, SPOS]] <= 23  # what the server says next is no TLS: this was not understood
     kind = K.TLS_BYTE if record else (K.ZERO_BYTE if byte == 0 else K.OTHER_BYTE)
     after = w.law[mode * KINDS + kind, 0]
