@@ -25,6 +25,20 @@ AUTH_LINE_OCTETS = 12288
 PART_BYTES = 1 << 18
 PART_SEGMENTS = 4096
 
+#: Bytes that are missing in a stream may still come while at most this much waits behind them; then they are a gap.
+#: As large as receive windows become (Linux' tcp_rmem: 6 MiB), so a sender can have no more under way.
+HOLE_BYTES = 6 << 20
+HOLE_SEGMENTS = 1024
+
+#: With more payload than this waiting at the end of a window, parts of the largest sessions are worked on.
+WAITING_BYTES = 1 << 25
+
+#: A connection that closed in order, without any loss, waits this long for copies with other bytes.
+SETTLE_NS = 10**9
+
+#: The clock of the capture goes this far between two searches for sessions that are over.
+SWEEP_NS = 10**9
+
 #: A connection with this much payload and no sign of SMTP in the first bytes of either side is not SMTP.
 UNKNOWN_BYTES = 1 << 14
 

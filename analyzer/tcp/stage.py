@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from analyzer import limits
 from analyzer.tcp import columns as c
-from analyzer.tcp.assemble import NOTES, PIECE_WIDTH, assemble, stow
-from analyzer.tcp.track import DONE, fill, track
+from analyzer.tcp.assemble import assemble
+from analyzer.tcp.pieces import PIECE_WIDTH, SCRATCH_WIDTH
+from analyzer.tcp.table import fill, forget, stow
+from analyzer.tcp.track import DONE, NO_ROOM, track
 from analyzer.wire import segments as wire
 
 if TYPE_CHECKING:
@@ -20,8 +23,31 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+#: Another one in each process: nobody can make a capture whose connections all fall into one slot.
+HASH_KEY = int.from_bytes(os.urandom(4), "big")
+
+#: Sessions with less than this waiting are left in peace when memory is short.
+SMALL_BYTES = 4096
+
+#: Rows for waiting segments are doubled up to this number rather than freed by smaller batches.
+FEW_SEGMENTS = 1 << 15
+
 _NO_BYTES = np.zeros(0, np.uint8)
-_NO_SEGMENTS = np.zeros((0, wire.WIDTH), np.int64)
+
+
+class Bounds(NamedTuple):
+    """How much may wait, and how long; see `analyzer.limits`. `analyzer.tcp.track` has the places of the fields."""
+
+    idle_ns: int = limits.IDLE_NS
+    linger_ns: int = limits.LINGER_NS
+    settle_ns: int = limits.SETTLE_NS
+    part_bytes: int = limits.PART_BYTES
+    part_segments: int = limits.PART_SEGMENTS
+    unknown_bytes: int = limits.UNKNOWN_BYTES
+    batch_bytes: int = limits.BATCH_BYTES
+    hole_segments: int = limits.HOLE_SEGMENTS
+    hole_bytes: int = limits.HOLE_BYTES
+    waiting_bytes: int = limits.WAITING_BYTES
 
 
 class Batch(NamedTuple):
@@ -32,178 +58,186 @@ class Batch(NamedTuple):
     steps: Array
 
 
-def hashes_of(segments: Array) -> Array:
-    """Give a hash of each segment's addresses and ports that is the same for both directions, int64, not negative."""
-    unsigned = segments.view(np.uint64)
-    mixed = np.zeros(len(segments), np.uint64)
-    for high, low, port in ((wire.SRC_HI, wire.SRC_LO, wire.SPORT), (wire.DST_HI, wire.DST_LO, wire.DPORT)):
-        side = unsigned[:, high] * np.uint64(0x9E3779B97F4A7C15) ^ unsigned[:, low]
-        side = (side ^ (side >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + unsigned[:, port]
-        side = (side ^ (side >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-        mixed += side ^ (side >> np.uint64(31))
-    return (mixed >> np.uint64(2)).astype(np.int64)
+def _chained(first: int, rows: int, width: int, link: int) -> Array:
+    """Make free rows whose column `link` has the number of the next one; the first of them is row `first`."""
+    made = np.zeros((rows, width), np.int64)
+    made[:, link] = np.arange(first + 1, first + rows + 1)
+    made[-1, link] = c.LAST
+    return made
 
 
 class Tracker:
     """The open sessions of one shard of `shards`, with their segments that wait for assembly.
 
-    Payload of waiting segments is kept in `arena` between windows; `links` says which segments wait (see `columns`).
+    Payload of waiting segments is kept in `arena` between windows.
     """
 
-    def __init__(self, shard: int = 0, shards: int = 1, capacity: int = 4096) -> None:
+    def __init__(self, shard: int = 0, shards: int = 1, capacity: int = 4096, bounds: Bounds | None = None) -> None:
         self.shard, self.shards = shard, shards
-        self.table = np.zeros((64, c.SESSION_WIDTH), np.int64)
-        self.used = np.zeros(len(self.table), bool)
-        self.slots = np.full(256, -1, np.int64)
-        self.taken = 0  # slots in use, those of ended sessions included
+        self.bounds = bounds or Bounds(*(getattr(limits, name.upper()) for name in Bounds._fields))
+        self.counters = np.zeros(c.COUNTERS, np.int64)
+        self.table = _chained(0, 64, c.SESSION_WIDTH, c.HEAD)
+        self.waiting = _chained(0, 1024, c.SEGMENT_WIDTH, c.NEXT)
+        self.waiting[:, c.SIDE] = -1
+        self.slots = np.full(2 * len(self.table), -1, np.int64)
         self.ready = np.zeros((capacity, c.SESSION_WIDTH), np.int64)
-        self.limits = np.array(
-            (
-                limits.IDLE_NS,
-                limits.LINGER_NS,
-                limits.PART_BYTES,
-                limits.PART_SEGMENTS,
-                limits.UNKNOWN_BYTES,
-                limits.BATCH_BYTES,
-            ),
-            np.int64,
-        )
-        self.segments, self.links, self.arena = _NO_SEGMENTS, np.zeros(0, np.int64), _NO_BYTES
+        self.arena = _NO_BYTES
         self.tails: dict[int, tuple[Array, Array]] = {}
         self.owners = 0
-        self.clock = 0
-        self.dull_sessions = 0
-        self.dull_packets = 0
+        self.clock = self.swept = 0
+        self._limits = np.array(self.bounds, np.int64)
+
+    @property
+    def dull_sessions(self) -> int:
+        """Connections that are over and were no SMTP, by their first bytes."""
+        return int(self.counters[c.DULL_OVER])
 
     def eat(self, window: Window, kept: int) -> Iterator[Batch]:
         """Take a window in whose buffer this tracker's `arena` begins at `kept`; give what is over or has a part ready.
 
         Of a session that goes on (FINAL is 0), what the SMTP machine did not read has to be left in `tails`, by OWNER.
         """
-        known = len(self.segments)
-        self.segments[:, wire.OFF] += kept
-        self.segments = np.concatenate([self.segments, window.segments])
-        self.links = np.concatenate([self.links, np.full(len(window.segments), c.DONE_WITH, np.int64)])
-        hashes = np.concatenate([np.zeros(known, np.int64), hashes_of(window.segments)])
-        status = np.zeros(5, np.int64)
-        at = known
+        buffer, segments = window
+        if kept:
+            self.waiting[:, c.OFF] += kept
+        at = 0
         while True:
-            if self.taken * 2 > len(self.slots) or self.used.all():
-                self._grow()
-            free = np.flatnonzero(~self.used)[::-1]
-            stack = np.concatenate([[len(free)], free])
-            status[:] = (0, 0, 0, self.taken, 0)
             at = track(
-                self.segments, at, hashes, window.buffer, self.links, self.slots, self.table, stack, self.ready,
-                self.limits, status, self.shard, self.shards,
+                segments, at, buffer, self.waiting, self.slots, self.table, self.ready, self._limits, self.counters,
+                HASH_KEY, self.shard, self.shards,
             )  # fmt: skip
-            self.used[free] = True
-            self.used[stack[1 : 1 + int(stack[0])]] = False
-            self.taken = int(status[3])
-            if status[1]:
-                ready = self.ready[: int(status[1])]
-                yield self._assembled(ready[ready[:, c.DULL] == 0], window.buffer)
-            if status[0] == DONE:
+            if self.counters[c.READY]:
+                ready = self.ready[: self.counters[c.READY]].copy()
+                self.counters[[c.READY, c.READY_BYTES]] = 0
+                yield self._assembled(ready, buffer)
+            if self.counters[c.STOPPED] == DONE:
                 break
-        if len(window.segments):
-            self.clock = int(window.segments[-1, wire.CLOCK])
-        yield from self._swept(window.buffer)
-        self._stow(known, kept, window.buffer)
+            if self.counters[c.STOPPED] == NO_ROOM:
+                yield from self._swept(buffer, int(segments[at, wire.CLOCK]))
+                self._grow()
+        if len(segments):
+            yield from self._swept(buffer, int(segments[-1, wire.CLOCK]))
+        yield from self._relieved(buffer)
+        self.arena = np.empty(int(self.counters[c.WAITING_BYTES]), np.uint8)
+        stow(
+            self.waiting,
+            np.flatnonzero((self.waiting[:, c.SIDE] >= 0) & (self.waiting[:, c.LEN] > 0)),
+            buffer,
+            self.arena,
+        )
 
     def end(self) -> Iterator[Batch]:
         """Give all sessions that are still open: the input is over."""
-        yield from self._given(np.flatnonzero(self.used), c.CAPTURE_END, self.arena)
+        self.swept = -limits.SWEEP_NS
+        yield from self._swept(self.arena, self.clock)
+        yield from self._ended(np.flatnonzero(self.table[:, c.OPEN]), c.CAPTURE_END, self.arena)
 
     def forget(self, row: int) -> None:
         """Drop an open session that is not SMTP: from here on it is only counted."""
-        at = int(self.table[row, c.HEAD])
-        while at >= 0:
-            at, self.links[at] = int(self.links[at]), c.DONE_WITH
-        self.table[row, (c.HEAD, c.TAIL)] = c.LAST
-        self.table[row, (c.PENDING, c.PENDING_BYTES)] = 0
-        self.table[row, c.DULL] = 1
+        forget(self.table, row, self.waiting, self.counters)
 
-    def _swept(self, buffer: Array) -> Iterator[Batch]:
-        """Give the sessions that the clock has ended, by the rule of `track.over`."""
-        rows = np.flatnonzero(self.used)
-        quiet = self.clock - self.table[rows, c.CLOCK]
-        lingered = (self.table[rows, c.CLOSED] == 1) & (quiet > limits.LINGER_NS)
-        yield from self._given(rows[lingered], c.LINGERED, buffer)
-        yield from self._given(rows[(quiet > limits.IDLE_NS) & ~lingered], c.IDLE, buffer)
+    def _swept(self, buffer: Array, clock: int) -> Iterator[Batch]:
+        """Give the sessions that the clock has ended, by the rules of `track.over` and `track.settled`."""
+        self.clock = clock
+        if clock - self.swept < limits.SWEEP_NS:
+            return
+        self.swept = clock
+        rows = np.flatnonzero(self.table[:, c.OPEN])
+        quiet = clock - self.table[rows, c.CLOCK]
+        brief = (self.table[rows, c.CLOSED] == 1) | (self.table[rows, c.ANSWERED] == 0)
+        lingered = brief & (quiet > self.bounds.linger_ns)
+        settled = (self.table[rows, c.FIN_0] == 2) & (self.table[rows, c.FIN_1] == 2) & (self.table[rows, c.DULL] == 0)
+        settled &= ~lingered & (quiet > self.bounds.settle_ns)
+        yield from self._batches(rows[settled], 1, c.LINGERED, buffer)
+        self.table[rows[settled], c.DULL] = c.COMPLETE
+        yield from self._ended(rows[lingered], c.LINGERED, buffer)
+        yield from self._ended(rows[(quiet > self.bounds.idle_ns) & ~lingered], c.IDLE, buffer)
 
-    def _given(self, rows: Array, why: int, buffer: Array) -> Iterator[Batch]:
-        """Give the sessions of some rows of the table, in batches, and free the rows."""
+    def _ended(self, rows: Array, why: int, buffer: Array) -> Iterator[Batch]:
+        """Give the sessions of some rows of the table, and free the rows."""
         if len(rows) == 0:
             return
-        dull = self.table[rows, c.DULL] == 1
-        self.dull_sessions += int(dull.sum())
-        self.dull_packets += int(self.table[rows[dull], c.PACKETS].sum())
-        heard = rows[~dull]
-        loads = np.cumsum(self.table[heard, c.PENDING_BYTES]) // limits.BATCH_BYTES
-        starts = np.flatnonzero(np.diff(loads, prepend=-1))
-        for some in np.split(heard, starts[1:]):
-            for part in np.split(some, range(len(self.ready), len(some), len(self.ready))):
-                if len(part):
-                    sessions = self.table[part]
-                    sessions[:, c.FINAL], sessions[:, c.ENDED] = 1, why
-                    yield self._assembled(sessions, buffer)
-        self.used[rows] = False
+        dull = self.table[rows, c.DULL]
+        self.counters[c.DULL_OVER] += np.count_nonzero(dull == c.NO_SMTP)
+        yield from self._batches(rows[dull == 0], 1, why, buffer)
+        self.table[rows, c.OPEN] = 0
+        self.table[rows, c.HEAD] = np.append(rows[1:], self.counters[c.FREE_SESSION])
+        self.counters[c.FREE_SESSION] = rows[0]
         self._rehash()
+
+    def _relieved(self, buffer: Array) -> Iterator[Batch]:
+        """Give parts of the largest sessions until less than half of what may wait is waiting."""
+        waiting = int(self.counters[c.WAITING_BYTES])
+        if waiting <= self.bounds.waiting_bytes:
+            return
+        loads = self.table[:, c.ROOM_0] + self.table[:, c.ROOM_1]
+        given = (self.table[:, c.OPEN] == 0) | (self.table[:, c.DULL] > 0)
+        rows = np.flatnonzero((loads >= min(SMALL_BYTES, self.bounds.waiting_bytes)) & ~given)
+        rows = rows[np.argsort(-loads[rows], kind="stable")]
+        enough = int(np.searchsorted(np.cumsum(loads[rows]), waiting - self.bounds.waiting_bytes // 2)) + 1
+        yield from self._batches(np.sort(rows[:enough]), 0, 0, buffer)
+
+    def _batches(self, rows: Array, final: int, why: int, buffer: Array) -> Iterator[Batch]:
+        """Give sessions of the table in batches of bounded size."""
+        loads = np.cumsum(self.table[rows, c.ROOM_0] + self.table[rows, c.ROOM_1])
+        at = 0
+        while at < len(rows):
+            before = loads[at - 1] if at else 0
+            end = int(np.searchsorted(loads, before + self.bounds.batch_bytes, "right"))
+            end = min(max(end, at + 1), at + len(self.ready))
+            sessions = self.table[rows[at:end]]
+            sessions[:, c.FINAL], sessions[:, c.ENDED] = final, why
+            yield self._assembled(sessions, buffer)
+            at = end
 
     def _assembled(self, sessions: Array, buffer: Array) -> Batch:
         """Run `assemble` over sessions; what a part leaves over goes back into the table."""
-        tails = [self.tails.pop(owner, (_NO_BYTES, _NO_BYTES)) for owner in sessions[:, c.OWNER].tolist()]
-        flat = [tail for pair in tails for tail in pair]
-        sizes = np.array([len(tail) for tail in flat], np.int64).reshape(-1, 2)
-        sessions[:, c.TAIL_LENGTH_0 : c.TAIL_LENGTH_0 + 2] = sizes
-        sessions[:, c.TAIL_0 : c.TAIL_0 + 2] = (np.cumsum(sizes) - sizes.ravel()).reshape(-1, 2)
+        stream = self._stream(sessions)
         pending = sessions[:, c.PENDING]
-        stream = np.empty(int(sizes.sum() + sessions[:, c.PENDING_BYTES].sum() + pending.sum()), np.uint8)
-        steps = np.empty((int(3 * pending.sum() + 8 * len(sessions)), c.STEP_WIDTH), np.int64)
-        pieces = np.empty((2, 2 * int(pending.max()) + 2, PIECE_WIDTH), np.int64)
-        status = np.zeros(1, np.int64)
-        assemble(
-            sessions, len(sessions), self.segments, self.links, buffer, np.concatenate([*flat, _NO_BYTES]), stream, steps,
-            pieces, np.zeros((2, NOTES), np.int64), np.zeros((2, 4), np.int64), limits.PART_SEGMENTS // 2, status,
-        )  # fmt: skip
-        for session in sessions[sessions[:, c.FINAL] == 0]:
-            if session[c.OWNER] == 0:
-                self.owners += 1
-                session[c.OWNER] = self.owners
-            self.table[session[c.ROW]] = session
-        parts = np.flatnonzero((sessions[:, c.FINAL] == 0) & (sessions[:, c.OWNER] == 0))
-        sessions[parts, c.OWNER] = self.table[sessions[parts, c.ROW], c.OWNER]
-        return Batch(sessions, stream, steps[: int(status[0])])
+        steps = np.empty((int(10 * pending.sum()) + 10 * len(sessions), c.STEP_WIDTH), np.int64)
+        pieces = np.empty((4 * int(pending.max()) + 4, PIECE_WIDTH), np.int64)
+        scratch = np.zeros(SCRATCH_WIDTH, np.int64)
+        written = assemble(sessions, scratch, pieces, self.waiting, buffer, stream, steps, self._limits, self.counters)
+        open_ = np.flatnonzero(sessions[:, c.FINAL] == 0)
+        new = open_[sessions[open_, c.OWNER] == 0]
+        sessions[new, c.OWNER] = self.owners + 1 + np.arange(len(new))
+        self.owners += len(new)
+        self.table[sessions[open_, c.ROW]] = sessions[open_]
+        return Batch(sessions, stream, steps[:written])
+
+    def _stream(self, sessions: Array) -> Array:
+        """Make room for the streams of sessions, with what was left over from their last parts at the beginning."""
+        sessions[:, c.LENGTH_0 : c.LENGTH_0 + 2] = 0
+        kept = []
+        for k in np.flatnonzero(sessions[:, c.OWNER]).tolist():
+            tails = self.tails.pop(int(sessions[k, c.OWNER]), None)
+            for side, tail in enumerate(tails or ()):
+                sessions[k, c.LENGTH_0 + side] = len(tail)
+                kept.append((k, side, tail))
+        rooms = sessions[:, c.ROOM_0 : c.ROOM_0 + 2] + sessions[:, c.LENGTH_0 : c.LENGTH_0 + 2]
+        ends = np.cumsum(rooms)
+        sessions[:, c.STREAM_0 : c.STREAM_0 + 2] = ends.reshape(-1, 2) - rooms
+        stream = np.empty(int(ends[-1]), np.uint8)
+        for k, side, tail in kept:
+            at = int(sessions[k, c.STREAM_0 + side])
+            stream[at : at + len(tail)] = tail
+        return stream
 
     def _grow(self) -> None:
-        """Make room for twice as many open sessions."""
-        self.table = np.concatenate([self.table, np.zeros_like(self.table)])
-        self.used = np.concatenate([self.used, np.zeros_like(self.used)])
-        self._rehash()
+        """Make room for twice as many open sessions or waiting segments, where one of them is short of it."""
+        if self.counters[c.FREE_SESSION] < 0:
+            size = len(self.table)
+            self.table = np.concatenate([self.table, _chained(size, size, c.SESSION_WIDTH, c.HEAD)])
+            self.counters[c.FREE_SESSION] = size
+            self._rehash()
+        if self.counters[c.FREE_SEGMENT] < 0 or len(self.waiting) < FEW_SEGMENTS:
+            size = len(self.waiting)
+            self.waiting = np.concatenate([self.waiting, _chained(size, size, c.SEGMENT_WIDTH, c.NEXT)])
+            self.waiting[size:, c.SIDE] = -1
+            self.waiting[-1, c.NEXT] = self.counters[c.FREE_SEGMENT]
+            self.counters[c.FREE_SEGMENT] = size
 
     def _rehash(self) -> None:
         """Make the hash table anew, without the slots of ended sessions."""
-        size = max(256, 1 << (4 * int(self.used.sum()) + 64).bit_length())
-        self.slots = np.full(size, -1, np.int64)
-        rows = np.flatnonzero(self.used)
-        fill(self.slots, rows, np.ascontiguousarray(self.table[rows, c.HASH]))
-        self.taken = len(rows)
-
-    def _stow(self, known: int, kept: int, buffer: Array) -> None:
-        """Keep the payload of waiting segments, and drop the rows of the others when they are most of the rows."""
-        waiting = self.links != c.DONE_WITH
-        rows = np.flatnonzero(waiting)
-        if len(waiting) > 2 * len(rows) + 1024:
-            self.segments, links = self.segments[rows], self.links[rows]
-            number = np.concatenate([np.cumsum(waiting) - 1, [c.LAST]])  # the last place is that of index -1
-            self.links = number[links]
-            used = np.flatnonzero(self.used)
-            for column in (c.HEAD, c.TAIL):
-                self.table[used, column] = number[self.table[used, column]]
-            self.arena, at, rows = _NO_BYTES, 0, np.arange(len(rows))
-        else:
-            self.segments[:known, wire.OFF] -= kept
-            at, rows = len(self.arena), rows[rows >= known]
-        added = np.empty(int(self.segments[rows, wire.LEN].sum()), np.uint8)
-        self.arena = np.concatenate([self.arena, added])
-        stow(self.segments, rows, buffer, self.arena, at)
+        self.slots = np.full(2 * len(self.table), -1, np.int64)
+        fill(self.slots, self.table)
