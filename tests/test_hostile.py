@@ -166,7 +166,6 @@ def _read(dialogue: str, **options: Any) -> dict[str, dict[str, list[Any]]] | No
     return tables_of(to_pcap(to_packets(to_events(f"# Found by mutation\n# Kept small.\n{dialogue}"))), **options)
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="a batch of nothing but connections that are no SMTP")
 @pytest.mark.parametrize("options", [{}, {"window_packets": 1}])
 def test_reused_port_without_smtp(options: dict[str, int]) -> None:
     """Connections that are no SMTP may follow each other on the same addresses and ports."""

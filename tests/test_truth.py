@@ -49,14 +49,6 @@ SESSION_SECONDS: Final = 1.5
 each_group = pytest.mark.parametrize("group", GROUPS)
 
 
-def known(names: list[str], reason: str, *groups: str) -> pytest.MarkDecorator:
-    """Parametrize over groups of which some are known to fail."""
-    mark = pytest.mark.xfail(strict=True, reason=reason)
-    return pytest.mark.parametrize(
-        "group", [pytest.param(name, marks=mark) if name in groups else name for name in names]
-    )
-
-
 @each_group
 def test_group(group: str) -> None:
     """Every field of every attempt of a lab group is right."""
@@ -179,7 +171,7 @@ def test_server_alone() -> None:
             assert row["rounds_known"] != "exact"
 
 
-@known(GROUPS, "a ClientHello before a greeting hides the session on a port that is not known", "exim-plain")
+@each_group
 def test_sessions(group: str) -> None:
     """Every connection on which a server greets in the clear is one session, and nothing else is one of these."""
     found = Counter(map(key_of, rows(analyzer.read(DATA / group / "capture.pcap"), "sessions")))

@@ -20,13 +20,12 @@ from analyzer.tcp.track import HOLE_BYTES, HOLE_SEGMENTS
 
 @helper
 def anchor(s: Any, side: int, waiting: Any) -> None:
-    """Decide where a stream begins: behind the SYN, else at the lowest byte captured, else acknowledged."""
+    """Decide where a stream begins: behind the SYN, else at the lowest byte captured, else the lowest place named."""
     if s[c.SYN_0 + side] > 0:
         s[c.REF_0 + side] = (s[c.ISN_0 + side] + 1) & 0xFFFFFFFF
         return
-    best = (
-        0 if s[c.SEEN_0 + side] == 0 else 2
-    )  # how good a place is: 4 data, 3 one byte (a keep-alive?), 2 seen, 1 acked
+    # how good a place is: 3 data, 2 one byte (a keep-alive?), 1 of a segment without data, or acknowledged
+    best = 0 if s[c.SEEN_0 + side] == 0 else 1
     lowest = s[c.LOW_0 + side]
     row = s[c.HEAD]
     while row >= 0:
@@ -37,7 +36,7 @@ def anchor(s: Any, side: int, waiting: Any) -> None:
             good = 1 if flags & ACK_FLAG else 0
             sequence = waiting[row, c.ACK]
         elif waiting[row, c.WIRE] > 0 and flags & RST_FLAG == 0:
-            good = 4 if waiting[row, c.WIRE] > 1 else 3
+            good = 3 if waiting[row, c.WIRE] > 1 else 2
         if good > best or (good == best and good > 0 and distance(sequence, lowest) < 0):
             best = good
             lowest = sequence

@@ -127,12 +127,12 @@ def merge(s: Any, pieces: Any, waiting: Any, buffer: Any, stream: Any, steps: An
             side = 1 if (waiting[row_0, c.FRAME] > waiting[row_1, c.FRAME]) != waits_0 else 0
         other = 1 - side
         if side == 0:
-            kind, row, start, need, until, has = kind_0, row_0, start_0, need_0, need_1, waits_0
+            kind, row, start, need, waits_here, begins, until = kind_0, row_0, start_0, need_0, waits_0, start_1, need_1
         else:
-            kind, row, start, need, until, has = kind_1, row_1, start_1, need_1, need_0, waits_1
-        missing = need > s[c.AT_0 + other] and not has
+            kind, row, start, need, waits_here, begins, until = kind_1, row_1, start_1, need_1, waits_1, start_0, need_0
+        missing = need > s[c.AT_0 + other] and not waits_here
         if s[p.PIECES] <= most and s[p.PIECE_BYTES] <= most_bytes:
-            if missing or kind != c.DATA or start > s[c.AT_0 + side]:
+            if missing or kind != c.DATA or start > s[c.AT_0 + side] or (waits_here and begins > s[c.AT_0 + other]):
                 return
         if kind == c.DATA and s[c.HEARD_0 + side] > 0 and start > max(s[c.AT_0 + side], s[c.ACKED_0 + side]) + NEAR:
             shorten(s, side, pieces, pieces[place(side, s[p.FIRST_0 + side]), p.PIECE_STOP])

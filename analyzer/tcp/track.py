@@ -25,7 +25,7 @@ DONE, WORK, NO_ROOM = range(3)
 ) = range(10)  # fmt: skip
 
 # LOOKS, a bit each
-SIDE_0_SEEN, SIDE_1_SEEN, PLAUSIBLE, OPAQUE = 1, 2, 4, 8
+SIDE_0_SEEN, SIDE_1_SEEN, PLAUSIBLE, OPAQUE, TLS_SEEN = 1, 2, 4, 8, 16
 
 #: A SYN may come this much later in the file than the data behind it (in bytes of the stream): files in odd order.
 LATE_SYN = 1 << 20
@@ -125,8 +125,9 @@ def look(table: Any, row: int, buffer: Any, at: int, size: int, side: int) -> No
             if table[row, c.PORT_0] == port or table[row, c.PORT_1] == port:
                 table[row, c.LOOKS] |= OPAQUE
                 return
-        if table[row, c.LOOKS] & PLAUSIBLE == 0:
-            table[row, c.DULL] = c.NO_SMTP
+        if table[row, c.LOOKS] & (TLS_SEEN | PLAUSIBLE) == TLS_SEEN:
+            table[row, c.DULL] = c.NO_SMTP  # both sides begin with TLS
+        table[row, c.LOOKS] |= TLS_SEEN
         return
     if buffer[at] != 4 and buffer[at] != 5 and (size < 5 or buffer[at] != 13 or buffer[at + 4] != 0):
         # neither SOCKS 4 (RFC 1928 for 5) nor the PROXY protocol version 2, which begins with CR LF CR LF NUL

@@ -162,7 +162,7 @@ def test_dull(name):
 
 def test_dull_and_followed():
     """Sessions that are no SMTP are counted too where a new one on the same ports ends them."""
-    tls = moved([*connection(), Segment(0, 0, HELLO_TLS)], server=443)
+    tls = moved([*connection(), Segment(0, 0, HELLO_TLS), Segment(1, 0, HELLO_TLS)], server=443)
     feed = Feed(Tracker())
     feed.eat([*tls, *moved(tls, isn=OTHER_ISN), *moved(tls, isn=(1, 2))])
     feed.end()
