@@ -64,11 +64,15 @@ def test_bounds_are_checked(way):
 
 
 def test_select_by_size(monkeypatch):
-    """Small inputs are interpreted, large ones compiled, unless the environment says otherwise."""
+    """Small inputs are interpreted, large ones compiled; those between only if nothing has to be compiled first."""
     monkeypatch.delenv(kernel.FORCE, raising=False)
+    chosen = {}
+    for cold in (False, True):
+        monkeypatch.setattr(kernel, "needs_compiling", lambda cold=cold: cold)
+        sizes = (kernel.COMPILE_ABOVE_BYTES, kernel.COMPILE_ANEW_ABOVE_BYTES)
+        chosen[cold] = [kernel.select(size - less) for size in sizes for less in (1, 0)]
 
-    assert kernel.select(kernel.COMPILE_ABOVE_BYTES)
-    assert not kernel.select(kernel.COMPILE_ABOVE_BYTES - 1)
+    assert chosen == {False: [False, True, True, True], True: [False, False, False, True]}
 
 
 def test_without_numba(monkeypatch):

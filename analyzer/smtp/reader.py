@@ -92,14 +92,21 @@ class Reader:
         self, sessions: Array, states: Array, units: Array, attempts: Array, stream: Array, tracker: Tracker
     ) -> None:
         """Keep the state, the rows and the bytes of sessions that go on."""
+        kept_units = _held(units, s.U_SESSION, s.U_FLAGS)
+        kept_attempts = _held(attempts, s.A_SESSION, s.A_FLAGS)
         for k in np.flatnonzero(sessions[:, c.FINAL] == 0).tolist():
-            kept = []
-            for rows, session, flags in ((units, s.U_SESSION, s.U_FLAGS), (attempts, s.A_SESSION, s.A_FLAGS)):
-                kept.append(rows[(rows[:, session] == k) & (rows[:, flags] & Flag.HELD != 0)].copy())
-                kept[-1][:, flags] &= ~Flag.HELD
             owner = int(sessions[k, c.OWNER])
-            self.parts[owner] = _Part(states[k].copy(), kept[0], kept[1])
+            rows = kept_units.get(k, units[:0]), kept_attempts.get(k, attempts[:0])
+            self.parts[owner] = _Part(states[k].copy(), *rows)
             tracker.tails[owner] = tuple(  # type: ignore[assignment]
                 stream[states[k, s.KEEP_0 + i] : sessions[k, c.STREAM_0 + i] + sessions[k, c.LENGTH_0 + i]].copy()
                 for i in range(2)
             )
+
+
+def _held(rows: Array, session: int, flags: int) -> dict[int, Array]:
+    """Give the rows that are HELD, by their session, the flag taken off."""
+    held = rows[rows[:, flags] & int(Flag.HELD) != 0]
+    held[:, flags] &= ~int(Flag.HELD)
+    owners, starts = np.unique(held[:, session], return_index=True)  # rows of a session stand together
+    return dict(zip(owners.tolist(), np.split(held, starts[1:]), strict=False))
