@@ -18,10 +18,11 @@ import numpy as np
 from analyzer.errors import AnalyzerError
 from analyzer.schema import NULL
 from analyzer.smtp.law import OUTCOMES
-from analyzer.tables import Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from analyzer.tables import Table
 
     Array = np.ndarray[Any, Any]
 
@@ -86,14 +87,14 @@ def select(tables: Mapping[str, Table], conditions: Conditions) -> dict[str, Tab
     since, until = _span(conditions, _first_day(sessions, auth, zone(conditions.timezone)))
     attempts = (
         _connected(auth, conditions)
-        & (_ints(auth, "started") >= since)
-        & (_ints(auth, "started") < until)
+        & (auth.array("started") >= since)
+        & (auth.array("started") < until)
         & _like(auth, "identity", conditions.identity)
         & _named(auth, "mechanism", conditions.mechanism, MECHANISMS)
         & _named(auth, "outcome", conditions.outcome, OUTCOMES)
         & _named(auth, "reason", conditions.reason, REASONS)
     )
-    kept = _connected(sessions, conditions) & (_ints(sessions, "last") >= since) & (_ints(sessions, "first") < until)
+    kept = _connected(sessions, conditions) & (sessions.array("last") >= since) & (sessions.array("first") < until)
     if conditions.about_attempts():
         kept &= _among(sessions, _names(auth.take(attempts)))
     sessions = sessions.take(kept)
@@ -104,7 +105,7 @@ def select(tables: Mapping[str, Table], conditions: Conditions) -> dict[str, Tab
         "auth": auth.take(attempts),
         "sessions": sessions,
         # A finding that names no session is about the whole input and stays.
-        **{name: t.take(_among(t, names) | (_text(t, "session").codes < 0)) for name, t in followers.items()},
+        **{name: t.take(_among(t, names) | (t.text("session").codes < 0)) for name, t in followers.items()},
     }
 
 
@@ -126,7 +127,7 @@ def zone(name: str | None) -> dt.tzinfo | None:
 
 
 def _first_day(sessions: Table, auth: Table, where: dt.tzinfo | None) -> dt.date:
-    known = np.concatenate([_ints(sessions, "first"), _ints(auth, "started")])
+    known = np.concatenate([sessions.array("first"), auth.array("started")])
     known = known[known != NULL]
     microseconds = int(known.min()) // 1000 if len(known) else 0
     return (_EPOCH + dt.timedelta(microseconds=microseconds)).astimezone(where).date()
@@ -172,26 +173,14 @@ def _nanoseconds(span: dt.timedelta) -> int:
 # -- masks: one flag a row, found on distinct words -------------------------------------------------------------------
 
 
-def _text(table: Table, name: str) -> Text:
-    column = table[name]
-    assert isinstance(column, Text)
-    return column
-
-
-def _ints(table: Table, name: str) -> Array:
-    column = table[name]
-    assert not isinstance(column, Text)
-    return column
-
-
 def _names(table: Table) -> set[str]:
     """Give the sessions that a table has."""
-    column = _text(table, "session")
+    column = table.text("session")
     return {column.words[code] for code in np.unique(column.codes).tolist() if code >= 0}
 
 
 def _among(table: Table, names: set[str]) -> Array:
-    column = _text(table, "session")
+    column = table.text("session")
     return column.mask([word in names for word in column.words])
 
 
@@ -199,7 +188,7 @@ def _like(table: Table, name: str, pattern: str | None) -> Array:
     if pattern is None:
         return np.ones(len(table), bool)
     matches = re.compile(fnmatch.translate(pattern), re.IGNORECASE).match
-    column = _text(table, name)
+    column = table.text(name)
     return column.mask([matches(word) is not None for word in column.words])
 
 
@@ -217,7 +206,7 @@ def _check(name: str, wanted: str | Iterable[str] | None, known: Iterable[str]) 
 def _named(table: Table, name: str, wanted: str | Iterable[str] | None, known: tuple[str, ...]) -> Array:
     if wanted is None:
         return np.ones(len(table), bool)
-    column = _text(table, name)
+    column = table.text(name)
     asked = _check(name, wanted, (*known, *column.words))
     return column.mask([word.casefold() in asked for word in column.words])
 
@@ -230,10 +219,10 @@ def _end(table: Table, side: str, wanted: str | None) -> Array:
     if wanted is None:
         return np.ones(len(table), bool)
     network, port = _endpoint(wanted)
-    kept = np.ones(len(table), bool) if port is None else _ints(table, f"{side}_port") == port
+    kept = np.ones(len(table), bool) if port is None else table.array(f"{side}_port") == port
     if network is None:
         return kept
-    column = _text(table, f"{side}_ip")
+    column = table.text(f"{side}_ip")
     mask: Array = kept & column.mask([_inside(word, network) for word in column.words])
     return mask
 

@@ -87,6 +87,23 @@ class Table:
     def __getitem__(self, name: str) -> Array | Text:
         return self.columns[name]
 
+    def text(self, name: str) -> Text:
+        """Give a column of text."""
+        column = self.columns[name]
+        assert isinstance(column, Text)
+        return column
+
+    def array(self, name: str) -> Array:
+        """Give a column of numbers."""
+        column = self.columns[name]
+        assert not isinstance(column, Text)
+        return column
+
+    def of_session(self, session: str) -> Table:
+        """Give the rows of one session."""
+        ids = self.text("session")
+        return self.take(ids.mask([word == session for word in ids.words]))
+
     def take(self, rows: Array) -> Table:
         """Give the rows that an index or a mask names."""
         return Table(self.name, {n: c.take(rows) if isinstance(c, Text) else c[rows] for n, c in self.columns.items()})

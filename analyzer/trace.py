@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
 
+    Array = np.ndarray[Any, Any]
     Progress = Callable[[int, int | None], None]
 
 ALL_TABLES = frozenset(TABLES)
@@ -103,35 +104,32 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     made = [writer.tables() for writer in writers]
     tables = {name: concatenate([part[name] for part in made]) if made else Table.empty(name) for name in WRITTEN}
     sessions = tables["sessions"]
-    ids = sessions["session"]
-    assert isinstance(ids, Text)
-    names = np.array(ids.words, dtype=object)
-    by_name = np.argsort(np.argsort(names)) if len(names) else np.zeros(0, np.int64)
-    first = np.asarray(sessions["first"])
-    tables["sessions"] = sessions.take(np.lexsort((by_name[ids.codes], first)))
-    ids = tables["sessions"]["session"]
-    assert isinstance(ids, Text)
-    rank = {word: i for i, word in enumerate(dict.fromkeys(ids.list()))}
+    sessions = sessions.take(np.lexsort((alphabetic(sessions.text("session")), sessions.array("first"))))
+    rank = {word: i for i, word in enumerate(dict.fromkeys(sessions.text("session").list()))}
     for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
-        table = tables[name]
-        key = table["session"]
-        assert isinstance(key, Text)
-        ranks = np.array([rank.get(word, len(rank)) for word in key.words] + [len(rank)], np.int64)[key.codes]
-        column = table[number]
-        if isinstance(column, Text):
-            places = np.argsort(np.argsort(np.array([*column.words, ""], dtype=object)))
-            column = places[column.codes]
-        order = np.lexsort((column, ranks))
+        table, ids = tables[name], tables[name].text("session")
+        ranks = np.array([rank.get(word, len(rank)) for word in (*ids.words, None)], np.int64)[ids.codes]
+        within = table[number]
+        order = np.lexsort((alphabetic(within) if isinstance(within, Text) else within, ranks))
         tables[name] = table.take(order)
         if name == "auth":
             secrets = [secret for writer in writers for secret in writer.secrets]
-            groups: dict[bytes, int] = {}
-            numbers = [
-                NULL if (secret := secrets[i]) is None else groups.setdefault(secret, len(groups) + 1)
-                for i in order.tolist()
-            ]
-            tables[name].columns["secret_group"] = np.array(numbers, np.int64)
-    return tables
+            tables[name].columns["secret_group"] = grouped([secrets[i] for i in order.tolist()])
+    return tables | {"sessions": sessions}
+
+
+def alphabetic(column: Text) -> Array:
+    """Give, for each row, the place of its word among all words in alphabetic order; unknown comes first."""
+    words = np.array([*column.words, ""], dtype=object)
+    places: Array = np.argsort(np.argsort(words, kind="stable"), kind="stable")[column.codes]
+    return places
+
+
+def grouped(secrets: Sequence[bytes | None]) -> Array:
+    """Number equal digests alike, in the order in which they come."""
+    groups: dict[bytes, int] = {}
+    numbers = [NULL if secret is None else groups.setdefault(secret, len(groups) + 1) for secret in secrets]
+    return np.array(numbers, np.int64)
 
 
 class Trace:
@@ -181,9 +179,7 @@ class Trace:
 
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""
-        ids = self.tables["sessions"]["session"]
-        assert isinstance(ids, Text)
-        known = ids.list()
+        known = self.tables["sessions"].text("session").list()
         if str(key).isdecimal() and 1 <= int(key) <= len(known):
             return Session(self, str(known[int(key) - 1]))
         if key in known:
@@ -200,16 +196,10 @@ class Session:
 
     def __init__(self, trace: Trace, id_: str) -> None:
         self.trace, self.id = trace, id_
-        ids = trace.tables["sessions"]["session"]
-        assert isinstance(ids, Text)
-        row = np.flatnonzero(ids.mask([word == id_ for word in ids.words]))[:1]
-        self.about = {name: values[0] for name, values in trace.tables["sessions"].take(row).lists().items()}
+        self.about = {name: values[0] for name, values in trace.tables["sessions"].of_session(id_).lists().items()}
 
     def _of(self, name: str) -> pd.DataFrame:
-        table = self.trace.tables[name]
-        ids = table["session"]
-        assert isinstance(ids, Text)
-        return table.take(ids.mask([word == self.id for word in ids.words])).frame()
+        return self.trace.tables[name].of_session(self.id).frame()
 
     @property
     def exchanges(self) -> pd.DataFrame:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
-
 from analyzer.report import safe
 from analyzer.report.screen import padded
 from analyzer.smtp.law import REPLY_KINDS, Kind
 from analyzer.smtp.sasl import challenge_text
-from analyzer.tables import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,10 +51,7 @@ def ladder(tables: Mapping[str, Table], session: str, screen: Screen, number: in
 
 def _rows(table: Table, session: str) -> list[dict[str, Any]]:
     """Give the rows of one session as dictionaries, in order."""
-    names = table["session"]
-    assert isinstance(names, Text)
-    kept = table.take(np.flatnonzero(names.mask([word == session for word in names.words])))
-    columns = kept.lists()
+    columns = table.of_session(session).lists()
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from analyzer.errors import AnalyzerError
 from analyzer.report import grid, rows
 from analyzer.schema import TABLES
-from analyzer.tables import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,6 +49,5 @@ def chosen(name: str, columns: str | None) -> list[str] | None:
 
 def ordinals_of(sessions: Table) -> dict[str, int]:
     """Number the sessions from 1, in the order of their table."""
-    names = sessions["session"]
-    assert isinstance(names, Text)
+    names = sessions.text("session")
     return {names.words[code]: row for row, code in enumerate(names.codes.tolist(), 1)}

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer.schema import NULL
-from analyzer.tables import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analyzer.tables import Table
+    from analyzer.tables import Table, Text
 
     Array = np.ndarray[Any, Any]
 
@@ -72,46 +71,34 @@ class Summary:
 def summarise(tables: Mapping[str, Table]) -> Summary:
     """Count."""
     sessions, auth = tables["sessions"], tables["auth"]
-    times = np.concatenate([_array(sessions, "first"), _array(sessions, "last"), _array(auth, "started")])
+    times = np.concatenate([sessions.array("first"), sessions.array("last"), auth.array("started")])
     times = times[times != NULL]
-    explained = _text(auth, "reason").codes >= 0
+    explained = auth.text("reason").codes >= 0
     failed = ~_is(auth, "outcome", "succeeded")
     return Summary(
         first=int(times.min()) if len(times) else None,
         last=int(times.max()) if len(times) else None,
         sessions=len(sessions),
         attempts=len(auth),
-        unreadable=int((_array(sessions, "readable") == 0).sum()),
-        attempts_unknown=int((_array(sessions, "attempts") == NULL).sum()),
-        outcomes=_count(_text(auth, "outcome")),
-        reasons=_count(_text(auth, "reason")),
-        unexplained=_count(_text(auth.take(failed & ~explained), "outcome")),
+        unreadable=int((sessions.array("readable") == 0).sum()),
+        attempts_unknown=int((sessions.array("attempts") == NULL).sum()),
+        outcomes=_count(auth.text("outcome")),
+        reasons=_count(auth.text("reason")),
+        unexplained=_count(auth.take(failed & ~explained).text("outcome")),
         cells=_cells(auth),
         clients=_parties(auth, "client_ip", "identity"),
         identities=_parties(auth, "identity", "client_ip"),
         servers=_servers(sessions),
-        endings=_count(_text(sessions, "ended_by")),
+        endings=_count(sessions.text("ended_by")),
         caveats=_caveats(auth),
         entries=_entries(auth),
         rounds_unknown=int((~_is(auth, "rounds_known", "exact")).sum()),
-        sessions_authenticated=int((_text(sessions, "authenticated_as").codes >= 0).sum()),
+        sessions_authenticated=int((sessions.text("authenticated_as").codes >= 0).sum()),
     )
 
 
-def _text(table: Table, name: str) -> Text:
-    column = table[name]
-    assert isinstance(column, Text)
-    return column
-
-
-def _array(table: Table, name: str) -> Array:
-    column = table[name]
-    assert not isinstance(column, Text)
-    return column
-
-
 def _is(table: Table, name: str, value: str) -> Array:
-    column = _text(table, name)
+    column = table.text(name)
     return column.mask([word == value for word in column.words])
 
 
@@ -131,9 +118,9 @@ def _groups(*columns: Array) -> list[tuple[list[int], int]]:
 
 
 def _cells(auth: Table) -> Counter[tuple[str, str, str]]:
-    mechanism, known, outcome = (_text(auth, name) for name in ("mechanism", "rounds_known", "outcome"))
+    mechanism, known, outcome = (auth.text(name) for name in ("mechanism", "rounds_known", "outcome"))
     cells: Counter[tuple[str, str, str]] = Counter()
-    for (m, rounds, k, o), count in _groups(mechanism.codes, _array(auth, "rounds"), known.codes, outcome.codes):
+    for (m, rounds, k, o), count in _groups(mechanism.codes, auth.array("rounds"), known.codes, outcome.codes):
         about = {"exact": f"{rounds}", "at_least": f"{rounds}+"}.get(known.words[k], "?")
         cells[mechanism.words[m] if m >= 0 else "(none)", about, outcome.words[o]] += count
     return cells
@@ -141,7 +128,7 @@ def _cells(auth: Table) -> Counter[tuple[str, str, str]]:
 
 def _parties(auth: Table, name: str, other: str) -> list[Party]:
     """Give the parties of a column, most attempts first."""
-    column, others = _text(auth, name), _text(auth, other)
+    column, others = auth.text(name), auth.text(other)
     known = column.codes >= 0
     codes, size = column.codes[known], len(column.words)
     attempts = np.bincount(codes, minlength=size)
@@ -160,10 +147,10 @@ def _parties(auth: Table, name: str, other: str) -> list[Party]:
 
 def _servers(sessions: Table) -> Counter[str]:
     """Count sessions by server address and port, with the product where one is known."""
-    address, product = _text(sessions, "server_ip"), _text(sessions, "product")
+    address, product = sessions.text("server_ip"), sessions.text("product")
     counts: Counter[str] = Counter()
     products: dict[str, Counter[str]] = defaultdict(Counter)
-    for (a, port, p), count in _groups(address.codes, _array(sessions, "server_port"), product.codes):
+    for (a, port, p), count in _groups(address.codes, sessions.array("server_port"), product.codes):
         host = address.words[a] if a >= 0 else "unknown"
         end = host if port == NULL else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         counts[end] += count
@@ -174,14 +161,14 @@ def _servers(sessions: Table) -> Counter[str]:
 
 def _caveats(auth: Table) -> Counter[str]:
     caveats: Counter[str] = Counter()
-    for words, count in _count(_text(auth, "caveats")).items():
+    for words, count in _count(auth.text("caveats")).items():
         caveats.update(dict.fromkeys(words.split(), count))
     return caveats
 
 
 def _entries(auth: Table) -> list[Entry]:
     """Find successes that many rejections of the same client came before."""
-    clients, identities, started = _text(auth, "client_ip"), _text(auth, "identity"), _array(auth, "started")
+    clients, identities, started = auth.text("client_ip"), auth.text("identity"), auth.array("started")
     order = np.lexsort((started, clients.codes))
     client = clients.codes[order]
     rejections = np.cumsum(_is(auth, "outcome", "rejected")[order])
