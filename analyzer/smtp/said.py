@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
-from analyzer.smtp.encoding import printable
+from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Kind
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ _ENHANCED: Final = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?=[ \t]|$)[ \t]*")
 
 #: Units whose lines may hold a secret whatever they look like.
 _SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
+
+#: Binding, authorization identity, name and nonce (RFC 5802 section 7).
+_SCRAM_FIRST: Final = re.compile(rb"[nyp][^,]*,[^,]*,n=[^,]*,r=[^,]*\Z")
 
 #: Client lines before a reply that are looked for in it.
 _LINES: Final = 4
@@ -44,6 +47,12 @@ def reply_of(raw: bytes) -> Reply:
         texts.append(text)
     joined = b" ".join(texts).strip()
     return Reply(enhanced, joined, printable(joined))
+
+
+def is_open(line: bytes) -> bool:
+    """Say whether an AUTH line holds no secret: SCRAM's first message, whose nonce the server has to repeat."""
+    words = line.split()
+    return bool(words) and _SCRAM_FIRST.match(unbase64(words[-1]) or b"") is not None
 
 
 class Said:
@@ -80,7 +89,9 @@ class Said:
         units, session = self.units, self.units[number, s.U_SESSION]
         while number >= 0 and len(lines) < _LINES and units[number, s.U_SESSION] == session:
             if units[number, s.U_KIND] == Kind.AUTH or units[number, s.U_VERB] in _SECRETIVE:
-                lines.append(self.line(number))
+                line = self.line(number)
+                if not is_open(line):
+                    lines.append(line)
             number -= 1
         return lines + self.before.get(session, [])[: _LINES - len(lines)]
 

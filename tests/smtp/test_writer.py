@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from analyzer.schema import TABLES
 from analyzer.smtp import law
 from analyzer.smtp.law import How, Last
 from analyzer.smtp.reader import Reader
+from analyzer.smtp.said import is_open
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import Writer
 from tests.dialogue import to_events
@@ -63,3 +66,13 @@ def test_outcomes_are_those_of_the_law(how):
     for code in range(600):
         for last in Last:
             assert law.OUTCOMES[made[code, last]] == law.outcome(how, code, last)
+
+
+def test_nonce_is_no_secret() -> None:
+    """A SCRAM challenge, which repeats the client's nonce, is shown; a line with a password is not open."""
+    first = base64.b64encode(b"n,,n=alice,r=fyko+d2lbbFgONRv9qkxdawL")
+
+    assert is_open(b"AUTH SCRAM-SHA-1 " + first)
+    assert is_open(first)
+    assert not is_open(base64.b64encode(b"\0alice\0n,,n=x,r=y"))
+    assert not is_open(b"")
