@@ -34,8 +34,8 @@ CAPTURES: Final = [
     *sorted(DATA.glob("formats/*.pcapng")),
 ]
 #: Up to these sizes a capture is read packet by packet, and in windows of packets, without compiled kernels, too.
-SMALL_BYTES: Final = 50_000
-MIDDLE_BYTES: Final = 300_000
+SMALL_BYTES: Final = 600_000
+MIDDLE_BYTES: Final = 3_000_000
 #: Ways to read: how kernels run, and the options.
 WAYS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("compiled", {}),
