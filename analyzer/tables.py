@@ -51,9 +51,6 @@ class Text:
         return np.array([*accepted, False], bool)[self.codes]
 
 
-ColumnData = "Array | Text"
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns of one length, in the order of the schema."""
@@ -171,20 +168,10 @@ def concatenate(tables: Sequence[Table]) -> Table:
     """Join tables of one name, in order."""
     if len(tables) == 1:
         return tables[0]
-    columns: dict[str, Array | Text] = {}
-    for column in TABLES[tables[0].name]:
-        parts = [table.columns[column.name] for table in tables]
-        columns[column.name] = _joined(parts) if isinstance(parts[0], Text) else np.concatenate(parts)  # type: ignore[arg-type]
-    return Table(tables[0].name, columns)
-
-
-def _joined(parts: Sequence[Text]) -> Text:
-    known: dict[str, int] = {}
-    codes = []
-    for part in parts:
-        renamed = np.array([known.setdefault(word, len(known)) for word in part.words] + [-1], np.int32)
-        codes.append(renamed[part.codes])
-    return Text(np.concatenate(codes), list(known))
+    builder = Builder(tables[0].name)
+    for table in tables:
+        builder.add(len(table), table.columns)
+    return builder.table()
 
 
 def _values(kind: str, data: Array | Text) -> list[Any]:

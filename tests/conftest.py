@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests import records
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 #: Passwords that the tests type in: no output of any test may show one, in any form in which a client sends it.
 #: Every other password of a test holds the word ``Canary``, which is looked for too.
 SECRETS = ("S3cr3t-Canary-Horse", "Canary")
+
+
+# The suite draws the same examples each time, so that it fails for a change and never by chance; a campaign draws
+# others: HYPOTHESIS_PROFILE=default.
+settings.register_profile("suite", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

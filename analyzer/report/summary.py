@@ -65,7 +65,6 @@ class Summary:
     caveats: Counter[str]
     entries: list[Entry]
     rounds_unknown: int
-    sessions_authenticated: int
 
 
 def summarise(tables: Mapping[str, Table]) -> Summary:
@@ -93,7 +92,6 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
         caveats=_caveats(auth),
         entries=_entries(auth),
         rounds_unknown=int((~_is(auth, "rounds_known", "exact")).sum()),
-        sessions_authenticated=int((sessions.text("authenticated_as").codes >= 0).sum()),
     )
 
 
