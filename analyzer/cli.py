@@ -85,11 +85,11 @@ def _discard_output() -> None:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def main() -> None:
-    """Read SMTP captures: every login attempt, its 334 rounds, how it ended and why.
+    """Read SMTP captures, server logs and transcripts: every login attempt, its 334 rounds, how it ended and why.
 
-    PATH is a capture, a folder or a pattern, plain or compressed; several are read as one. - is standard input.
+    PATH is a capture, a log, a folder or a pattern, plain or compressed; several are read as one. - is standard input.
 
-    Example: smtp-analyzer report mail.pcap
+    Example: smtp-analyzer report mail.pcap /var/log/mail.log*
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -103,6 +103,15 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--display-timezone", default="local", show_default=True, help="Timezone that times are shown in."
         ),
+        click.option(
+            "--as",
+            "log_format",
+            metavar="NAME",
+            help="Format of all logs, instead of finding it by their content; see formats.",
+        ),
+        click.option("--formats", type=click.Path(), multiple=True, metavar="FOLDER", help="Log formats of your own."),
+        click.option("--year", type=click.IntRange(1970, 2200), help="Year of the first line of logs that tell none."),
+        click.option("--timezone", metavar="ZONE", help="Timezone of log lines that tell none.  [default: local]"),
         click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
     ):
         command = decorate(command)
@@ -127,7 +136,27 @@ def report(**options: Any) -> None:
     from analyzer.report.terminal import report as lines
 
     _, trace, screen = _read(options, *REPORTED)
-    _write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen))
+    _write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot))
+
+
+@main.command()
+@click.option(
+    "--test", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Show which lines are taken."
+)
+@click.option("--formats", type=click.Path(), multiple=True, metavar="FOLDER", help="Log formats of your own.")
+@click.option("--as", "form", metavar="NAME", help="Try this format alone.")
+def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> None:
+    """List the log formats that are known, with a line of each; or show which of them takes the lines of a file.
+
+    Example: smtp-analyzer formats --test /var/log/mail.log
+    """
+    from analyzer.report.formats import listed, tried
+    from analyzer.report.screen import Clock, Screen
+    from analyzer.trace import catalogue
+
+    screen = Screen.of(sys.stdout, Clock(None))
+    known = catalogue(formats)
+    _write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, screen)))
 
 
 def _listing(name: str, text: str, example: str) -> click.Command:
@@ -189,7 +218,9 @@ def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
     if conditions:
         conditions["timezone"] = options["display_timezone"]
         Conditions(**conditions)  # a condition that makes no sense is told before anything is read
-    settings = {} if options["workers"] is None else {"workers": options["workers"]}
+    settings = {
+        name: options[name] for name in ("workers", "year", "timezone", "formats", "log_format") if options[name]
+    }
     if tables:
         settings["tables"] = tables
     with progress(quiet=options["quiet"]) as advance:

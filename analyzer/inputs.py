@@ -18,7 +18,7 @@ from analyzer.wire.sources import Source, display_name, opened_source
 from analyzer.wire.span import span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from analyzer.wire.sources import Place
 
@@ -30,11 +30,19 @@ MISTAKEN = (
     (0, b"PK\x03\x04", "a zip archive; unpack it first"),
     (257, b"ustar", "a tar archive; unpack it first"),
     (0, b"GMBU", "a Network Monitor capture; save it as pcapng with Wireshark first"),
-    (0, b"%PDF", "a PDF document, not a packet capture"),
+    (0, b"%PDF", "a PDF document, no packet capture and no log"),
 )
 
-#: Inputs of a kind that is told apart but not read.
-UNREAD = {"text": "is text, not a packet capture; server logs cannot be read yet"}
+#: How a line of a log begins (or nearly): a time of day, whatever date stands before it.
+LOG_LINE = re.compile(rb"(?:^|\n)[^\n]{0,40}\d\d:\d\d:\d\d")
+
+#: Names of rotated logs: ``mail.log.1``, ``maillog.0.bz2``, ``mainlog.01``, ``mail.log-20261122.gz``.
+ROTATED = re.compile(
+    r"""(?P<base>.+?)
+    (?:[.-](?:(?P<date>\d{4}(?P<mark>[._-]?)\d\d(?P=mark)\d\d(?:[._T-]?\d{2,6})?)|(?P<number>\d{1,7})))?
+    (?P<packed>\.(?:gz|bz2|xz|lzma|zst))?""",
+    re.VERBOSE,
+)
 
 #: Files of a rotated set follow each other; records of several interfaces may be out of order by as much as this.
 OVERLAP_NS = 10**9
@@ -52,6 +60,15 @@ class Input:
     def open(self, **options: Any) -> Capture:
         """Open a capture; the options are those of `Capture`."""
         return Capture(self.places, name=self.name, skipped=self.skipped, **options)
+
+    def sources(self) -> Iterator[Source]:
+        """Open the files of a text, one after another; each is closed before the next."""
+        for place in self.places:
+            source = opened_source(place)
+            try:
+                yield source
+            finally:
+                source.close()
 
 
 def find(paths: Sequence[Any]) -> list[Input]:
@@ -79,17 +96,23 @@ def kind_of(source: Source) -> str:
         if head[at : at + len(mark)] == mark:
             message = f"{source.name} is {what}"
             raise InputError(message)
-    if head and not containers.is_capture(head) and _is_text(head):
-        return "text"
+    if head and not containers.is_capture(head):
+        if _is_text(head):
+            return "text"
+        message = (
+            f"{source.name} is no packet capture (known are pcap, pcapng and snoop) and no text, plain or compressed"
+        )
+        raise InputError(message)
     containers.opened(source.stream, source.name)
     return "capture"
 
 
 def _is_text(head: bytes) -> bool:
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return True
-    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
-    return b"\0" not in head and control * 20 < len(head)
+    """Tell text by its octets; a crash can leave zeros in a log, but what else is there shows that it is one."""
+    text = head.replace(b"\0", b"")
+    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in text)
+    whole = len(text) == len(head) or (2 * len(text) > len(head) and LOG_LINE.search(text) is not None)
+    return whole and control * 20 < len(text)
 
 
 def _stream(given: Any) -> Any:
@@ -138,30 +161,29 @@ def _of_file(path: str, known: set[str]) -> list[Input]:
 
 def _input(place: Place) -> Input:
     source = opened_source(place)
-    kind = kind_of(source)
-    if kind in UNREAD:
-        message = f"{source.name} {UNREAD[kind]}"
-        raise InputError(message)
-    if not isinstance(place, (str, os.PathLike)):
-        return Input(kind, [source], source.name)
-    source.close()
-    return Input(kind, [place], source.name)
+    named = isinstance(place, (str, os.PathLike))
+    try:
+        kind = kind_of(source)
+    finally:
+        if named:
+            source.close()
+    return Input(kind, [place if named else source], source.name)
 
 
 def _of_folder(folder: str, known: set[str]) -> list[Input]:
-    """Give the captures in a folder and those below it; what else is there is told with the first of them."""
+    """Give the captures and texts in a folder and those below it; what else is there is told with the first of them."""
     found: list[Input] = []
     passed: dict[str, list[str]] = {}
-    captures = 0
+    readable = 0
     for path in _files(folder, passed):
         try:
             found += _of_file(path, known)
-            captures += 1
+            readable += 1
         except InputError as error:
             reason = str(error).removeprefix(display_name(path)).strip()
             passed.setdefault(f"file {reason}", []).append(os.path.relpath(path, folder))
-    if not captures:
-        message = f"{folder} holds no packet captures; name a folder or files that do"
+    if not readable:
+        message = f"{folder} holds no packet captures or logs; name a folder or files that do"
         raise InputError(message)
     skips = [Skip(folder, "wire", reason, len(names), names[0]) for reason, names in passed.items()]
     if found:
@@ -187,17 +209,13 @@ def _sets(found: list[Input]) -> list[Input]:
     for one in found:
         place = one.places[0]
         key: object = id(one)
-        if one.kind == "capture" and isinstance(place, (str, os.PathLike)):
+        if isinstance(place, (str, os.PathLike)):
             folder, name = os.path.split(os.path.abspath(place))
-            key = (folder, re.sub(r"\d+", "", name))
+            key = (folder, one.kind, SET_NAMES[one.kind](name))
         alike.setdefault(key, []).append(one)
     joined: list[Input] = []
     for group in alike.values():
-        if len(group) == 1:
-            joined += group
-        else:
-            times = {one.name: span(os.fspath(cast("str", one.places[0]))) for one in group}
-            joined += _chained(group, times)
+        joined += group if len(group) == 1 else SETS[group[0].kind](group)
     return joined
 
 
@@ -213,6 +231,41 @@ def _told_apart(found: list[Input]) -> list[Input]:
         else:
             told.append(one)
     return told
+
+
+def _captures(group: list[Input]) -> list[Input]:
+    """Join captures whose names differ in digits alone, where their times tell that they follow each other."""
+    return _chained(group, {one.name: span(os.fspath(cast("str", one.places[0]))) for one in group})
+
+
+def _logs(group: list[Input]) -> list[Input]:
+    """Join the files of a rotated log, the oldest first, under the name of the one that is written now."""
+    ordered = sorted(group, key=lambda one: _age(one.name))
+    places = [place for one in ordered for place in one.places]
+    return [Input("text", places, _log_name(group[0].name), [skip for one in group for skip in one.skipped])]
+
+
+def _rotated(name: str) -> re.Match[str]:
+    return cast("re.Match[str]", ROTATED.fullmatch(name))
+
+
+def _log_name(name: str) -> str:
+    return _rotated(name)["base"]
+
+
+def _age(name: str) -> tuple[int, int, str]:
+    """Give a key that sorts the names of a rotated log from old to new."""
+    parts = _rotated(name)
+    if parts["date"]:
+        return 0, int(re.sub(r"\D", "", parts["date"]).ljust(14, "0")), name
+    if parts["number"]:
+        return 1, -int(parts["number"]), name
+    return (2, 0, name) if parts["packed"] else (3, 0, name)
+
+
+#: What the names of the files of a set have in common, and how they become inputs, by kind.
+SET_NAMES: dict[str, Callable[[str], str]] = {"capture": lambda name: re.sub(r"\d+", "", name), "text": _log_name}
+SETS: dict[str, Callable[[list[Input]], list[Input]]] = {"capture": _captures, "text": _logs}
 
 
 def _chained(group: list[Input], times: dict[str, tuple[int | None, int | None]]) -> list[Input]:

@@ -3,9 +3,9 @@
 A kernel is a plain Python function over arrays. It runs interpreted until a run is large enough to pay for numba
 (`select`); nothing else in the project may import numba. Rules for authors of kernels:
 
-1. Arguments are integers, one-dimensional ``uint8`` buffers and one- or two-dimensional ``int64`` arrays, all writable
-   and C-contiguous. Interpreted kernels get memory views of them: no slices of two-dimensional arrays, no NumPy
-   methods, only ``len``, ``.shape`` and full indexing.
+1. Arguments are integers, one-dimensional ``uint8`` buffers and one- or two-dimensional ``int64`` arrays (``int32`` for
+   places in a buffer), all writable and C-contiguous. Interpreted kernels get memory views of them: no slices of
+   two-dimensional arrays, no NumPy methods, only ``len``, ``.shape`` and full indexing.
 2. Everything is int64. A byte is an int in a memory view and uint8 in a compiled array: comparing, adding and
    multiplying widen it, shifting does not (write ``buffer[i] * 256``). No value may leave the range of int64.
 3. Tables are arguments, never globals: numba freezes globals, and the compiled cache would not see an edit.

@@ -12,6 +12,13 @@ COMPILE_ANEW_ABOVE_BYTES = 20_000_000
 #: Bytes of a capture that are read and worked on at a time.
 WINDOW_BYTES = 16_000_000
 
+#: Bytes of a log that are read and worked on at a time.
+LOG_BLOCK_BYTES = 16_000_000
+
+#: A session of a log of which nothing was heard for so long is over. Logs tell less than captures: nothing is written
+#: while a client sends a long message.
+LOG_IDLE_NS = 3600 * 10**9
+
 #: A session without data for this long is over. RFC 5321 section 4.5.3.2.6: the longest timeout, 10 minutes.
 IDLE_NS = 600 * 10**9
 

@@ -42,10 +42,11 @@ def _columns(text: str) -> tuple[Column, ...]:
 TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "sessions": _columns("""
         session          text     stable id of the SMTP connection, 11 letters
+        event            text     rows of different sources that show one connection share this
         source           text     the capture or log that shows it
         role             text     who logs in to whom: server (a client to this server) or client (this server to its relay)
-        first            time     first packet or line of the session
-        last             time     last packet or line of the session
+        first            time?    first packet or line of the session
+        last             time?    last packet or line of the session
         client_ip        text?    address of the client
         client_port      int?     TCP port of the client
         server_ip        text?    address of the server
@@ -54,18 +55,18 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         banner           text?    text of the greeting (RFC 5321 section 4.2)
         product          text?    server product, as far as the greeting tells
         helo             text?    name that the client gave in its last EHLO, HELO or LHLO
-        tls              text     none, starttls or implicit
+        tls              text?    none, starttls or implicit; unknown where a log does not tell
         tls_version      text?    version of TLS that was negotiated
         sni              text?    server name that the client asked for in TLS
         readable         flag     1 where the dialogue could be read to its end, 0 where TLS hides some of it
-        commands         int      client units seen: commands, AUTH answers, ends of DATA, BDAT chunks
-        replies          int      complete replies seen
+        commands         int?     client units seen: commands, AUTH answers, ends of DATA, BDAT chunks
+        replies          int?     complete replies seen
         attempts         int?     AUTH exchanges; unknown where TLS hides the session from its first byte
         authenticated_as text?    identity of the first AUTH exchange that succeeded
         messages         int?     mail transactions that the server accepted; unknown where TLS hides the session
         packets          int?     TCP packets of the connection in the capture
         bytes            int?     bytes of TCP payload on the wire, both sides, retransmissions included
-        ended_by         text     client_fin, server_fin, client_rst, server_rst, new_session, idle or capture_end
+        ended_by         text     client_fin, server_fin, client_rst, server_rst, new_session, idle or capture_end; of a log: client_lost, server_timeout, server_closed, closed or log_end
         caveats          words    what weakens the rows of this session
     """),
     "auth": _columns("""
@@ -77,7 +78,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         server_ip        text?    address of the server
         server_port      int?     TCP port of the server
         role             text     who logs in to whom: server or client
-        started          time     when the AUTH command was complete
+        started          time?    when the AUTH command was complete
         ended            time?    when the final reply was complete, or the connection was closed
         seconds          seconds? ended - started
         seconds_server   seconds? time until the server's replies, summed
@@ -98,7 +99,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         challenge        text?    kinds of the challenges, in order
         oauth_error      text?    the refusal that an OAuth mechanism put into a challenge, in short (RFC 7628 section 3.2.2)
         secret_group     int?     equal for equal secrets within one run
-        tls              text     none, starttls or implicit: how the exchange was protected
+        tls              text?    none, starttls or implicit: how the exchange was protected; unknown where a log does not tell
         evidence         text     observed, decrypted, inferred or logged
         confidence       seconds? 0 to 1; unknown unless inferred or joined
         caveats          words    what weakens this label
@@ -108,7 +109,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "exchanges": _columns("""
         session          text     stable id of the SMTP connection
         n                int      number of the unit in its session, from 0 (the greeting)
-        at               time     when the client's unit was complete, or, with no client unit, its reply
+        at               time?    when the client's unit was complete, or, with no client unit, its reply
         verb             text     command verb; (greeting), (answer), (end of data), (unsolicited), (lost), (before TLS) for what is none
         argument         text?    its argument, secrets reduced to kind and length
         code             int?     reply code
@@ -123,7 +124,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "messages": _columns("""
         session          text     stable id of the SMTP connection
         n                int      number of the transaction in its session, from 1
-        at               time     when MAIL was sent
+        at               time?    when MAIL was sent
         mail_from        text?    reverse-path
         accepted         int      recipients accepted
         refused          int      recipients refused

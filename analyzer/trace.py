@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from analyzer import kernel, limits
 from analyzer.errors import AnalyzerError, Skip
+from analyzer.filters import LocalZone
+from analyzer.filters import zone as timezone
 from analyzer.inputs import find
 from analyzer.schema import NULL, TABLES
 from analyzer.smtp.reader import Reader
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.inputs import Input
+    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.read import Log
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
 
@@ -42,6 +47,10 @@ class Settings(NamedTuple):
     window_packets: int | None = None
     capacity: int | None = None  # rows that kernels get room for at first; tests make it small
     workers: int = 1
+    timezone: str = "local"  # of log lines that tell none
+    year: int | None = None  # of the first line of logs whose lines tell none
+    formats: tuple[str, ...] = ()  # folders with log formats of your own
+    log_format: str | None = None  # the format that every log is in; None: found by content
 
 
 class Shard:
@@ -89,6 +98,26 @@ def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progres
     return shards
 
 
+def read_log(given: Input, settings: Settings, decoder: Decoder) -> Log:
+    """Read one log, or one transcript."""
+    from analyzer.logs.read import Log
+
+    zone = timezone(settings.timezone) or LocalZone()
+    log = Log(
+        given.name, catalogue(settings.formats), zone, settings.year, settings.log_format, settings.tables, decoder
+    )
+    log.read(given.sources(), given.places)
+    return log
+
+
+@cache
+def catalogue(folders: tuple[str, ...]) -> Catalogue:
+    """Give the log formats that are known."""
+    from analyzer.logs.formats import Catalogue, formats
+
+    return Catalogue(formats(folders))
+
+
 def skips(capture: Capture, shards: Sequence[Shard]) -> Iterator[Skip]:
     """Give what could not be read of a capture."""
     yield from capture.skipped
@@ -104,7 +133,10 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     made = [writer.tables() for writer in writers]
     tables = {name: concatenate([part[name] for part in made]) if made else Table.empty(name) for name in WRITTEN}
     sessions = tables["sessions"]
-    sessions = sessions.take(np.lexsort((alphabetic(sessions.text("session")), sessions.array("first"))))
+    counted = [(writer, len(part["sessions"])) for writer, part in zip(writers, made, strict=True)]
+    # Lines of a log often have the same second: there the order of the lines tells more than the ids.
+    lines = np.concatenate([np.asarray(getattr(writer, "order", np.zeros(n))) for writer, n in counted])
+    sessions = sessions.take(np.lexsort((alphabetic(sessions.text("session")), lines, sessions.array("first"))))
     rank = {word: i for i, word in enumerate(dict.fromkeys(sessions.text("session").list()))}
     for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
         table, ids = tables[name], tables[name].text("session")
@@ -116,6 +148,21 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
             secrets = [secret for writer in writers for secret in writer.secrets]
             tables[name].columns["secret_group"] = grouped([secrets[i] for i in order.tolist()])
     return tables | {"sessions": sessions}
+
+
+def joined(tables: dict[str, Table]) -> dict[str, Table]:
+    """Put together what several logs, or logs and captures, tell of one AUTH exchange."""
+    from analyzer.logs.join import folded, once_written, same_events
+
+    sessions, auth = tables["sessions"], tables["auth"]
+    for fold in (once_written, folded):
+        before = auth.text("session")
+        auth, kept = fold(auth)
+        gone = set(before.take(np.flatnonzero(~kept)).list()) - set(auth.text("session").list())
+        ids = sessions.text("session")
+        sessions = sessions.take(~ids.mask([word in gone for word in ids.words]))
+    auth, sessions = same_events(auth, sessions)
+    return {**tables, "sessions": sessions, "auth": auth}
 
 
 def alphabetic(column: Text) -> Array:
@@ -136,10 +183,17 @@ class Trace:
     """The tables of what was read."""
 
     def __init__(
-        self, tables: dict[str, Table], sources: list[str], warnings: list[str], inputs: Sequence[Input] = ()
+        self,
+        tables: dict[str, Table],
+        sources: list[str],
+        warnings: list[str],
+        inputs: Sequence[Input] = (),
+        cannot: Sequence[dict[str, str]] = (),
     ) -> None:
         self.tables, self.sources, self.warnings = tables, sources, warnings
         self.inputs = list(inputs)
+        #: What the logs among the sources do not show (``format``, ``what``), and the ``setting`` that would show it.
+        self.cannot = list(cannot)
 
     @property
     def sessions(self) -> pd.DataFrame:
@@ -175,7 +229,8 @@ class Trace:
         """Give the trace of what meets the conditions; see `analyzer.filters.Conditions` for their names."""
         from analyzer.filters import Conditions, select
 
-        return Trace(select(self.tables, Conditions(**conditions)), self.sources, self.warnings, self.inputs)
+        kept = select(self.tables, Conditions(**conditions))
+        return Trace(kept, self.sources, self.warnings, self.inputs, self.cannot)
 
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""
@@ -242,18 +297,28 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     compiled = kernel.select(limits.COMPILE_ABOVE_BYTES if None in sizes else sum(size or 0 for size in sizes))
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
     how = how._replace(tables=frozenset(how.tables))
-    options = {"window_bytes": how.window_bytes, "window_packets": how.window_packets, "capacity": how.capacity}
     decoder = Decoder()
-    writers: list[Writer] = []
+    writers: list[Any] = []
     skipped: list[Skip] = []
     warnings: list[str] = []
+    cannot: list[dict[str, str]] = []
     for each in inputs:
+        if each.kind == "text":
+            log = read_log(each, how, decoder)
+            writers += log.writers
+            skipped += [*each.skipped, *log.skips()]
+            warnings += log.clock.warnings
+            cannot += [entry for entry in log.cannot() if entry not in cannot]
+            continue
+        options = {"window_bytes": how.window_bytes, "window_packets": how.window_packets, "capacity": how.capacity}
         capture = each.open(**options)
         shards = read_capture(capture, how, decoder, progress)
         writers += [shard.writer for shard in shards]
         skipped += skips(capture, shards)
         warnings += capture.warnings
     made = sorted_tables(writers)
+    if any(each.kind == "text" for each in inputs):
+        made = joined(made)
     names = [column.name for column in TABLES["skipped"]]
     made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
-    return Trace(made, [each.name for each in inputs], warnings, inputs)
+    return Trace(made, [each.name for each in inputs], warnings, inputs, cannot)

@@ -25,7 +25,7 @@ def ms(milliseconds: float) -> int:
 
 def session(name: str, client: str, at: int, **more: object) -> dict[str, object]:
     return {
-        "session": name, "source": "mail.pcap", "role": "server", "first": at, "last": at + 15_104_000,
+        "session": name, "event": name, "source": "mail.pcap", "role": "server", "first": at, "last": at + 15_104_000,
         "client_ip": client, "client_port": 41559, "server_ip": "127.0.0.1", "server_port": 2525,
         "banner": "mx.example.test ESMTP Postfix", "product": "Postfix", "helo": "client.test", "tls": "none",
         "readable": 1, "commands": 5, "replies": 6, "attempts": 1, "messages": 0, "packets": 21, "bytes": 912,
@@ -41,7 +41,8 @@ def attempt(name: str, client: str, at: int, outcome: str, **more: object) -> di
     }
     reason, code, enhanced, text = told.get(outcome, (None, None, None, None))
     return {
-        "session": name, "attempt": 1, "event": f"{name}-1", "client_ip": client, "client_port": 41559,
+        "session": name, "attempt": 1, "event": f"{name}-{more.get('attempt', 1)}-{at}",
+        "client_ip": client, "client_port": 41559,
         "server_ip": "127.0.0.1", "server_port": 2525, "role": "server", "started": at + 6_000_000,
         "ended": at + 13_992_500, "seconds": 0.0079925, "seconds_server": 0.0075, "seconds_client": 0.0004925,
         "mechanism": "LOGIN", "initial_response": 0, "rounds": 2, "rounds_known": "exact", "outcome": outcome,

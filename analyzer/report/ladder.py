@@ -35,6 +35,7 @@ class _Step(NamedTuple):
     side: str
     at: int | None
     text: str
+    begins: bool = True  #: it is no further line of what came before
 
 
 def ladder(tables: Mapping[str, Table], session: str, screen: Screen, number: int | None = None) -> Iterator[str]:
@@ -58,18 +59,25 @@ def _rows(table: Table, session: str) -> list[dict[str, Any]]:
 def _head(about: Row, screen: Screen, number: int | None) -> Iterator[str]:
     clock, first = screen.clock, about["first"]
     title = f"Session {number or ''}  {about['session']}".replace("   ", " ")
-    yield f"{screen.style(title, 'bold')}  {clock.day(first)} {clock.time(first)} {clock.name(first)}"
-    client, server = (
-        f"{about[f'{side}_ip'] or '?'} port {about[f'{side}_port'] or '?'}" for side in ("client", "server")
+    began = (
+        "its source tells no times" if first is None else f"{clock.day(first)} {clock.time(first)} {clock.name(first)}"
     )
-    tls = _TLS.get(about["tls"], about["tls"])
-    yield from _wrapped(f"client {client}, server {server}", screen)
+    yield f"{screen.style(title, 'bold')}  {began}"
+    yield from _wrapped(", ".join(f"{side} {_end(about, side)}" for side in ("client", "server")), screen)
+    tls = _TLS.get(about["tls"], "TLS not told")
     yield from _wrapped(", ".join(part for part in (about["product"], tls, about["tls_version"]) if part), screen)
 
 
+def _end(about: Row, side: str) -> str:
+    """Give an end of a connection, as far as it is known."""
+    address, port = about[f"{side}_ip"], about[f"{side}_port"]
+    return f"{address or 'not told'}{f' port {port}' if port else ''}"
+
+
 def _ending(about: Row) -> str:
-    seconds = (about["last"] - about["first"]) / 1e9
-    facts = [f"ended by {about['ended_by']} after {seconds:.3f} s"]
+    timed = about["first"] is not None and about["last"] is not None
+    after = f" after {(about['last'] - about['first']) / 1e9:.3f} s" if timed else ""
+    facts = [f"ended by {about['ended_by']}{after}"]
     facts += [f"{about[name]} {name}" for name in ("packets", "bytes") if about[name] is not None]
     if not about["readable"]:
         facts.append("TLS hides the rest of the dialogue")
@@ -89,10 +97,15 @@ def _steps(exchanges: list[dict[str, Any]], attempts: list[dict[str, Any]]) -> I
         mechanism = attempt["mechanism"] if attempt else None
         waited = None if row["seconds"] is None else round(row["seconds"] * 1e9)
         at = row["at"] if not unit else None if waited is None else row["at"] + waited
-        yield from (_Step("server", at if not n else None, line) for n, line in enumerate(_reply(row, mechanism)))
+        yield from (
+            _Step("server", at if not n else None, line, begins=not n) for n, line in enumerate(_reply(row, mechanism))
+        )
         if attempt and last_of[row["attempt"]] == index:
             yield _Step("", None, _outcome(attempt))
-    yield from (_Step("", None, _outcome(row)) for row in attempts if row["attempt"] not in last_of)
+    for row in attempts:
+        if row["attempt"] not in last_of:  # a log that tells outcomes, not the dialogue
+            said = " ".join(str(part) for part in (row["code"], row["enhanced"], row["text"]) if part is not None)
+            yield _Step("", row["started"], _outcome(row) + (f': "{said}"' if said else "") + f", {row['where']}")
 
 
 def _unit(row: Row) -> str:
@@ -132,17 +145,22 @@ def _outcome(row: Row) -> str:
     return f"attempt {row['attempt']}: {', '.join(facts)}{caveats}"
 
 
-def _lines(step: _Step, first: int, screen: Screen) -> Iterator[str]:
+def _since(step: _Step, first: int | None) -> str:
+    return "" if step.at is None or first is None else f"{(step.at - first) / 1e9:+.3f}"
+
+
+def _lines(step: _Step, first: int | None, screen: Screen) -> Iterator[str]:
     width = screen.columns
     text = safe.visible(step.text)
     if not step.side:
         style = "green" if ", succeeded" in text else "yellow"
-        for line in textwrap.wrap(text, width - _TIME - 3):
-            yield " " * _TIME + screen.style(f"== {line}", style)
+        time = padded(_since(step, first), _TIME - 2, right=True) + "  "
+        for number, line in enumerate(textwrap.wrap(text, width - _TIME - 3)):
+            yield (time if not number else " " * _TIME) + screen.style(f"== {line}", style)
         return
     left = (width - _TIME - _ARROW) // 2
     right = width - _TIME - _ARROW - left
-    time = "" if step.at is None else f"{(step.at - first) / 1e9:+.3f}"
+    time = _since(step, first)
     indent = " " * (len(text) - len(text.lstrip()))
     mine = left if step.side == "client" else right
     for number, line in enumerate(
@@ -152,7 +170,7 @@ def _lines(step: _Step, first: int, screen: Screen) -> Iterator[str]:
         if step.side == "client":
             yield (front + padded(line, left) + (" -->" if not number else "")).rstrip()
         else:
-            arrow = " <-- " if step.at is not None and not number else " " * _ARROW
+            arrow = " <-- " if step.begins and not number else " " * _ARROW
             yield (front + " " * left + arrow + line).rstrip()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from analyzer.events import once
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class Summary:
 
 
 def summarise(tables: Mapping[str, Table]) -> Summary:
-    """Count."""
+    """Count; what several sources tell of one event counts once."""
+    tables = once(tables)
     sessions, auth = tables["sessions"], tables["auth"]
     times = np.concatenate([sessions.array("first"), sessions.array("last"), auth.array("started")])
     times = times[times != NULL]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.advice import ADVICE, ENDINGS
 from analyzer.report.grid import GAP, Column, lines
@@ -31,12 +32,14 @@ _SEVERITIES: Final = ("high", "medium", "low", "info")
 _BAD: Final = {"high": "red", "medium": "yellow"}
 
 
-def report(tables: Mapping[str, Table], sources: Sequence[str], screen: Screen) -> Iterator[str]:
-    """Give the lines of the report."""
+def report(
+    tables: Mapping[str, Table], sources: Sequence[str], screen: Screen, cannot: Sequence[Mapping[str, str]] = ()
+) -> Iterator[str]:
+    """Give the lines of the report; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
     summary = summarise(tables)
     findings = _records(tables["findings"])
     findings.sort(key=lambda row: _SEVERITIES.index(row["severity"]) if row["severity"] in _SEVERITIES else 9)
-    skipped = _records(tables["skipped"])
+    skipped = [row for row in _records(tables["skipped"]) if row["reason"] not in NEEDLESS]
     yield from _opening(summary, findings, skipped, sources, screen)
     for title, section in (
         ("Attempts by mechanism, rounds (334 replies) and outcome", _cells(summary, screen)),
@@ -48,6 +51,7 @@ def report(tables: Mapping[str, Table], sources: Sequence[str], screen: Screen) 
         ("What weakens labels", _counted(summary.caveats, "attempts", "caveat", screen)),
         ("Findings", _findings(findings, screen)),
         ("What could not be read", _skipped(skipped, screen)),
+        ("What these logs do not show, and what would", _cannot(cannot, screen)),
     ):
         rows = list(section)
         if rows:
@@ -269,6 +273,13 @@ def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[st
             yield from (f"  {line}" for line in textwrap.wrap(safe.visible(text), width))
     if len(findings) > 2 * _ROWS:
         yield f"and {len(findings) - 2 * _ROWS} more: `smtp-analyzer findings` lists them"
+
+
+def _cannot(cannot: Sequence[Mapping[str, str]], screen: Screen) -> Iterator[str]:
+    width = min(screen.columns, _WIDEST) - 2
+    for entry in cannot:
+        yield from textwrap.wrap(safe.visible(f"{entry['format']}: {entry['what']}"), width, subsequent_indent="  ")
+        yield from textwrap.wrap(entry["setting"], width, initial_indent="  set ", subsequent_indent="      ")
 
 
 def _skipped(skipped: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:

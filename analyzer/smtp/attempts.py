@@ -34,13 +34,13 @@ _SHARED_FLAGS: Final = int(Flag.ONE_SIDED | Flag.OVERLAP_CONFLICT)
 _ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
 _ONE_SIDED, _GAPS = int(Flag.ONE_SIDED), int(Flag.GAP_SERVER | Flag.GAP_CLIENT)
 _TRUNCATED, _LOST_LINE, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.LOST_LINE), int(Flag.GAP_CLIENT)
-_UNSOLICITED, _AUTH = int(Flag.UNSOLICITED), int(Kind.AUTH)
+_UNSOLICITED, _AUTH, _MASKED = int(Flag.UNSOLICITED), int(Kind.AUTH), int(Flag.MASKED)
 
 ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
 TLS_NAMES: Final = ["none", "starttls", "implicit"]
 
 #: What a mechanism can be called (RFC 4422 section 3.1); anything else may be a secret in the wrong place.
-_NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")
+NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")
 
 #: Mechanisms whose names do not go on: what follows them in a line that was cut off is an initial response.
 _WHOLE_NAMES: Final = frozenset(
@@ -71,8 +71,16 @@ class Attempts:
         self.sessions = self.attempts[:, s.A_SESSION]
         self.secrets: list[bytes | None] = []
 
-    def columns(self, source: str) -> dict[str, Any]:
-        """Give all columns but those that are the session's."""
+    @property
+    def frames(self) -> Array:
+        """Give the frame of each AUTH command; where that was not seen, of its end, or of its first challenge."""
+        ends = self.attempts[:, s.A_END_FRAME]
+        ends = np.where(ends > 0, ends, self.rows.units[self.attempts[:, s.A_FIRST], s.U_REPLY_FRAME])
+        frames: Array = np.where(self.attempts[:, s.A_FRAME] > 0, self.attempts[:, s.A_FRAME], ends)
+        return frames
+
+    def columns(self) -> dict[str, Any]:
+        """Give all columns but those that are the session's, and where it was seen."""
         a = self.attempts
         how, code = a[:, s.A_HOW], a[:, s.A_CODE]
         outcome = law.outcomes()[how, code, a[:, s.A_LAST]]
@@ -86,10 +94,8 @@ class Attempts:
         server = 1 - self.rows.states[self.sessions, s.CLIENT]
         unheard = (self.rows.sessions[self.sessions, c.SEEN_0 + server] == 0) & (a[:, s.A_ROUNDS] == 0)
         vague = (flags & _ROUNDS_FLAGS != 0) | (outcome == law.OUTCOMES.index("unseen"))
-        frames = np.where(a[:, s.A_FRAME] > 0, a[:, s.A_FRAME], a[:, s.A_END_FRAME])
         return told | {
             "attempt": a[:, s.A_NUMBER],
-            "role": "server",
             "started": a[:, s.A_AT],
             "ended": ended,
             "seconds": seconds,
@@ -101,11 +107,8 @@ class Attempts:
             "code": np.where(code == 0, NULL, code),
             "secret_group": NULL,
             "tls": Text(a[:, s.A_TLS].astype(np.int32), TLS_NAMES),
-            "evidence": "observed",
             "confidence": None,
             "caveats": caveats(flags),
-            "source": source,
-            "where": [f"{source} frame {frame}" for frame in frames.tolist()],
         }
 
     def _told(self, outcomes: Array) -> dict[str, Any]:
@@ -118,14 +121,16 @@ class Attempts:
             first = attempt[s.A_FIRST]
             flags, seen = units[first, s.U_FLAGS], units[first, s.U_KIND] == _AUTH
             words = self.said.line(first).split() if seen else []
-            mechanism = words[1].decode("latin-1").upper() if len(words) > 1 and _NAME.fullmatch(words[1]) else None
+            mechanism = words[1].decode("latin-1").upper() if len(words) > 1 and NAME.fullmatch(words[1]) else None
             initial = words[2] if len(words) > 2 else None
             turns, last = self._turns(attempt)
             decoded = self.decoder.decode(mechanism, initial, turns, bool(flags & _TRUNCATED))
-            self.secrets.append(decoded.secret)
+            masked = attempt[s.A_FLAGS] & _MASKED != 0
+            self.secrets.append(None if masked else decoded.secret)
             raw = self.said.cut(attempt[s.A_REPLY_OFF], attempt[s.A_REPLY_LENGTH]) if attempt[s.A_CODE] else b""
             reply = reply_of(raw)
             line, decodable = self._last_line(attempt, turns, initial)
+            decodable = None if masked else decodable
             alone = bool(attempt[s.A_FLAGS] & _UNSOLICITED)
             key = (
                 raw,

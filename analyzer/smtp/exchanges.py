@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from analyzer.smtp.said import Said
 
     Array = np.ndarray[Any, Any]
+
+
+#: A response of which the log hides a secret.
+_MASKED: Final = "<hidden by the log>"
 
 
 def columns(units: Array, shown: Array, said: Said, began: Array) -> dict[str, Any]:
@@ -74,6 +78,10 @@ class _Speaker:
         if units[number, s.U_SESSION] != self.session:
             self.session, self.mechanism, self.responses = units[number, s.U_SESSION], None, 0
         line = self.said.line(number)
+        masked = units[number, s.U_FLAGS] & int(Flag.MASKED) != 0
+        if verb == law.ANSWER_UNIT and masked:
+            self.responses += 1
+            return _MASKED
         if verb == law.ANSWER_UNIT:
             if units[number, s.U_FLAGS] & int(Flag.LOST_LINE):
                 return redact.unknown_line(line)
@@ -90,4 +98,6 @@ class _Speaker:
             words = rest.split()
             self.mechanism = words[0].decode("ascii", "replace") if words else None
             self.responses = int(len(words) > 1 and words[1] not in (b"=", b"*"))
+            if masked:
+                return f"{redact.argument(law.VERB_NAMES[verb], words[0])} {_MASKED}"
         return redact.argument(law.VERB_NAMES[verb], rest) if rest else None

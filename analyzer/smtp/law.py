@@ -249,8 +249,12 @@ FITS: dict[Kind, frozenset[Kind]] = {
     K.PLAIN: _REFUSALS | {K.R2XX, K.R220, K.R354},
 }
 
-#: The codes of a challenge, and of "send the message".
-CHALLENGE, GO_ON = 334, 354
+#: The codes of a challenge, of "send the message", and of a greeting.
+CHALLENGE, GO_ON, READY = 334, 354, 220
+
+#: What logs name: the codes of a refusal and of "closing", and two commands.
+REFUSED, CLOSING = 535, 421
+AUTH_COMMAND, TLS_COMMAND = "AUTH", "STARTTLS"
 
 #: Kinds of replies, by code; a code that is not here has the kind of its first digit.
 REPLY_KINDS: dict[int, Kind] = {
@@ -359,6 +363,7 @@ class Flag(IntFlag):
     UNSOLICITED_AUTH = 1 << 21
     ROLES_CHANGED = 1 << 22
     HELD = 1 << 23  # of a session that goes on: not written yet
+    MASKED = 1 << 24  # a log hides a secret of the client
 
 
 #: Names of the flags that are caveats, as tables show them.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analyzer.smtp import columns as s
 from analyzer.smtp import law
 from analyzer.smtp.encoding import printable
-from analyzer.smtp.law import Kind
+from analyzer.smtp.law import Flag, Kind
 from analyzer.smtp.said import reply_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Transaction:
     refused: int = 0
     size: int | None = None
     chunks: int = 0
+    whole: bool = False  # an end of the message was seen, or a chunk of it
 
 
 @dataclass(slots=True)
@@ -60,11 +61,14 @@ class Mailbag:
             self.open.refused += not law.is_good(code)
         elif kind == Kind.BDAT:
             self.open.chunks += 1
+            self.open.whole = True
             self.open.size = (self.open.size or 0) + said.units[number, s.U_SIZE]
             if not law.is_good(code) or said.line(number).upper().split()[-1:] == [b"LAST"]:
                 ended += self.end(said, number)
         elif kind == Kind.DOT:
-            self.open.size = said.units[number, s.U_SIZE]
+            self.open.whole = True
+            if not said.units[number, s.U_FLAGS] & int(Flag.GAP_CLIENT):
+                self.open.size = said.units[number, s.U_SIZE]
             ended += self.end(said, number)
         elif kind in _RESETS or (kind == Kind.DATA and code not in (0, law.GO_ON)):
             ended += self.end(said, number if kind == Kind.DATA else None)
@@ -78,7 +82,7 @@ class Mailbag:
         self.count += 1
         raw = said.reply(number) if number is not None else b""
         code = said.units[number, s.U_CODE] if raw and number is not None else None
-        self.taken += law.is_good(code or 0) and mail.size is not None
+        self.taken += law.is_good(code or 0) and mail.whole
         reply = reply_of(raw)
         text = said.shown(reply, number) if raw and number is not None else None
         return [

@@ -57,6 +57,20 @@ class Reader:
                 states[k] = part.state
         held_units = np.concatenate([part.units for part in held] or [np.zeros((0, s.U_WIDTH), np.int64)])
         held_attempts = np.concatenate([part.attempts for part in held] or [np.zeros((0, s.A_WIDTH), np.int64)])
+        rows = self._run(batch, sessions, states, found, held_units, held_attempts)
+        self._hold(rows, tracker)
+        return rows
+
+    def read_whole(self, batch: Batch, states: Array) -> Rows:
+        """Read a batch of whole sessions, of which `states` tells how they begin; their client is side 0."""
+        found = np.zeros((len(batch.sessions), FOUND_WIDTH), np.int64)
+        none = np.zeros((0, s.U_WIDTH), np.int64), np.zeros((0, s.A_WIDTH), np.int64)
+        return self._run(batch, batch.sessions, states, found, *none)
+
+    def _run(
+        self, batch: Batch, sessions: Array, states: Array, found: Array, held_units: Array, held_attempts: Array
+    ) -> Rows:
+        """Run the machine."""
         lines = int(np.count_nonzero(batch.stream == 10)) + len(batch.steps) + 2 * len(sessions)
         units = np.empty((2 * lines + len(held_units), s.U_WIDTH), np.int64)
         attempts = np.empty((lines + len(held_attempts), s.A_WIDTH), np.int64)
@@ -65,9 +79,7 @@ class Reader:
             sessions, states, units, attempts, counters, batch.stream, batch.steps, self.law, self.verbs, self.codes,
             self.traits, held_units, held_attempts,
         )  # fmt: skip
-        units, attempts = units[: counters[0]], attempts[: counters[1]]
-        self._hold(sessions, states, units, attempts, batch.stream, tracker)
-        return Rows(sessions, states, found, units, attempts, batch.stream)
+        return Rows(sessions, states, found, units[: counters[0]], attempts[: counters[1]], batch.stream)
 
     def _known(self, batch: Batch, tracker: Tracker) -> tuple[Array, Array, Array]:
         """Give the sessions that are SMTP, with their states; the tracker forgets the others."""
@@ -88,16 +100,15 @@ class Reader:
         self.silent_sessions += int((over & ~spoke).sum())
         return sessions[smtp], states[smtp], found[smtp]
 
-    def _hold(
-        self, sessions: Array, states: Array, units: Array, attempts: Array, stream: Array, tracker: Tracker
-    ) -> None:
+    def _hold(self, rows: Rows, tracker: Tracker) -> None:
         """Keep the state, the rows and the bytes of sessions that go on."""
+        sessions, states, _, units, attempts, stream = rows
         kept_units = _held(units, s.U_SESSION, s.U_FLAGS)
         kept_attempts = _held(attempts, s.A_SESSION, s.A_FLAGS)
         for k in np.flatnonzero(sessions[:, c.FINAL] == 0).tolist():
             owner = int(sessions[k, c.OWNER])
-            rows = kept_units.get(k, units[:0]), kept_attempts.get(k, attempts[:0])
-            self.parts[owner] = _Part(states[k].copy(), *rows)
+            held = kept_units.get(k, units[:0]), kept_attempts.get(k, attempts[:0])
+            self.parts[owner] = _Part(states[k].copy(), *held)
             tracker.tails[owner] = tuple(  # type: ignore[assignment]
                 stream[states[k, s.KEEP_0 + i] : sessions[k, c.STREAM_0 + i] + sessions[k, c.LENGTH_0 + i]].copy()
                 for i in range(2)

@@ -100,9 +100,8 @@ class Writer:
         """Give the tables, in the order of writing; `secret_group` is still unknown."""
         return {name: builder.table() for name, builder in self.builders.items()}
 
-    @staticmethod
-    def _ends(rows: Rows) -> dict[str, Any]:
-        """Give ids, addresses and ports of the batch's sessions."""
+    def _ends(self, rows: Rows) -> dict[str, Any]:
+        """Give ids, roles, addresses and ports of the batch's sessions."""
         sessions, at = rows.sessions, np.arange(len(rows.sessions))
         client = rows.states[:, s.CLIENT]
         made: dict[str, Any] = {}
@@ -112,7 +111,7 @@ class Writer:
             keys += [high, low, port]
             made[f"{name}_ip"] = [address(*pair) for pair in zip(high.tolist(), low.tolist(), strict=True)]
             made[f"{name}_port"] = port
-        return {"session": letters(mixed(keys)) if len(at) else [], **made}
+        return {"session": letters(mixed(keys)) if len(at) else [], "role": ["server"] * len(at), **made}
 
     def _hear(self, rows: Rows, said: Said, facts: list[Facts], shown: Array) -> None:
         """Take banners, names and TLS hellos."""
@@ -135,7 +134,8 @@ class Writer:
 
     def _attempts(self, rows: Rows, said: Said, facts: list[Facts], ends: dict[str, Any]) -> None:
         attempts = Attempts(rows, said, self.decoder)
-        columns = attempts.columns(self.source)
+        columns = attempts.columns()
+        columns |= self._seen(attempts, columns)
         place = attempts.sessions.tolist()
         succeeded = law.OUTCOMES.index("succeeded")
         for k, identity, code in zip(place, columns["identity"], columns["outcome"].codes.tolist(), strict=True):
@@ -151,6 +151,11 @@ class Writer:
         early = attempts.attempts[:, s.A_FLAGS] & int(Flag.EARLY_ANSWER) != 0
         for k, at in attempts.attempts[early][:, (s.A_SESSION, s.A_AT)].tolist():
             self.builders["findings"].add(1, finding(Flag.EARLY_ANSWER, ends["session"][k], at))
+
+    def _seen(self, attempts: Attempts, _: dict[str, Any]) -> dict[str, Any]:
+        """Say how attempts are known, and from where."""
+        where = [f"{self.source} frame {frame}" for frame in attempts.frames.tolist()]
+        return {"evidence": "observed", "source": self.source, "where": where}
 
     def _mail(self, rows: Rows, said: Said, facts: list[Facts], shown: Array, ids: list[str]) -> None:
         """Follow the mail transactions."""
@@ -185,10 +190,9 @@ class Writer:
             name: v[over] if isinstance(v, np.ndarray) else [v[k] for k in over.tolist()] for name, v in ends.items()
         }
         columns |= {
+            "event": columns["session"],
             "source": self.source,
-            "role": "server",
-            "first": first,
-            "last": np.maximum(np.maximum(state[:, s.ENDED_AT], session[:, c.LAST_TIME]), first),
+            **self._course(rows, over),
             "product": [product_of(each.banner, each.ehlo) for each in known],
             "tls": Text(state[:, s.TLS].astype(np.int32), TLS_NAMES),
             "readable": ~hidden,
@@ -196,9 +200,6 @@ class Writer:
             "replies": state[:, s.REPLIES],
             "attempts": np.where(blind, NULL, state[:, s.ATTEMPTS]),
             "messages": np.where(hidden, NULL, taken),
-            "packets": session[:, c.PACKETS],
-            "bytes": session[:, c.BYTES],
-            "ended_by": _ended_by(session, state),
             "caveats": caveats(flags),
         }
         for name in ("via", "banner", "helo", "authenticated_as", "tls_version", "sni"):
@@ -208,6 +209,18 @@ class Writer:
             for k in np.flatnonzero(flags & int(flag)).tolist():
                 if flag is not Flag.EARLY_ANSWER:
                     self.builders["findings"].add(1, finding(flag, columns["session"][k], int(first[k])))
+
+    def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
+        """Say from when to when sessions went, how much they were, and how they ended."""
+        session, state = rows.sessions[over], rows.states[over]
+        first = session[:, c.FIRST_TIME]
+        return {
+            "first": first,
+            "last": np.maximum(np.maximum(state[:, s.ENDED_AT], session[:, c.LAST_TIME]), first),
+            "packets": session[:, c.PACKETS],
+            "bytes": session[:, c.BYTES],
+            "ended_by": _ended_by(session, state),
+        }
 
     def _remember(self, rows: Rows, said: Said) -> None:
         """Keep the last client lines of sessions that go on: a server may echo them later."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import io
 import os
 import select
+import stat
 import sys
 import time
 import zlib
@@ -25,6 +27,9 @@ MAGICS = {
     b"\xfd7zXZ\x00": "lzma",
     b"\x28\xb5\x2f\xfd": "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd",
 }
+
+#: Marks before text (Unicode standard, section 23.8), and how it is coded.
+BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 class Stream(io.RawIOBase):
@@ -109,17 +114,44 @@ class Stream(io.RawIOBase):
         super().close()
 
 
+class _Recoded(io.RawIOBase):
+    """UTF-16 text as UTF-8."""
+
+    def __init__(self, raw: Stream, coding: str) -> None:
+        self._raw = raw
+        self._decoder = codecs.getincrementaldecoder(coding)("replace")
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any, /) -> int:
+        while not self._ready:
+            taken = self._raw.read(len(view)) or b""
+            self._ready = self._decoder.decode(taken, final=not taken).encode()
+            if not taken:
+                if self._raw.damage and not self._ready:
+                    raise OSError(self._raw.damage)
+                break
+        count = min(len(view), len(self._ready))
+        view[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+
 class Source:
-    """One input, read forward: `stream` gives its bytes, unpacked."""
+    """One input, read forward: `stream` gives its bytes, unpacked; text comes as UTF-8 without a byte order mark."""
 
     def __init__(self, place: str | os.PathLike[str] | BinaryIO) -> None:
         """Open a path, or take over a binary stream; raises InputError for what cannot be opened."""
         self.name = display_name(place)
         self._disk = Stream(_opened(place, self.name))
         self.size = size_of(place)
+        self.modified = modified_ns(place)
         head = self._disk.peek(6)
         self.packed = next((module for magic, module in MAGICS.items() if head.startswith(magic)), None)
-        self.stream = _unpacked(self._disk, self.packed, self.name) if self.packed else self._disk
+        unpacked = _unpacked(self._disk, self.packed, self.name) if self.packed else self._disk
+        self.stream = _recoded(unpacked)
 
     @property
     def consumed(self) -> int:
@@ -169,6 +201,24 @@ def size_of(place: Place) -> int | None:
     except (OSError, AttributeError):
         return None
     return end - here
+
+
+def modified_ns(place: Place) -> int | None:
+    """Give when a file was written, in nanoseconds since 1970; None for a pipe, or where nobody can tell."""
+    if isinstance(place, Source):
+        return place.modified
+    try:
+        about = os.stat(place if isinstance(place, (str, os.PathLike)) else place.fileno())
+    except (OSError, AttributeError):  # what is only in memory says that it has no number (io.UnsupportedOperation)
+        return None
+    return about.st_mtime_ns if stat.S_ISREG(about.st_mode) else None
+
+
+def _recoded(stream: Stream) -> Stream:
+    head = stream.peek(3)
+    mark, coding = next((each for each in BYTE_ORDER_MARKS.items() if head.startswith(each[0])), (b"", "utf-8"))
+    stream.take(len(mark))
+    return stream if coding == "utf-8" else Stream(_Recoded(stream, coding))
 
 
 def _unpacked(disk: Stream, module: str, name: str) -> Stream:

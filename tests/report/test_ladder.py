@@ -36,8 +36,8 @@ Postfix, no TLS
           == attempt 1: LOGIN, 2 rounds, succeeded, as alice@example.test
   +0.014  QUIT                             -->
   +0.014                                   <-- 221 2.0.0 Bye
-          == attempt 2: PLAIN, rounds unknown, client_closed, as
-          == alice@example.test (gap)
+  +0.006  == attempt 2: PLAIN, rounds unknown, client_closed, as
+          == alice@example.test (gap), mail.pcap:12
 
 ended by client_fin after 0.015 s; 21 packets; 912 bytes"""
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -77,15 +78,15 @@ def test_set_with_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    """In a folder, and in those below it, files that are no captures are passed over and told."""
-    write(tmp_path, ("b.pcap", c.pcap(PACKETS)), ("mail.log", b"Nov 23 hello\n"), ("x/y.pcapng", c.pcapng(PACKETS)))
-    write(tmp_path, ("empty", b""), ("x/other.log", b"hello\n"), ("x/bin", bytes(range(256))), (".hidden", b"x"))
+    """In a folder, and in those below it, files that are neither captures nor text are passed over and told."""
+    write(tmp_path, ("b.pcap", c.pcap(PACKETS)), ("x/y.pcapng", c.pcapng(PACKETS)), (".hidden", b"x"))
+    write(tmp_path, ("empty", b""), ("bin", bytes(range(256))), ("x/bin", bytes(range(256))))
     found = find([tmp_path])
     assert [one.name for one in found] == ["b.pcap", "y.pcapng"]
-    told = {skip.reason.split(";")[0]: (skip.count, skip.first) for skip in found[0].skipped}
+    told = {re.split("[;(]", skip.reason)[0].strip(): (skip.count, skip.first) for skip in found[0].skipped}
     assert told["file is empty"] == (1, "empty")
-    assert told["file is text, not a packet capture"] == (2, "mail.log")
-    assert len(told) == 3
+    assert told["file is no packet capture"] == (2, "bin")
+    assert len(told) == 2
     capture = found[0].open()
     assert capture.skipped == found[0].skipped
 
@@ -123,13 +124,10 @@ def test_equal_names(tmp_path: Path) -> None:
     ("data", "words"),
     [
         (b"", "is empty"),
-        (b"Nov 23 16:10:26 mx postfix/smtpd[7]: connect\n" * 9, "is text, not a packet capture"),
-        ("größer\n".encode("utf-16"), "is text"),
         (bytes(range(256)), "is no packet capture"),
         (c.pcap([])[:20], "header is damaged"),
         (b"PK\x03\x04" + bytes(99), "a zip archive; unpack it"),
         (bytes(257) + b"ustar" + bytes(300), "a tar archive"),
-        (gzip.compress(b"text\n", mtime=0), "is text"),
     ],
 )
 def test_other_kinds(data: bytes, words: str, tmp_path: Path) -> None:
@@ -145,7 +143,7 @@ def test_nothing_there(tmp_path: Path) -> None:
         find([tmp_path / "nothing.pcap"])
     with pytest.raises(InputError, match="does not exist"):
         find([f"{tmp_path}/*.pcap"])
-    with pytest.raises(InputError, match="holds no packet captures"):
+    with pytest.raises(InputError, match="holds no packet captures or logs"):
         find([tmp_path])
 
 

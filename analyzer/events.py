@@ -1,0 +1,74 @@
+"""What several sources tell of one event, as one row: the fullest evidence, field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.schema import NULL
+from analyzer.tables import Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Array = np.ndarray[Any, Any]
+
+#: Which evidence wins.
+_RANKS: Final = {"observed": 0, "decrypted": 0, "logged": 1, "inferred": 2}
+
+
+def once(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Give the tables with one row an event in `sessions` and `auth`: what counts and totals are made of.
+
+    Of rows that share `event`, the one with the best evidence stays (observed or decrypted before logged before
+    inferred, exact rounds first); what it does not know is taken from the others.
+    """
+    auth = tables["auth"]
+    evidence = auth.text("evidence")
+    ranks = np.array([*(_RANKS[word] for word in evidence.words), 0])[evidence.codes]
+    known = auth.text("rounds_known")
+    vague = ~known.mask([word == "exact" for word in known.words])
+    sessions = tables["sessions"]
+    told = sessions.array("packets") == NULL  # a log has no packets
+    return {**tables, "auth": _merged(auth, 2 * ranks + vague), "sessions": _merged(sessions, told.astype(np.int64))}
+
+
+def _merged(table: Table, rank: Array) -> Table:
+    """Join the rows of an event, those of low rank first."""
+    event = table.text("event").codes.astype(np.int64)
+    event = np.where(event < 0, -1 - np.arange(len(event)), event)  # what is unknown is nobody else's
+    order = np.lexsort((np.arange(len(event)), rank, event))
+    first = np.ones(len(event), bool)
+    first[1:] = event[order][1:] != event[order][:-1]
+    if first.all():
+        return table
+    heads = order[first]
+    sizes = np.diff([*np.flatnonzero(first).tolist(), len(order)])
+    columns = {
+        name: column.take(heads) if isinstance(column, Text) else column[heads]
+        for name, column in table.columns.items()
+    }
+    for turn in range(1, int(sizes.max())):
+        more = np.flatnonzero(sizes > turn)
+        rows = order[np.flatnonzero(first)[more] + turn]
+        for name, column in table.columns.items():
+            columns[name] = _filled(columns[name], more, column, rows)
+    kept = np.argsort(heads)
+    return Table(table.name, columns).take(kept)
+
+
+def _filled(column: Array | Text, places: Array, source: Array | Text, rows: Array) -> Array | Text:
+    """Fill what is unknown at the places of a column from rows of another."""
+    if isinstance(column, Text):
+        assert isinstance(source, Text)
+        codes = column.codes.copy()
+        empty = codes[places] < 0
+        codes[places[empty]] = source.codes[rows[empty]]
+        return Text(codes, column.words)
+    assert not isinstance(source, Text)
+    made = column.copy()
+    values = made[places]
+    unknown = np.isnan(values) if made.dtype.kind == "f" else values == (-1 if made.dtype == np.int8 else NULL)
+    made[places[unknown]] = source[rows[unknown]]
+    return made

@@ -1,0 +1,433 @@
+"""What several logs, or a log and a capture, tell of one AUTH exchange.
+
+Nothing names an exchange in all of them: they are put together by address, port, user and time, and in order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.logs.outcomes import ALONE
+from analyzer.logs.told import VAGUE
+from analyzer.schema import NULL
+from analyzer.smtp.ids import mixed
+from analyzer.tables import Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Array = np.ndarray[Any, Any]
+    Fits = Callable[[int, int], bool]
+
+_SECOND: Final = 10**9
+
+#: A line of the authentication service and that of the mail server lie so far apart: both clocks may show whole seconds
+#: (RFC 3164), and Dovecot holds its answer to a failure back (auth_failure_delay: two seconds).
+_BEFORE_NS, _AFTER_NS = 2 * _SECOND, 4 * _SECOND
+
+#: A log and a capture: whole seconds, and the way of a line into the log.
+_APART_NS: Final = 2 * _SECOND
+
+#: Partners that are looked at for one row, where none fits: a flood must not make the time quadratic.
+_TRIED: Final = 256
+
+#: Longer than any session.
+_EVER: Final = 2**61
+
+#: How a detail finds its row, the surest way first: whether the addresses are equal, how the users are, and what that
+#: is worth. What is not compared is unknown on one side.
+_WAYS: Final = (
+    (True, "whole", 1.0),
+    (True, "local", 0.9),
+    (True, "unknown", 0.9),
+    (False, "whole", 0.8),
+    (False, "local", 0.7),
+)
+
+#: The less where several rows could have been it.
+_RIVALS: Final = 0.1
+
+
+class Side(NamedTuple):
+    """One of two sets of rows: what has to be equal (int64, -1: never), and when (int64)."""
+
+    key: Array
+    time: Array
+
+    def only(self, rows: Array) -> Side:
+        """Leave out rows, and those without a time."""
+        return Side(np.where(rows & (self.time != NULL), self.key, -1), self.time)
+
+    def take(self, rows: Array) -> Side:
+        """Give some of the rows."""
+        return Side(self.key[rows], self.time[rows])
+
+
+def folded(auth: Table) -> tuple[Table, Array]:
+    """Give the rows that only an authentication service tells of to those of the mail servers that asked it.
+
+    Gives the new table, and which rows of the old one are still in it.
+    """
+    caveats = auth.text("caveats")
+    service = np.flatnonzero(caveats.mask([ALONE in word.split() for word in caveats.words]))
+    names = ("session", "where", "client_ip", "identity", "mechanism", "reason")
+    details: dict[str, Any] = {name: auth.text(name).take(service) for name in names}
+    made, lone = joined(auth, details | {"at": auth.array("started")[service]})
+    kept = np.ones(len(auth), bool)
+    kept[service[~lone]] = False
+    return (auth, kept) if kept.all() else (made.take(kept), kept)
+
+
+def once_written(auth: Table) -> tuple[Table, Array]:
+    """Leave out logs all of whose rows another log has: Exim's reject log repeats its main log; a copy of a log.
+
+    Gives the new table, and which rows of the old one are still in it.
+    """
+    timed = np.flatnonzero(_is(auth, "evidence", "logged") & (auth.array("started") != NULL))
+    source = auth.text("source").codes[timed].astype(np.int64)
+    names = ("started", "client_ip", "client_port", "identity", "outcome", "code", "text", "mechanism")
+    keys = mixed([_codes(auth[name])[timed].astype(np.int64) for name in names])
+    order = np.lexsort((keys, source))
+    begins = np.ones(len(order), bool)
+    begins[1:] = (source[order][1:] != source[order][:-1]) | (keys[order][1:] != keys[order][:-1])
+    runs = np.flatnonzero(begins)
+    again = np.arange(len(order)) - np.repeat(runs, np.diff([*runs.tolist(), len(order)]))
+    keys[order] = mixed([keys[order].view(np.int64), again])  # the n-th such row of one log is the n-th of the other
+    kept = np.ones(len(auth), bool)
+    sizes = np.bincount(source, minlength=1)
+    inside = sorted(np.flatnonzero(sizes).tolist(), key=lambda number: sizes[number])
+    for place, number in enumerate(inside):
+        mine = source == number
+        if any(np.isin(keys[mine], keys[source == other]).all() for other in inside[place + 1 :]):
+            kept[timed[mine]] = False
+    return (auth, kept) if kept.all() else (auth.take(kept), kept)
+
+
+def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
+    """Give each detail to the one failed row of a mail server's log that it explains.
+
+    `details` has columns of one length: at (int64), session, where, client_ip, identity, mechanism, reason (Text). What
+    its own session tells besides, of other exchanges, is not what it explains.
+    Gives the new table, and which of the details belong to no row.
+    """
+    caveats = auth.text("caveats")
+    open_rows = _is(auth, "evidence", "logged") & _is(auth, "role", "server") & ~_is(auth, "outcome", "succeeded")
+    open_rows &= ~caveats.mask([ALONE in word.split() for word in caveats.words])
+    partner = np.full(len(details["at"]), -1, np.int64)
+    worth = np.full(len(partner), np.nan)
+    if not len(partner) or not open_rows.any():
+        return auth, partner < 0
+    address = _shared(details["client_ip"], auth.text("client_ip"), str)
+    users = {
+        "whole": _shared(details["identity"], auth.text("identity"), str.casefold),
+        "local": _shared(details["identity"], auth.text("identity"), _local),
+    }
+    session = _shared(details["session"], auth.text("session"), str)
+    for way in _WAYS:
+        by_address, by_user, value = way
+        key, row_key = _keys(address, users, by_address=by_address, by_user=by_user)
+        mine = Side(key, details["at"]).only(partner < 0)
+        theirs = Side(row_key, auth.array("started")).only(open_rows)
+        fits = _possible(address, users["whole"], session, way)
+        left, right, rivals = _pairs(mine, theirs, (_BEFORE_NS, _AFTER_NS), fits)
+        partner[left] = right
+        worth[left] = value - np.where(rivals & (value < 1), _RIVALS, 0)
+        open_rows[right] = False
+    left = np.flatnonzero(partner >= 0)
+    return _explained(auth, details, left, partner[left], worth[left]), partner < 0
+
+
+def _keys(
+    address: tuple[Array, Array], users: dict[str, tuple[Array, Array]], *, by_address: bool, by_user: str
+) -> tuple[Array, Array]:
+    """Give what has to be equal as numbers, for details and rows; -1: never."""
+    made = []
+    for side in range(2):
+        key = address[side] if by_address else np.zeros_like(address[side])
+        if by_user in users:
+            who = users[by_user][side]
+            key = np.where(
+                (key < 0) | (who < 0),
+                -1,
+                key * (int(who.max(initial=0)) + int(users[by_user][1 - side].max(initial=0)) + 2) + who,
+            )
+        made.append(key)
+    return made[0], made[1]
+
+
+def _possible(
+    address: tuple[Array, Array], user: tuple[Array, Array], session: tuple[Array, Array], way: tuple[bool, str, float]
+) -> Fits:
+    """Give the test that what is not compared is unknown on one side, and that a row is not the detail's neighbour."""
+    by_address, by_user, _ = way
+    blind = address if not by_address else user if by_user == "unknown" else None
+
+    def fits(left: int, right: int) -> bool:
+        blank = blind is None or blind[0][left] < 0 or blind[1][right] < 0
+        return bool(blank and not 0 <= session[0][left] == session[1][right])
+
+    return fits
+
+
+def _explained(auth: Table, details: dict[str, Any], left: Array, right: Array, worth: Array) -> Table:
+    """Give the table with what details add to its rows."""
+    if not len(left):
+        return auth
+    columns = dict(auth.columns)
+    for name in ("identity", "mechanism", "client_ip"):
+        blank = auth.text(name).codes[right] < 0
+        columns[name] = _put(auth.text(name), right[blank], details[name].take(left[blank]))
+    reason = auth.text("reason")
+    vague = reason.mask([word in VAGUE for word in reason.words]) | (reason.codes < 0)
+    better = details["reason"].mask([word not in VAGUE for word in details["reason"].words])
+    chosen = vague[right] & better[left]
+    columns["reason"] = _put(reason, right[chosen], details["reason"].take(left[chosen]))
+    places = zip(auth.text("where").take(right).list(), details["where"].take(left).list(), strict=True)
+    columns["where"] = _put(auth.text("where"), right, Text.of([f"{row}; {detail}" for row, detail in places]))
+    confidence = auth.array("confidence").copy()
+    confidence[right] = worth
+    columns["confidence"] = confidence
+    return Table(auth.name, columns)
+
+
+def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
+    """Let the rows of logs share `event` with the rows of captures that show the same exchanges and connections."""
+    logged, of_log = _is(auth, "evidence", "logged"), sessions.array("packets") == NULL  # a log has no packets
+    if of_log.all() or not of_log.any():
+        return auth, sessions
+    owner = _rows_of(auth.text("session"), sessions.text("session"))
+    joined_sessions = np.full(len(sessions), -1, np.int64)
+    partner = np.full(len(auth), -1, np.int64)
+    source = sessions.text("source").codes
+    for number in np.unique(source[of_log]).tolist():  # each log may tell of every exchange once
+        mine_sessions = of_log & (source == number)
+        same = _sessions_of_captures(sessions, mine_sessions, ~of_log, _told_alike(auth, owner))
+        joined_sessions = np.where(same >= 0, same, joined_sessions)
+        mine = logged & (owner >= 0) & mine_sessions[owner]
+        _match(auth, mine, np.where(mine, same[owner], -1), np.where(logged, -1, owner), partner)
+    # A server can be late with its first line: then the exchanges tell which connection it was.
+    late = np.flatnonzero((partner >= 0) & (owner >= 0))
+    late = late[joined_sessions[owner[late]] < 0]
+    joined_sessions[owner[late]] = owner[partner[late]]
+    return _shares(auth, partner), _shares(sessions, joined_sessions)
+
+
+def _shares(table: Table, partner: Array) -> Table:
+    """Let rows share the event of their partners."""
+    found = np.flatnonzero(partner >= 0)
+    event = table.text("event")
+    return Table(table.name, dict(table.columns) | {"event": _put(event, found, event.take(partner[found]))})
+
+
+def _match(auth: Table, mine: Array, whose: Array, shown: Array, partner: Array) -> None:
+    """Find the `partner` of the rows of one log; `whose`: the capture's session, `shown`: that of the capture's rows.
+
+    Within a session only the order counts; what is left finds its partner by the address and the time of the exchange.
+    """
+    address = auth.text("client_ip").codes.astype(np.int64)
+    ended = auth.array("ended")
+    moment, order = np.where(ended == NULL, auth.array("started"), ended), auth.array("attempt")
+    free = shown >= 0
+    by_order, by_time = (_EVER, _EVER), (_APART_NS, _AFTER_NS)
+    for left_key, right_key, times, apart, strict in (
+        (whose, shown, order, by_order, True),
+        (whose, shown, order, by_order, False),
+        (address, address, moment, by_time, True),
+    ):
+        lone = Side(left_key, times).only(mine & (partner < 0))
+        left, right, _ = _pairs(lone, Side(right_key, times).only(free), apart, _alike(auth, strict=strict))
+        partner[left] = right
+        free[right] = False
+
+
+def _told_alike(auth: Table, owner: Array) -> Fits:
+    """Give the test whether the first exchange of one session, by its row, can be one of another session."""
+    order = np.lexsort((auth.array("attempt"), owner))
+    owners = owner[order]
+    fits = _alike(auth, strict=False)
+
+    def test(left: int, right: int) -> bool:
+        first, end, start, stop = np.searchsorted(owners, (left, left + 1, right, right + 1))
+        if first == end:  # nothing was tried
+            return bool(start == stop)
+        return any(fits(order[first], row) for row in order[start : min(stop, start + _TRIED)])
+
+    return test
+
+
+def _sessions_of_captures(sessions: Table, of_log: Array, of_capture: Array, told_alike: Fits) -> Array:
+    """Give for each session of a log the row of the capture's session that it is; -1: none, or not known."""
+    first, last = sessions.array("first"), sessions.array("last")
+    address, port = sessions.text("client_ip").codes.astype(np.int64), sessions.array("client_port")
+    ends = [_codes(sessions[name]) for name in ("server_ip", "server_port", "client_port")]
+    made = np.full(len(sessions), -1, np.int64)
+
+    def inside(left: int, right: int) -> bool:
+        """Whether the log's session lies in the capture's."""
+        return bool(
+            first[left] >= first[right] - _APART_NS
+            and last[left] <= last[right] + _AFTER_NS
+            and all(_agree(codes, left, right) for codes in ends)
+        )
+
+    def alike(left: int, right: int) -> bool:
+        """Whether both end at the same time, too, and tell the same."""
+        ended = abs(int(last[left]) - int(last[right])) <= _AFTER_NS
+        return ended and inside(left, right) and told_alike(left, right)
+
+    with_port = np.where((address >= 0) & (port != NULL), address * 65536 + port, -1)
+    for key, apart, fits, shared in (
+        (with_port, (_EVER, _APART_NS), inside, True),
+        (address, (_APART_NS, _APART_NS), alike, False),
+    ):
+        side = Side(key, first)
+        left, right, _ = _pairs(side.only(of_log & (made < 0)), side.only(of_capture), apart, fits, shared=shared)
+        made[left] = right
+    return made
+
+
+def _alike(auth: Table, *, strict: bool) -> Fits:
+    """Give the test whether two rows can be one AUTH exchange.
+
+    Not strict: a server that says it failed, or succeeded, without having seen that the client was gone.
+    """
+    mechanism, outcome = auth.text("mechanism").codes, auth.text("outcome")
+    whole, local = _folded(auth.text("identity"), str.casefold), _folded(auth.text("identity"), _local)
+    good = outcome.mask([word == "succeeded" for word in outcome.words])
+    vague = outcome.mask([word in ("failed", "unseen") for word in outcome.words])
+    gone = outcome.mask([word in ("client_closed", "unseen") for word in outcome.words])
+    role = auth.text("role").codes
+    server = [_codes(auth[name]) for name in ("server_ip", "server_port", "client_port")]
+
+    def fits(left: int, right: int) -> bool:
+        same = outcome.codes[left] == outcome.codes[right] or (
+            (vague[left] or vague[right]) and not (good[left] or good[right])
+        )
+        if not strict:
+            same = same or bool(gone[right]) or not (good[left] or good[right])
+        return bool(
+            same
+            and role[left] == role[right]
+            and _agree(mechanism, left, right)
+            and (_agree(whole, left, right) or _agree(local, left, right))
+            and all(_agree(codes, left, right) for codes in server)
+        )
+
+    return fits
+
+
+def _pairs(
+    left: Side, right: Side, apart: tuple[int, int], fits: Fits | None = None, *, shared: bool = False
+) -> tuple[Array, Array, Array]:
+    """Pair rows of equal keys, each left one in order of time with the first right one that fits.
+
+    The right one's time is not more than `apart` before and behind it. Gives the rows of both sides, and whether
+    another right one fitted as well. `shared`: a right row can have many, and the last that fits is taken.
+    """
+    common = np.intersect1d(left.key[left.key >= 0], right.key[right.key >= 0])
+    lefts, rights = _sorted(left, common), _sorted(right, common)
+    lefts = lefts[_near(left.take(lefts), right.take(rights), apart)]
+    keys, times = right.key[rights].tolist(), right.time[rights].tolist()
+    names, size, start = rights.tolist(), len(rights), 0
+    taken = bytearray(size)
+    found: list[tuple[int, int, bool]] = []
+    for name, key, time in zip(lefts.tolist(), left.key[lefts].tolist(), left.time[lefts].tolist(), strict=True):
+        while start < size and (
+            keys[start] < key or (keys[start] == key and (times[start] < time - apart[0] or taken[start]))
+        ):
+            start += 1
+        mine, rivals = -1, False
+        for place in range(start, min(size, start + _TRIED)):
+            if keys[place] != key or times[place] > time + apart[1]:
+                break
+            if taken[place] or not (fits is None or fits(name, names[place])):
+                continue
+            rivals = mine >= 0
+            if shared or not rivals:
+                mine = place
+            if rivals and not shared:
+                break
+        if mine >= 0:
+            taken[mine] = not shared
+            found.append((name, names[mine], rivals))
+    made = np.array(found, np.int64).reshape(-1, 3)
+    return made[:, 0], made[:, 1], made[:, 2].astype(bool)
+
+
+def _sorted(side: Side, common: Array) -> Array:
+    """Give the rows whose key is one of those that both sides have, by key and time."""
+    rows = np.flatnonzero((side.key >= 0) & np.isin(side.key, common))
+    order: Array = rows[np.lexsort((rows, side.time[rows], side.key[rows]))]
+    return order
+
+
+def _near(left: Side, right: Side, apart: tuple[int, int]) -> Array:
+    """Say which left rows have a right one of their key near in time; both have only keys of the other, in order."""
+    keys, marks = np.unique(right.key), np.unique(right.time)
+    width = len(marks) + 1
+    places = np.searchsorted(keys, right.key) * width + np.searchsorted(marks, right.time)
+    base = np.searchsorted(keys, left.key) * width
+    low = np.searchsorted(places, base + np.searchsorted(marks, left.time - apart[0]))
+    high = np.searchsorted(places, base + np.searchsorted(marks, left.time + apart[1], "right"))
+    near: Array = high > low
+    return near
+
+
+def _agree(codes: Array, left: int, right: int) -> bool:
+    """Whether two values are equal as far as both are known."""
+    return bool(codes[left] < 0 or codes[right] < 0 or codes[left] == codes[right])
+
+
+def _codes(column: Array | Text) -> Array:
+    """Give a column as numbers from 0 on; -1 for unknown."""
+    if isinstance(column, Text):
+        return column.codes
+    codes: Array = np.where(column == NULL, -1, column)
+    return codes
+
+
+def _local(user: str) -> str:
+    """Give a user name without its domain."""
+    return user.casefold().partition("@")[0]
+
+
+def _folded(text: Text, fold: Callable[[str], str]) -> Array:
+    """Number the values of a column; equal are those that `fold` makes equal."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(fold(word), len(numbers)) for word in text.words]
+    folded: Array = np.array([*codes, -1], np.int64)[text.codes]
+    return folded
+
+
+def _shared(first: Text, second: Text, fold: Callable[[str], str]) -> tuple[Array, Array]:
+    """Number the values of two columns alike."""
+    both = Text(
+        np.concatenate((first.codes, np.where(second.codes < 0, -1, second.codes + len(first.words)))),
+        [*first.words, *second.words],
+    )
+    codes = _folded(both, fold)
+    return codes[: len(first)], codes[len(first) :]
+
+
+def _rows_of(text: Text, names: Text) -> Array:
+    """Give for each value of a column the row of `names` that has it; -1: none has."""
+    place = {word: row for row, word in enumerate(names.list())}
+    rows: Array = np.array([*(place.get(word, -1) for word in text.words), -1], np.int64)[text.codes]
+    return rows
+
+
+def _is(table: Table, name: str, word: str) -> Array:
+    """Say which rows have a word in a column."""
+    text = table.text(name)
+    return text.mask([each == word for each in text.words])
+
+
+def _put(text: Text, rows: Array, values: Text) -> Text:
+    """Replace the values of some rows."""
+    numbers = {word: code for code, word in enumerate(text.words)}
+    renamed = [numbers.setdefault(word, len(numbers)) for word in values.words]
+    codes = text.codes.copy()
+    codes[rows] = np.array([*renamed, -1], np.int32)[values.codes]
+    return Text(codes, list(numbers))

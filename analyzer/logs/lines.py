@@ -1,0 +1,224 @@
+"""Blocks of whole lines to events: heads cut, times told, every line taken by a pattern or accounted for."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer import limits
+from analyzer.logs import columns as c
+from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
+from analyzer.logs.heads import MONTHS, SENTENCES, cut_heads, own_times
+from analyzer.logs.match import NONE, match
+from analyzer.logs.words import words_of
+from analyzer.smtp.encoding import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from analyzer.logs.account import Account
+    from analyzer.logs.clock import Clock
+    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.unwrap import Unwrap
+    from analyzer.tables import Text
+    from analyzer.wire.sources import Source
+
+    Array = np.ndarray[Any, Any]
+
+#: Another one in each process.
+KEY: Final = int.from_bytes(os.urandom(4))
+
+_WHEN: Final = c.span_of("when")
+
+
+class Block(NamedTuple):
+    """Whole lines and what they tell; spans are places in `buffer`."""
+
+    buffer: Array  # uint8
+    lines: Array  # int64[n, LINE_WIDTH]; TIME is UTC, or NULL
+    events: Array  # int64[m, EVENT_WIDTH], in the order of the lines, a repeated one as often as it was
+    spans: Array  # int32[k, SPANS_WIDTH]: the fields of the events, by E_FIELDS
+    files: list[str]  # FILE of a line counts them
+
+    def words(self, field: str, made: Callable[[bytes], str | None], events: Array) -> Text:
+        """Give a field of events as text; `host` and `program` are of their lines."""
+        if field in ("host", "program"):
+            column = c.HOST if field == "host" else c.PROGRAM
+            owners = self.lines[events[:, c.E_LINE]]
+            return words_of(self.buffer, owners[:, column], owners[:, column + 1], made, KEY)
+        return words_of(self.buffer, *self.places(field, events), made, KEY)
+
+    def places(self, field: str, events: Array) -> tuple[Array, Array]:
+        """Give where a field of events begins and ends in the buffer; equal where it is not there."""
+        rows, column = events[:, c.E_FIELDS], c.span_of(field)
+        return self.spans[rows, column].astype(np.int64), self.spans[rows, column + 1].astype(np.int64)
+
+    def has(self, field: str, events: Array) -> Array:
+        """Give which events have a field."""
+        starts, stops = self.places(field, events)
+        has: Array = stops > starts
+        return has
+
+
+class Raw(NamedTuple):
+    """Whole lines, not looked at yet."""
+
+    data: bytearray
+    file: str
+    number: int
+
+
+def blocks(source: Source, unwrap: Unwrap | None = None, size: int = limits.LOG_BLOCK_BYTES) -> Iterator[Raw]:
+    """Read a source as blocks of whole lines of about `size` bytes; a line longer than that is cut.
+
+    `unwrap` takes lines out of their envelopes: as many come out as go in.
+    """
+    rest, number = b"", 1
+    while True:
+        data = bytearray(size)
+        count = source.stream.fill(memoryview(data))
+        del data[count:]
+        last = source.stream.ended
+        data[:0] = rest
+        end = len(data) if last else data.rfind(b"\n") + 1 or len(data)
+        rest = bytes(data[end:])
+        del data[end:]
+        if data:
+            yield Raw(bytearray(unwrap(bytes(data))) if unwrap else data, source.name, number)
+            number += data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
+        if last:
+            return
+
+
+#: What shows that a text without any mark is SMTP (RFC 5321 sections 4.1 and 4.2).
+_REPLY: Final = re.compile(rb"[2-5]\d\d[ -]")
+_COMMAND: Final = re.compile(rb"(?i)(?:EHLO|HELO|LHLO|AUTH|MAIL FROM:|RCPT TO:)\b")
+
+#: Lines that are looked at to find the formats of those that no syslog has written.
+_SAMPLE: Final = 400
+
+
+class Lines:
+    """Makes events of the blocks of one source. `forced`: the formats that it has to be; none: found by content."""
+
+    def __init__(self, catalogue: Catalogue, clock: Clock, account: Account, forced: tuple[int, ...] = ()) -> None:
+        self.catalogue, self.clock, self.account, self.forced = catalogue, clock, account, forced
+        self.bare: tuple[int, ...] = ()
+        self.spans: list[Array] = []  # of the block that is worked on
+
+    def block(self, raw: Raw) -> Block:
+        """Make the events of a block."""
+        buffer = np.frombuffer(raw.data, np.uint8)
+        stops = np.flatnonzero(buffer == ord("\n"))
+        if not raw.data.endswith(b"\n"):
+            stops = np.append(stops, len(buffer))
+        lines = np.zeros((len(stops), c.LINE_WIDTH), np.int64)
+        lines[:, c.STOP] = stops
+        lines[1:, c.START] = stops[:-1] + 1
+        lines[:, c.NUMBER] = np.arange(raw.number, raw.number + len(lines))
+        lines[:, c.SERIAL] = np.arange(self.account.lines, self.account.lines + len(lines))
+        cut_heads(buffer, lines, MONTHS, SENTENCES)
+        self.account.lines += len(lines)
+        self.spans = []
+        found = self._found(buffer, lines, raw)
+        events = np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])
+        spans = np.concatenate([np.zeros((0, c.SPANS_WIDTH), np.int32), *self.spans])
+        telling = np.flatnonzero(self.account.taken(self.catalogue, events))
+        events = events[telling[np.argsort(events[telling, c.E_LINE], kind="stable")]]
+        timed = events[spans[events[:, c.E_FIELDS], _WHEN + 1] > 0]
+        if len(timed):
+            places = spans[timed[:, c.E_FIELDS], _WHEN : _WHEN + 2].astype(np.int64)
+            own_times(buffer, lines, timed[:, c.E_LINE].copy(), places, MONTHS)
+        lines[:, c.TIME] = self.clock.utc(lines[:, c.TIME], lines[:, c.MARK])
+        return Block(buffer, lines, _repeated(lines, events), spans, [raw.file])
+
+    def _found(self, buffer: Array, lines: Array, raw: Raw) -> list[Array]:
+        """Give the events of the lines that patterns took; account for the others."""
+
+        def left(reason: str, rows: Array) -> None:
+            self.account.left(reason, buffer, lines, rows, raw)
+
+        filled = lines[:, c.START] < lines[:, c.STOP]
+        left(BLANK, np.flatnonzero(~filled))
+        if self.forced:
+            made, missed = self._taken(buffer, lines, np.flatnonzero(filled), c.BODY, self.forced)
+            more, missed = self._taken(buffer, lines, missed, c.AFTER_TIME, self.forced)
+            left(UNKNOWN, missed)
+            return [made, more]
+        made_of: list[Array] = []
+        programs = words_of(buffer, lines[:, c.PROGRAM], lines[:, c.PROGRAM_END], printable, KEY)
+        kinds = [self.catalogue.of_program(word) for word in programs.words]
+        for formats in dict.fromkeys(formats for formats, _ in kinds if formats):
+            mine = programs.mask([formats == kind[0] for kind in kinds])
+            made, missed = self._taken(buffer, lines, np.flatnonzero(mine), c.BODY, formats)
+            left(UNKNOWN, missed)
+            made_of.append(made)
+        left(DULL, np.flatnonzero(programs.mask([irrelevant and not formats for formats, irrelevant in kinds])))
+        known = programs.mask([bool(formats) or irrelevant for formats, irrelevant in kinds])
+        made, missed = self._bare(buffer, lines, np.flatnonzero(filled & ~known))
+        foreign = programs.codes[missed] >= 0
+        left(FOREIGN, missed[foreign])
+        left(UNKNOWN, missed[~foreign])
+        return [*made_of, made]
+
+    def _bare(self, buffer: Array, lines: Array, rows: Array) -> tuple[Array, Array]:
+        """Match lines of no known program: first against the formats that this source has shown, then against all."""
+        made, missed = self._taken(buffer, lines, rows, c.AFTER_TIME, self.bare)
+        if len(missed):
+            self.bare += self._shown(buffer, lines, missed[:_SAMPLE])
+            more, missed = self._taken(buffer, lines, missed, c.AFTER_TIME, self.bare)
+            made = np.concatenate((made, more))
+        return made, missed
+
+    def _shown(self, buffer: Array, lines: Array, rows: Array) -> tuple[int, ...]:
+        """Give the formats that these lines show: first the one that takes most of those that tell something."""
+        scores: dict[int, tuple[int, int]] = {}
+        for number in self.catalogue.bare:
+            generic = self.catalogue.formats[number].generic
+            if number in self.bare or (generic and (scores or self.account.understood)):
+                continue
+            events, _ = self._taken(buffer, lines, rows, c.AFTER_TIME, (number,))
+            self.spans.pop()
+            patterns = events[:, c.E_PATTERN]
+            own = ~self.catalogue.greedy[patterns]
+            if own.any() or (generic and _is_dialogue(buffer, lines, rows)):
+                telling = own & ~self.catalogue.dull[patterns]
+                scores[number] = int(telling.sum()), int(own.sum())
+        return tuple(sorted(scores, key=lambda number: scores[number], reverse=True))
+
+    def _taken(
+        self, buffer: Array, lines: Array, rows: Array, body: int, formats: tuple[int, ...]
+    ) -> tuple[Array, Array]:
+        """Match lines against formats; gives the events, and the lines that none takes."""
+        if not formats or not len(rows):
+            return np.zeros((0, c.EVENT_WIDTH), np.int64), rows
+        events = np.zeros((len(rows), c.EVENT_WIDTH), np.int64)
+        spans = np.zeros((len(rows), c.SPANS_WIDTH), np.int32)
+        catalogue = self.catalogue
+        match(
+            buffer, lines, rows, body, *catalogue.rules_of(formats), catalogue.rules, catalogue.moves,
+            catalogue.letters, catalogue.sets, events, spans,
+        )  # fmt: skip
+        events[:, c.E_FIELDS] += sum(map(len, self.spans))
+        self.spans.append(spans)
+        missed = events[:, c.E_PATTERN] == NONE
+        return (events[~missed], rows[missed]) if missed.any() else (events, rows[:0])
+
+
+def _is_dialogue(buffer: Array, lines: Array, rows: Array) -> bool:
+    """Whether lines without any mark are an SMTP dialogue: a reply, and a command that only SMTP has."""
+    texts = [bytes(buffer[start:stop]) for start, stop in lines[rows][:, [c.AFTER_TIME, c.STOP]].tolist()]
+    return any(map(_REPLY.match, texts)) and any(map(_COMMAND.match, texts))
+
+
+def _repeated(lines: Array, events: Array) -> Array:
+    """Give the events as often as their lines were written."""
+    if (lines[:, c.REPEAT] == 1).all():
+        return events
+    times = np.maximum(lines[events[:, c.E_LINE], c.REPEAT], 1)
+    for row in np.flatnonzero(lines[:, c.REPEAT] < 0).tolist():
+        times[events[:, c.E_LINE] == row - 1] -= lines[row, c.REPEAT]
+    return np.repeat(events, times, axis=0)

@@ -1,0 +1,85 @@
+"""One text source to tables: the stages of this room in a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer.errors import InputError, Skip
+from analyzer.logs.account import Account
+from analyzer.logs.clock import Clock
+from analyzer.logs.dialogue import Dialogues
+from analyzer.logs.lines import Lines, blocks
+from analyzer.logs.outcomes import Outcomes
+from analyzer.logs.sessions import Sessions
+from analyzer.logs.unwrap import unwrapper
+from analyzer.wire.sources import modified_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import tzinfo
+
+    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.sessions import Group
+    from analyzer.smtp.sasl import Decoder
+    from analyzer.wire.sources import Place, Source
+
+#: Bytes at the beginning of a file in which an envelope shows itself.
+HEAD_BYTES: Final = 1 << 16
+
+
+class Log:
+    """Reads one text source, a rotated set of files in their order."""
+
+    def __init__(
+        self, name: str, catalogue: Catalogue, zone: tzinfo, year: int | None, forced: str | None,
+        wanted: frozenset[str], decoder: Decoder,
+    ) -> None:  # fmt: skip
+        self.name, self.catalogue = name, catalogue
+        self.account = Account(name)
+        self.clock = Clock(zone, year)
+        self.lines = Lines(catalogue, self.clock, self.account, forced_of(catalogue, forced))
+        self.sessions = Sessions(catalogue, name)
+        self.dialogues = Dialogues(name, wanted, decoder)
+        self.outcomes = Outcomes(name)
+        self.damage: list[Skip] = []
+
+    def read(self, sources: Iterable[Source], places: Iterable[Place]) -> None:
+        """Read all files."""
+        for source, place in zip(sources, places, strict=True):
+            self.clock.begin(modified_ns(place))
+            unwrap = unwrapper(source.stream.peek(HEAD_BYTES))
+            for raw in blocks(source, unwrap):
+                self._write(self.sessions.eat(self.lines.block(raw)))
+            if source.stream.damage:
+                self.damage.append(Skip(self.name, "logs", "file is damaged from here on", 1, source.stream.damage))
+        self._write(self.sessions.end())
+
+    def _write(self, groups: Iterator[Group]) -> None:
+        for group in groups:
+            self.outcomes.write(group.take(~self.dialogues.write(group)))
+
+    @property
+    def writers(self) -> list[Any]:
+        """What has the tables."""
+        return [self.outcomes, self.dialogues.writer]
+
+    def skips(self) -> Iterator[Skip]:
+        """Give what was not used."""
+        yield from self.damage
+        yield from self.account.skips()
+
+    def cannot(self) -> list[dict[str, str]]:
+        """Give what the formats that were met do not show, and which settings would."""
+        met = [each for each in self.catalogue.formats if each.name in self.account.formats]
+        return [{"format": each.title, **entry} for each in met for entry in each.cannot]
+
+
+def forced_of(catalogue: Catalogue, name: str | None) -> tuple[int, ...]:
+    """Give the number of the format that was named; raises InputError for one that nobody knows."""
+    if name is None:
+        return ()
+    names = [each.name for each in catalogue.formats]
+    if name not in names:
+        message = f"no format {name!r}; there are {', '.join(sorted(names))}"
+        raise InputError(message)
+    return (names.index(name),)

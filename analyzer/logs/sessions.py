@@ -1,0 +1,310 @@
+"""Events to sessions: what belongs together, from connect to disconnect, in windows.
+
+Of sessions that go on, the events and the text of their lines are put in front of the next block: that is all the state
+there is. So results do not depend on where blocks are cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer import limits
+from analyzer.logs import columns as c
+from analyzer.logs.formats import EVENT_NAMES
+from analyzer.logs.lines import Block
+from analyzer.schema import NULL
+from analyzer.smtp.encoding import printable
+from analyzer.smtp.ids import letters, mixed
+from analyzer.tables import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analyzer.logs.formats import Catalogue
+
+    Array = np.ndarray[Any, Any]
+
+#: Columns of a line that are places in the buffer.
+_PLACES: Final = [
+    c.START, c.STOP, c.HOST, c.HOST_END, c.PROGRAM, c.PROGRAM_END, c.AFTER_TIME, c.BODY, c.BODY_END,
+]  # fmt: skip
+
+#: After a session's end something may still be told of it (Exim does) for this long.
+_AFTERWARDS_NS: Final = 10 * 10**9
+
+_CONNECT, _DISCONNECT, _LINE = (EVENT_NAMES.index(name) for name in ("connect", "disconnect", "line"))
+_ENDING: Final = np.array([EVENT_NAMES.index(name) for name in ("disconnect", "lost", "timeout", "closed")])
+_MASKED: Final = re.compile(r"(?=.*[:.])(?=.*[\dx*])[0-9A-Fa-fx*:.]{3,45}")
+
+
+@lru_cache(maxsize=1 << 16)
+def address(text: bytes) -> str | None:
+    """Give an address as captures write it; one that a person has masked in part as it stands; None for other words."""
+    word = printable(text).removeprefix("IPv6:").removeprefix("ipv6:")
+    try:
+        parsed = ipaddress.ip_address(word.partition("%")[0])
+    except ValueError:
+        return word if _MASKED.fullmatch(word) else None
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+class Group(NamedTuple):
+    """Complete sessions: `events` int64[m, EVENT_WIDTH], session after session; they begin at `starts` int64[s + 1]."""
+
+    block: Block
+    events: Array
+    starts: Array
+    catalogue: Catalogue
+    source: str
+
+    @property
+    def owners(self) -> Array:
+        """The session of each event, counted from 0."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+    @property
+    def kinds(self) -> Array:
+        """The number of each event in EVENT_NAMES."""
+        return self.catalogue.kinds[self.events[:, c.E_PATTERN]]
+
+    @property
+    def times(self) -> Array:
+        """When each event was written: UTC, or NULL."""
+        times: Array = self.block.lines[self.events[:, c.E_LINE], c.TIME]
+        return times
+
+    @property
+    def order(self) -> Array:
+        """The line at which each session begins, counted over all files."""
+        order: Array = self.block.lines[self.events[self.starts[:-1], c.E_LINE], c.SERIAL]
+        return order
+
+    def words(self, field: str, made: Any = printable, rows: Array | None = None) -> Text:
+        """Give a field of the events, or of `rows` of them, as text."""
+        return self.block.words(field, made, self.events if rows is None else self.events[rows])
+
+    def numbers(self, field: str, rows: Array | None = None) -> Array:
+        """Give a field of digits as numbers; NULL where it is not there."""
+        text = self.words(field, rows=rows)
+        values = [int(word) if word.isdecimal() and len(word) < 18 else NULL for word in text.words]
+        return np.array([*values, NULL], np.int64)[text.codes]
+
+    def first_with(self, field: str) -> Array:
+        """Give the row of the first event of each session that has a field; -1: none has."""
+        rows = np.flatnonzero(self.block.has(field, self.events))
+        sessions, places = np.unique(self.owners[rows], return_index=True)
+        first = np.full(len(self.starts) - 1, -1, np.int64)
+        first[sessions] = rows[places]
+        return first
+
+    def where(self, rows: Array) -> list[str]:
+        """Say in which lines the events are."""
+        lines = self.block.lines[self.events[rows, c.E_LINE]]
+        files = self.block.files
+        places = zip(lines[:, c.FILE].tolist(), lines[:, c.NUMBER].tolist(), strict=True)
+        return [f"{files[file]} line {number}" for file, number in places]
+
+    def take(self, sessions: Array) -> Group:
+        """Give some of the sessions, by a mask."""
+        if sessions.all():
+            return self
+        kept = sessions[self.owners]
+        sizes = np.diff(self.starts)[sessions]
+        return self._replace(events=self.events[kept], starts=np.cumsum([0, *sizes.tolist()], dtype=np.int64))
+
+    def ends(self) -> dict[str, Any]:
+        """Give ids, addresses, ports, times and roles of the sessions.
+
+        `client_ip`, `server_ip`, `role`, `session`: Text; `client_port`, `server_port`, `first`, `last`: int64, NULL
+        for unknown.
+        """
+        made: dict[str, Any] = {}
+        for name in ("client_ip", "server_ip"):
+            first = self.first_with(name)
+            text = self.words(name, address, np.maximum(first, 0)) if len(self.events) else Text.of(())
+            made[name] = Text(np.where(first < 0, -1, text.codes).astype(np.int32), text.words)
+        for name in ("client_port", "server_port"):
+            first = self.first_with(name)
+            made[name] = np.where(first < 0, NULL, self.numbers(name, np.maximum(first, 0)))
+        times = self.times
+        known = np.where(times == NULL, np.iinfo(np.int64).max, times)
+        some = len(self.starts) > 1
+        first = np.minimum.reduceat(known, self.starts[:-1]) if some else known
+        made["first"] = np.where(first == np.iinfo(np.int64).max, NULL, first)
+        made["last"] = np.maximum.reduceat(times, self.starts[:-1]) if some else times
+        heads = self.starts[:-1]
+        made["role"] = Text.of(self.catalogue.roles).take(self.events[heads, c.E_PATTERN])
+        names = self._ids(made)
+        made["session"] = Text(np.arange(len(names), dtype=np.int32), names)
+        return made
+
+    def _ids(self, made: dict[str, Any]) -> list[str]:
+        """Name sessions by what does not change when a log is read again: time, host, pid, key, client, line."""
+        heads = self.starts[:-1]
+        lines = self.block.lines[self.events[heads, c.E_LINE]]
+        keys = [made["first"], lines[:, c.PID], lines[:, c.NUMBER]]
+        texts = self.words("host", rows=heads), self.words("session", rows=heads), made["client_ip"]
+        keys += [np.array([*map(stable, text.words), 0], np.int64)[text.codes] for text in texts]
+        # A transcript without times has nothing else that is its own.
+        keys += [made["client_port"], np.where(made["first"] == NULL, stable(self.source), 0)]
+        keys += [np.arange(len(heads)) - np.searchsorted(self.order, self.order)]  # of a line that was written often
+        return letters(mixed(keys)) if len(heads) else []
+
+
+def stable(word: str) -> int:
+    """Give a number of a word that is the same in every run."""
+    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), signed=True)
+
+
+class Sessions:
+    """Cuts the events of one source into sessions."""
+
+    def __init__(self, catalogue: Catalogue, source: str) -> None:
+        self.catalogue, self.source = catalogue, source
+        self.open: Block | None = None
+
+    def eat(self, block: Block) -> Iterator[Group]:
+        """Take a block; give the sessions that are over."""
+        newest = block
+        if self.open is not None:
+            block = _before(self.open, block)
+        known = newest.lines[newest.lines[:, c.TIME] != NULL, c.TIME]
+        group, over = self._cut(block, int(known[-1]) if len(known) else NULL)
+        self.open = _compact(group.take(~over))
+        if over.any():
+            yield group.take(over)
+
+    def end(self) -> Iterator[Group]:
+        """Give the sessions that are left: the source is over."""
+        if self.open is not None and len(self.open.events):
+            yield self._cut(self.open, NULL)[0]
+        self.open = None
+
+    def _cut(self, block: Block, now: int) -> tuple[Group, Array]:
+        """Cut the events of a block into sessions; says which of them are over at the time `now`."""
+        keys, alone = self._keys(block)
+        order = np.argsort(keys, kind="stable")
+        keys, events = keys[order], block.events[order]
+        group = Group(block, events, np.array([0, len(events)], np.int64), self.catalogue, self.source)
+        kinds, times = group.kinds, group.times
+        begins = np.ones(len(events), bool)
+        begins[1:] = keys[1:] != keys[:-1]
+        turns = begins.copy()
+        turns |= kinds == _CONNECT
+        late = np.zeros(len(events), bool)
+        late[1:] = (
+            (kinds[:-1] == _DISCONNECT) & ~np.isin(kinds[1:], _ENDING) & ~self.catalogue.once[events[1:, c.E_PATTERN]]
+        )
+        gap = np.zeros(len(events), bool)
+        known = (times[1:] != NULL) & (times[:-1] != NULL)
+        gap[1:] = known & (times[1:] - np.where(known, times[:-1], times[1:]) > limits.LOG_IDLE_NS)
+        turns |= late | gap | _moved(group, begins)
+        starts = np.append(np.flatnonzero(turns), len(events)).astype(np.int64)
+        group = group._replace(starts=starts)
+        heads, tails = starts[:-1], starts[1:] - 1
+        follows = np.append(~begins[heads[1:]], False) if len(heads) else np.zeros(0, bool)
+        last = np.where(times[tails] == NULL, now, times[tails])
+        ended = np.isin(kinds[tails], _ENDING)
+        over = (
+            follows | alone[order][heads] | (ended & (now - last > _AFTERWARDS_NS)) | (now - last > limits.LOG_IDLE_NS)
+        )
+        rank = np.argsort(block.lines[events[heads, c.E_LINE], c.SERIAL], kind="stable")
+        return _ordered(group, rank), over[rank]
+
+    def _keys(self, block: Block) -> tuple[Array, Array]:
+        """Give what the events of one session have in common as a number, and which events stand alone."""
+        events = block.events
+        keys, alone = mixed([np.full(len(events), -1, np.int64), np.arange(len(events))]), np.ones(len(events), bool)
+        for number in np.unique(events[:, c.E_FORMAT]).tolist():
+            family = self.catalogue.formats[number].family
+            for choice in self.catalogue.formats[number].key:
+                rows = np.flatnonzero(alone & (events[:, c.E_FORMAT] == number))
+                for name in choice:
+                    rows = rows[_has(block, name, rows)]
+                parts = [np.full(len(rows), stable(f"{family} {choice}"), np.int64)]
+                parts += [_part(block, name, rows) for name in choice]
+                keys[rows], alone[rows] = mixed(parts), False
+        return keys, alone
+
+
+def _has(block: Block, name: str, rows: Array) -> Array:
+    """Say which events have a part of a key; every line has a host, if only an unknown one."""
+    if name == "host":
+        return np.ones(len(rows), bool)
+    has = block.has(name, block.events[rows])
+    return has | (block.lines[block.events[rows, c.E_LINE], c.PID] > 0) if name == "pid" else has
+
+
+def _part(block: Block, name: str, rows: Array) -> Array:
+    """Give a part of a key as numbers: equal ones for equal values of this block."""
+    codes = block.words(name, address if name.endswith("_ip") else printable, block.events[rows])
+    if name == "pid":
+        values = np.array([*(int(word) if word.isdecimal() else 0 for word in codes.words), 0], np.int64)[codes.codes]
+        return np.where(codes.codes < 0, block.lines[block.events[rows, c.E_LINE], c.PID], values)
+    return np.array([*map(stable, codes.words), 0], np.int64)[codes.codes]
+
+
+def _moved(group: Group, begins: Array) -> Array:
+    """Say where the lines of one key go on with another client: a process id was used again."""
+    moved = np.zeros(len(group.events), bool)
+    rows = np.flatnonzero(group.block.has("client_ip", group.events))
+    codes = group.words("client_ip", address, rows).codes
+    runs = np.cumsum(begins)[rows]
+    moved[rows[1:]] = (codes[1:] != codes[:-1]) & (runs[1:] == runs[:-1])
+    return moved
+
+
+def _ordered(group: Group, rank: Array) -> Group:
+    """Put the sessions in another order."""
+    sizes = np.diff(group.starts)[rank]
+    starts = np.cumsum([0, *sizes.tolist()], dtype=np.int64)
+    rows = np.repeat(group.starts[:-1][rank] - starts[:-1], sizes) + np.arange(starts[-1])
+    return group._replace(events=group.events[rows], starts=starts)
+
+
+def _compact(group: Group) -> Block:
+    """Keep the events of a group, and of the block only the lines that they are in."""
+    block, events = group.block, group.events
+    serials = block.lines[events[:, c.E_LINE], c.SERIAL]
+    _, first, codes = np.unique(serials, return_index=True, return_inverse=True)
+    lines = block.lines[events[first, c.E_LINE]]
+    sizes = lines[:, c.STOP] - lines[:, c.START]
+    ends = np.cumsum(sizes)
+    shift = ends - sizes - lines[:, c.START]
+    kept = np.repeat(shift, sizes)
+    buffer = block.buffer[np.arange(len(kept)) - kept]
+    lines[:, _PLACES] += shift[:, None]
+    kept_events = events[np.argsort(codes, kind="stable")]
+    spans = _shifted(block.spans[kept_events[:, c.E_FIELDS]], shift[np.sort(codes)])
+    kept_events[:, c.E_LINE], kept_events[:, c.E_FIELDS] = np.sort(codes), np.arange(len(kept_events))
+    return Block(buffer, lines, kept_events, spans, block.files)
+
+
+def _before(first: Block, second: Block) -> Block:
+    """Join two blocks: the events of the first come first, their lines are put behind those of the second."""
+    lines, events = first.lines.copy(), first.events.copy()
+    files = list(dict.fromkeys((*second.files, *first.files)))
+    lines[:, _PLACES] += len(second.buffer)
+    lines[:, c.FILE] = np.array([files.index(file) for file in first.files], np.int64)[lines[:, c.FILE]]
+    events[:, c.E_LINE] += len(second.lines)
+    events[:, c.E_FIELDS] += len(second.spans)
+    return Block(
+        np.concatenate((second.buffer, first.buffer)),
+        np.concatenate((second.lines, lines)),
+        np.concatenate((events, second.events)),
+        np.concatenate((second.spans, _shifted(first.spans, len(second.buffer)))),
+        files,
+    )
+
+
+def _shifted(spans: Array, by: Array | int) -> Array:
+    """Move the spans of events, all by one number or each event's by its own; what is not there stays so."""
+    there = np.repeat(spans[:, 1::2] > spans[:, ::2], 2, axis=1)
+    moved: Array = np.where(there, spans + np.reshape(by, (-1, 1)), 0).astype(np.int32)
+    return moved

@@ -1,0 +1,196 @@
+"""What is told of a dialogue instead of captured: rows of logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.logs import columns as c
+from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
+from analyzer.logs.sessions import stable
+from analyzer.logs.told import VAGUE, told_of
+from analyzer.schema import NULL, TABLES
+from analyzer.smtp.ids import letters, mixed
+from analyzer.smtp.law import OUTCOMES
+from analyzer.smtp.writer import Writer
+from analyzer.tables import Table, Text
+from analyzer.tcp import columns as t
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.logs.sessions import Group
+    from analyzer.logs.turns import Line
+    from analyzer.smtp.attempts import Attempts
+    from analyzer.smtp.reader import Rows
+    from analyzer.smtp.said import Said
+    from analyzer.smtp.sasl import Decoder
+    from analyzer.smtp.writer import Facts
+
+    Array = np.ndarray[Any, Any]
+
+#: Events that say more on the AUTH exchange under way.
+_TELLING: Final = frozenset(EVENT_NAMES.index(name) for name in ("failed", "succeeded", "detail"))
+
+#: A frame holds the number of a line, and above these bits that of its file.
+_FILE_BITS: Final = 40
+_NUMBER: Final = (1 << _FILE_BITS) - 1
+
+#: What other lines tell of an AUTH exchange: who, how, and (the arguments of `told_of`) why.
+_MORE: Final = ("identity", "mechanism", "reason", "reply", "code", "text", "enhanced")
+
+
+class Event(NamedTuple):
+    """An event of a session that is no line of its dialogue; `at`: how many lines stand before it."""
+
+    row: int
+    kind: int
+    at: int
+    frame: int
+
+
+class Talk(NamedTuple):
+    """One dialogue: session `owner` of the group, or the part of it that begins at another greeting."""
+
+    owner: int
+    part: int
+    lines: list[Line]
+    events: list[Event]
+
+
+def frames_of(lines: Array) -> Array:
+    """Give the numbers of lines, with their files, as steps have them; lines stand in the order of the source."""
+    frames: Array = lines[:, c.FILE] << _FILE_BITS | lines[:, c.NUMBER]
+    return frames
+
+
+class LogWriter(Writer):
+    """Writes the rows of logs: what is told instead of captured."""
+
+    def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
+        super().__init__(source, wanted, decoder)
+        self.order: list[int] = []  # where each session begins
+
+    def write_told(self, rows: Rows, group: Group, talks: Sequence[Talk]) -> None:
+        """Write sessions; `talks` are theirs, in order."""
+        self.group, self.talks = group, talks
+        lines = group.block.lines
+        first = np.array([talk.lines[0].frame for talk in talks], np.int64)
+        events = np.array([event.row for talk in talks for event in talk.events], np.int64)
+        self.words: dict[str, dict[int, str | None]] = {
+            name: dict(zip(events.tolist(), group.words(name, rows=events).list(), strict=True))
+            for name in (*_MORE, "tls_version")
+        }
+        self._orders = lines[np.searchsorted(frames_of(lines), first), c.SERIAL]
+        self.write(rows)
+
+    def tables(self) -> dict[str, Table]:
+        """Give the tables; unknown times were 0, and frames are numbers of lines."""
+        made = super().tables()
+        for name, table in made.items():
+            for column in TABLES[name]:
+                if column.kind == "time":
+                    times = table.array(column.name)
+                    table.columns[column.name] = np.where(times == 0, NULL, times)
+            for column_name, time in _MEASURED.get(name, {}).items():
+                unknown = table.array(time) == NULL
+                table.columns[column_name] = np.where(unknown, np.nan, table.array(column_name))
+        frames = made["exchanges"].columns
+        for column_name in ("frame", "reply_frame"):
+            numbers = made["exchanges"].array(column_name)
+            frames[column_name] = np.where(numbers == NULL, NULL, numbers & _NUMBER)
+        return made
+
+    def _ends(self, _: Rows) -> dict[str, Any]:
+        ends = self.group.ends()
+        owners = [talk.owner for talk in self.talks]
+        made = {name: ends[name].take(owners).list() for name in ("client_ip", "server_ip", "role")}
+        made |= {name: ends[name][owners] for name in ("client_port", "server_port")}
+        parts = np.array([talk.part for talk in self.talks], np.int64)
+        names = ends["session"].take(owners).list()
+        others = letters(mixed([np.array([stable(name) for name in names], np.int64), parts]))
+        ids = [other if part else name for name, other, part in zip(names, others, parts.tolist(), strict=True)]
+        alone = np.bincount(owners, minlength=len(ends["session"]))[owners] == 1
+        self.times = {
+            name: np.where(alone, ends[name][owners], [_time(talk, end) for talk in self.talks])
+            for name, end in (("first", 0), ("last", -1))
+        }
+        return made | {"session": ids}
+
+    def _hear(self, rows: Rows, said: Said, facts: list[Facts], shown: Array) -> None:
+        super()._hear(rows, said, facts, shown)
+        for known, talk in zip(facts, self.talks, strict=True):
+            versions = (self.words["tls_version"][event.row] for event in talk.events)
+            known.tls_version = next(filter(None, versions), None)
+
+    def _seen(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
+        places = attempts.frames.tolist()
+        files = self.group.block.files
+        where = [f"{files[place >> _FILE_BITS]} line {place & _NUMBER}" for place in places]
+        return {"evidence": "logged", "source": self.source, "where": where, **self._more(attempts, columns)}
+
+    def _more(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
+        """Take from other lines of the session what the dialogue hides: name and mechanism; and a better reason."""
+        made = {name: list(columns[name]) for name in ("identity", "mechanism", "reason")}
+        for k in range(len(made["identity"])):
+            if _is_nameless(*(columns[name][k] for name in ("mechanism", "initial_response", "challenge"))):
+                made["identity"][k] = None
+        owners = attempts.sessions.tolist()
+        frames = attempts.frames.tolist()
+        outcomes = [OUTCOMES[number] for number in columns["outcome"].codes.tolist()]
+        for k, (owner, number, outcome) in enumerate(zip(owners, columns["attempt"].tolist(), outcomes, strict=True)):
+            until = frames[k + 1] if k + 1 < len(owners) and owners[k + 1] == owner else None
+            since = frames[k] if number > 1 else None
+            for event in self.talks[owner].events:
+                inside = (since is None or event.frame >= since) and (until is None or event.frame < until)
+                if event.kind in _TELLING and inside:
+                    self._add(made, k, event, outcome)
+        return made
+
+    def _add(self, made: dict[str, list[str | None]], k: int, event: Event, outcome: str) -> None:
+        """Add to an attempt what an event tells."""
+        identity, mechanism, *why = (self.words[name][event.row] for name in _MORE)
+        owner, pattern = self.group.catalogue.patterns[self.group.events[event.row, c.E_PATTERN]]
+        made["identity"][k] = made["identity"][k] or identity
+        made["mechanism"][k] = made["mechanism"][k] or (mechanism and mechanism.upper())
+        if outcome != "succeeded" and made["reason"][k] in VAGUE:
+            told = told_of(pattern, self.group.catalogue.formats[owner], *(word or "" for word in why))
+            if told.reason not in VAGUE:
+                made["reason"][k] = told.reason
+
+    def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
+        places = rows.sessions[over, t.ROW]
+        ends = [_ended_by(self.talks[k]) for k in places.tolist()]
+        times = {name: times[places] for name, times in self.times.items()}
+        self.order += self._orders[places].tolist()
+        return {**times, "packets": NULL, "bytes": NULL, "ended_by": Text.of(ends)}
+
+
+def _is_nameless(mechanism: str | None, initial: int | None, challenge: str | None) -> bool:
+    """Say whether what stands in the place of a name may be a password: the log leaves lines out."""
+    asked = (challenge or "").split()
+    return (
+        mechanism == _LOGIN and not initial and asked[:1] in (["password"], ["unknown"]) and len(asked) < len(_PROMPTS)
+    )
+
+
+#: The mechanism that asks for the name first, and for the password then.
+_LOGIN: Final = "LOGIN"
+_PROMPTS: Final = ("username", "password")
+
+#: Durations, and the time that has to be known for them.
+_MEASURED: Final = {
+    "auth": dict.fromkeys(("seconds", "seconds_server", "seconds_client"), "started"),
+    "exchanges": {"seconds": "at"},
+}
+
+
+def _time(talk: Talk, end: int) -> int:
+    """Give the time of the first or last line; NULL: it has none."""
+    return talk.lines[end].time or NULL
+
+
+def _ended_by(talk: Talk) -> str:
+    said = {EVENT_NAMES[event.kind] for event in talk.events}
+    return next((word for name, word in ENDED_BY.items() if name in said), UNENDED)

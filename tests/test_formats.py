@@ -1,0 +1,84 @@
+"""Formats are data: every sample of every pattern is taken by that pattern, with the fields that it names."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from analyzer import kernel
+from analyzer.logs import columns as c
+from analyzer.logs.formats import Catalogue, Format, Pattern, formats, references
+from analyzer.logs.match import NONE, match
+
+KNOWN = formats()
+BY_NAME = {each.name: each for each in KNOWN}
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Every format that is built in."""
+    return Catalogue(KNOWN)
+
+
+def taken(text: str, owner: Format) -> tuple[str | None, dict[str, str]]:
+    """Give the pattern of a format that takes a line, and its fields."""
+    kernel.select(0)
+    data = bytearray(text.encode())
+    lines, events = np.zeros((1, c.LINE_WIDTH), np.int64), np.zeros((1, c.EVENT_WIDTH), np.int64)
+    found = np.zeros((1, c.SPANS_WIDTH), np.int32)
+    lines[0, (c.STOP, c.BODY_END)] = len(data)
+    known = catalogue()
+    rules = known.rules_of((KNOWN.index(owner),))
+    buffer = np.frombuffer(data or bytearray(1), np.uint8)
+    match(
+        buffer,
+        lines,
+        np.zeros(1, np.int64),
+        c.BODY,
+        *rules,
+        known.rules,
+        known.moves,
+        known.letters,
+        known.sets,
+        events,
+        found,
+    )
+    if events[0, c.E_PATTERN] == NONE:
+        return None, {}
+    spans = {name: found[0, c.span_of(name) : c.span_of(name) + 2].tolist() for name in c.FIELDS}
+    fields = {name: data[start:stop].decode() for name, (start, stop) in spans.items() if stop > start}
+    return known.patterns[events[0, c.E_PATTERN]][1].name, fields
+
+
+PATTERNS = [
+    pytest.param(owner, pattern, id=f"{owner.name}-{pattern.name}") for owner in KNOWN for pattern in owner.patterns
+]
+
+
+@pytest.mark.parametrize(("owner", "pattern"), PATTERNS)
+def test_samples(owner: Format, pattern: Pattern) -> None:
+    """Every sample hits the pattern that it stands in, and gives the fields that it names."""
+    assert pattern.samples, "a pattern needs a real line"
+    assert pattern.samples[0].get("is") or pattern.event in ("note", "closed", "timeout", "lost", "connect")
+    for sample in (*pattern.samples, *pattern.injections):
+        name, fields = taken(sample["text"], owner)
+        assert name == pattern.name
+        assert fields | sample.get("is", {}) == fields
+        assert not set(sample.get("without", ())) & set(fields)
+
+
+@pytest.mark.parametrize(("owner", "pattern"), PATTERNS)
+def test_others(owner: Format, pattern: Pattern) -> None:
+    """A pattern leaves the lines that are not its own."""
+    for text in pattern.others:
+        assert taken(text, owner)[0] != pattern.name
+
+
+@pytest.mark.parametrize("owner", KNOWN, ids=lambda owner: owner.name)
+def test_format(owner: Format) -> None:
+    """A format has a reference for every pattern, names of patterns are unique, every one can be reached."""
+    names = [pattern.name for pattern in owner.patterns]
+    assert len(set(names)) == len(names)
+    assert all(reference.startswith("https://") for reference in references(owner))
