@@ -140,9 +140,7 @@ def report(**options: Any) -> None:
 
 
 @main.command()
-@click.option(
-    "--test", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Show which lines are taken."
-)
+@click.option("--test", type=click.Path(dir_okay=False), metavar="FILE", help="Show which lines are taken.")
 @click.option("--formats", type=click.Path(), multiple=True, metavar="FOLDER", help="Log formats of your own.")
 @click.option("--as", "form", metavar="NAME", help="Try this format alone.")
 def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> None:

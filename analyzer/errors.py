@@ -13,6 +13,10 @@ class InputError(AnalyzerError):
     """An input that cannot be read at all; the message names it, what is wrong with it, and what to do."""
 
 
+class EmptyInputError(InputError):
+    """An input without a single octet: a log that was just rotated, a capture that has not begun."""
+
+
 class Skip(NamedTuple):
     """A row of the table `skipped`: what could not be read, and why."""
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from analyzer.errors import InputError, Skip
+from analyzer.errors import EmptyInputError, InputError, Skip
 from analyzer.wire import containers
 from analyzer.wire.capture import Capture, short_name
 from analyzer.wire.sources import Source, display_name, opened_source
@@ -74,10 +74,12 @@ class Input:
 def find(paths: Sequence[Any]) -> list[Input]:
     """Give the inputs that `paths` name, files of a rotated set as one; raises InputError for what cannot be read.
 
-    Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets.
+    Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets. An
+    empty file among others is told in `skipped`: the current log was just rotated.
     """
     found: list[Input] = []
     known: set[str] = set()
+    empty: list[tuple[str, EmptyInputError]] = []
     for path in paths:
         if not isinstance(path, (str, os.PathLike)):
             found.append(_input(_stream(path)))
@@ -85,7 +87,14 @@ def find(paths: Sequence[Any]) -> list[Input]:
             found.append(_input(_standard_input()))
         else:
             for one in _paths(os.fspath(path)):
-                found += _of_folder(one, known) if os.path.isdir(one) else _of_file(one, known)
+                try:
+                    found += _of_folder(one, known) if os.path.isdir(one) else _of_file(one, known)
+                except EmptyInputError as error:
+                    empty.append((one, error))
+    if empty and not found:
+        raise empty[0][1]
+    if empty:
+        found[0].skipped.extend(Skip(display_name(one), "wire", "file is empty", 1, None) for one, _ in empty)
     return _told_apart(_sets(found))
 
 

@@ -9,11 +9,18 @@ COMPILE_ABOVE_BYTES = 2_000_000
 #: Where nothing is compiled yet, compiling takes about 25 s: as long as interpreting this much.
 COMPILE_ANEW_ABOVE_BYTES = 20_000_000
 
+#: Interpreted, a byte of a log is as much work as so many of a capture: most of those are payload.
+LOG_WEIGHT = 8
+
 #: Bytes of a capture that are read and worked on at a time.
 WINDOW_BYTES = 16_000_000
 
 #: Bytes of a log that are read and worked on at a time.
-LOG_BLOCK_BYTES = 16_000_000
+LOG_BLOCK_BYTES = 4_000_000
+
+#: A line that says "repeated N times" is believed up to this N, and else not understood: N is text, and can say
+#: anything. Syslog daemons write such a line at least every 10 minutes; this is 160 a second.
+LOG_REPEATS = 100_000
 
 #: A session of a log of which nothing was heard for so long is over. Logs tell less than captures: nothing is written
 #: while a client sends a long message.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,18 @@ class Text:
         known: dict[str | None, int] = {None: -1}
         codes = [known.setdefault(value, len(known) - 1) for value in values]
         return cls(np.array(codes, np.int32), [word for word in known if word is not None])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Text]) -> Text:
+        """Put columns one behind the other."""
+        numbers = {word: k for k, word in enumerate(dict.fromkeys(chain.from_iterable(part.words for part in parts)))}
+        codes = [np.zeros(0, np.int32)]
+        for part in parts:
+            renamed = np.empty(len(part.words) + 1, np.int32)
+            renamed[:-1] = np.fromiter(map(numbers.__getitem__, part.words), np.int32, len(part.words))
+            renamed[-1] = -1
+            codes.append(renamed[part.codes])
+        return cls(np.concatenate(codes), list(numbers))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -105,6 +118,11 @@ class Table:
         """Give the rows that an index or a mask names."""
         return Table(self.name, {n: c.take(rows) if isinstance(c, Text) else c[rows] for n, c in self.columns.items()})
 
+    def sort(self, order: Array) -> None:
+        """Put the rows into another order, one column after the other: no second copy of the table comes to be."""
+        for name, column in self.columns.items():
+            self.columns[name] = column.take(order)
+
     def lists(self) -> dict[str, list[Any]]:
         """Give the values as Python lists, unknown as None; times stay nanoseconds, flags become bool, words lists."""
         return {column.name: _values(column.kind, self.columns[column.name]) for column in TABLES[self.name]}
@@ -116,15 +134,23 @@ class Table:
         return pd.DataFrame({c.name: _series(c.kind, self.columns[c.name]) for c in TABLES[self.name]})
 
 
+def rows_of(text: Text, names: Text) -> Array:
+    """Give for each value of a column the first row of `names` that has it; -1: none has."""
+    rows: Array = np.full(len(names.words) + 1, -1, np.int64)
+    rows[names.codes[::-1]] = np.arange(len(names) - 1, -1, -1)
+    rows[-1] = -1
+    if text.words is names.words:
+        return rows[text.codes]
+    place = dict(zip(names.words, rows.tolist(), strict=False))
+    return np.array([*(place.get(word, -1) for word in text.words), -1], np.int64)[text.codes]
+
+
 class Builder:
-    """Collects the columns of a table, some rows at a time; text is numbered over all of them."""
+    """Collects the columns of a table, some rows at a time; words are numbered when the table is made."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.parts: dict[str, list[Array]] = {column.name: [] for column in TABLES[name]}
-        self.words: dict[str, dict[str | None, int]] = {
-            column.name: {None: -1} for column in TABLES[name] if column.kind in ("text", "words")
-        }
+        self.parts: dict[str, list[Any]] = {column.name: [] for column in TABLES[name]}
 
     def add(self, rows: int, columns: Mapping[str, Any]) -> None:
         """Add rows: every column as an array, a Text, a sequence (None: unknown), or one value for all rows."""
@@ -132,40 +158,38 @@ class Builder:
             return
         for column in TABLES[self.name]:
             values = columns[column.name]
-            if column.name in self.words:
-                part = self._codes(rows, self.words[column.name], values)
+            part: Array | Text
+            if column.kind in ("text", "words"):
+                part = values if isinstance(values, Text) else _text(rows, values)
             elif isinstance(values, np.ndarray):
                 part = values.astype(DTYPES[column.kind], copy=False)
             else:
                 unknown = UNKNOWN.get(column.kind, NULL)
-                listed = values if isinstance(values, (list, tuple)) else [values] * rows
-                part = np.array([unknown if value is None else value for value in listed], DTYPES[column.kind])
+                listed = values if isinstance(values, (list, tuple)) else [values]
+                known = np.array([unknown if value is None else value for value in listed], DTYPES[column.kind])
+                part = known if listed is values else np.repeat(known, rows)
             self.parts[column.name].append(part)
 
-    @staticmethod
-    def _codes(rows: int, words: dict[str | None, int], values: Any) -> Array:
-        if isinstance(values, Text):
-            renamed = [words.setdefault(word, len(words) - 1) for word in (*values.words, None)]
-            return np.array(renamed, np.int32)[values.codes]
-        if isinstance(values, (list, tuple)):
-            return np.array([words.setdefault(value, len(words) - 1) for value in values], np.int32)
-        return np.full(rows, words.setdefault(values, len(words) - 1), np.int32)
-
     def table(self) -> Table:
-        """Give the table of what was added."""
+        """Give the table of what was added, and forget it: there is never a second copy of more than one column."""
         columns: dict[str, Array | Text] = {}
         for column in TABLES[self.name]:
-            parts = self.parts[column.name]
-            if column.name in self.words:
-                codes = np.concatenate([np.zeros(0, np.int32), *parts])
-                columns[column.name] = Text(codes, [word for word in self.words[column.name] if word is not None])
+            parts, self.parts[column.name] = self.parts[column.name], []
+            if column.kind in ("text", "words"):
+                columns[column.name] = Text.joined(parts)
             else:
                 columns[column.name] = np.concatenate([np.zeros(0, DTYPES[column.kind]), *parts])
         return Table(self.name, columns)
 
 
+def _text(rows: int, values: Any) -> Text:
+    """Give a column of text of a sequence, or of one value for all rows."""
+    return Text.of(values) if isinstance(values, (list, tuple)) else Text.of([values]).take(np.zeros(rows, np.int32))
+
+
 def concatenate(tables: Sequence[Table]) -> Table:
     """Join tables of one name, in order."""
+    tables = [table for table in tables if len(table)] or tables[:1]
     if len(tables) == 1:
         return tables[0]
     builder = Builder(tables[0].name)

@@ -18,7 +18,7 @@ from analyzer.schema import NULL, TABLES
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import WRITTEN, Writer
-from analyzer.tables import Table, Text, concatenate
+from analyzer.tables import Table, Text, concatenate, rows_of
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.sources import size_of
 
@@ -98,7 +98,7 @@ def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progres
     return shards
 
 
-def read_log(given: Input, settings: Settings, decoder: Decoder) -> Log:
+def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progress | None) -> Log:
     """Read one log, or one transcript."""
     from analyzer.logs.read import Log
 
@@ -106,8 +106,15 @@ def read_log(given: Input, settings: Settings, decoder: Decoder) -> Log:
     log = Log(
         given.name, catalogue(settings.formats), zone, settings.year, settings.log_format, settings.tables, decoder
     )
-    log.read(given.sources(), given.places)
+    log.read(given.sources(), given.places, progress)
     return log
+
+
+def _weight(given: Input) -> int:
+    """Say how much work an input is, in bytes of a capture; one whose size nobody can tell is worth compiling."""
+    sizes = [size_of(place) for place in given.places]
+    each = limits.LOG_WEIGHT if given.kind == "text" else 1
+    return limits.COMPILE_ABOVE_BYTES if None in sizes else each * sum(size or 0 for size in sizes)
 
 
 @cache
@@ -136,18 +143,20 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     counted = [(writer, len(part["sessions"])) for writer, part in zip(writers, made, strict=True)]
     # Lines of a log often have the same second: there the order of the lines tells more than the ids.
     lines = np.concatenate([np.asarray(getattr(writer, "order", np.zeros(n))) for writer, n in counted])
-    sessions = sessions.take(np.lexsort((alphabetic(sessions.text("session")), lines, sessions.array("first"))))
-    rank = {word: i for i, word in enumerate(dict.fromkeys(sessions.text("session").list()))}
+    sessions.sort(_ordered(sessions.array("first"), lines, sessions.text("session")))
+    names = sessions.text("session")
     for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
-        table, ids = tables[name], tables[name].text("session")
-        ranks = np.array([rank.get(word, len(rank)) for word in (*ids.words, None)], np.int64)[ids.codes]
-        within = table[number]
+        table, within = tables[name], tables[name][number]
+        if not len(table):
+            continue
+        ranks = rows_of(table.text("session"), names)
+        ranks[ranks < 0] = len(names)
         order = np.lexsort((alphabetic(within) if isinstance(within, Text) else within, ranks))
-        tables[name] = table.take(order)
+        table.sort(order)
         if name == "auth":
             secrets = [secret for writer in writers for secret in writer.secrets]
-            tables[name].columns["secret_group"] = grouped([secrets[i] for i in order.tolist()])
-    return tables | {"sessions": sessions}
+            table.columns["secret_group"] = grouped([secrets[i] for i in order.tolist()] if any(secrets) else secrets)
+    return tables
 
 
 def joined(tables: dict[str, Table]) -> dict[str, Table]:
@@ -155,25 +164,42 @@ def joined(tables: dict[str, Table]) -> dict[str, Table]:
     from analyzer.logs.join import folded, once_written, same_events
 
     sessions, auth = tables["sessions"], tables["auth"]
-    for fold in (once_written, folded):
-        before = auth.text("session")
-        auth, kept = fold(auth)
-        gone = set(before.take(np.flatnonzero(~kept)).list()) - set(auth.text("session").list())
-        ids = sessions.text("session")
-        sessions = sessions.take(~ids.mask([word in gone for word in ids.words]))
+    several = len(auth.text("source").words) > 1
+    for fold in (once_written, folded) if several else (folded,):
+        before, names = auth, sessions.text("session")
+        auth, kept = fold(auth, sessions)
+        if not kept.all():
+            owners = np.append(names.codes, -1)[rows_of(before.text("session"), names)]
+            gone = np.zeros(len(names.words) + 1, bool)
+            gone[owners[~kept]] = True
+            gone[owners[kept]] = gone[-1] = False
+            sessions = sessions.take(~gone[names.codes])
     auth, sessions = same_events(auth, sessions)
     return {**tables, "sessions": sessions, "auth": auth}
 
 
+def _ordered(first: Array, lines: Array, names: Text) -> Array:
+    """Give the order by time, then by line; only rows that are equal in both are compared by name."""
+    order: Array = np.lexsort((lines, first))
+    same = (np.diff(first[order]) == 0) & (np.diff(lines[order]) == 0)
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)[: len(order)])
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((alphabetic(names.take(rows)), lines[rows], first[rows]))]
+    return order
+
+
 def alphabetic(column: Text) -> Array:
-    """Give, for each row, the place of its word among all words in alphabetic order; unknown comes first."""
-    words = np.array([*column.words, ""], dtype=object)
-    places: Array = np.argsort(np.argsort(words, kind="stable"), kind="stable")[column.codes]
+    """Give, for each row, the place of its word among all of them in alphabetic order; unknown comes first."""
+    known, which = np.unique(column.codes, return_inverse=True)
+    words = np.array([column.words[code] if code >= 0 else "" for code in known.tolist()], dtype=object)
+    places: Array = np.argsort(np.argsort(words, kind="stable"), kind="stable")[which]
     return places
 
 
 def grouped(secrets: Sequence[bytes | None]) -> Array:
     """Number equal digests alike, in the order in which they come."""
+    if not any(secrets):
+        return np.full(len(secrets), NULL, np.int64)
     groups: dict[bytes, int] = {}
     numbers = [NULL if secret is None else groups.setdefault(secret, len(groups) + 1) for secret in secrets]
     return np.array(numbers, np.int64)
@@ -293,8 +319,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     `Trace.skipped` and `Trace.warnings`.
     """
     inputs = find(sources)
-    sizes = [size_of(place) for each in inputs for place in each.places]
-    compiled = kernel.select(limits.COMPILE_ABOVE_BYTES if None in sizes else sum(size or 0 for size in sizes))
+    compiled = kernel.select(sum(map(_weight, inputs)))
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
     how = how._replace(tables=frozenset(how.tables))
     decoder = Decoder()
@@ -304,7 +329,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     cannot: list[dict[str, str]] = []
     for each in inputs:
         if each.kind == "text":
-            log = read_log(each, how, decoder)
+            log = read_log(each, how, decoder, progress)
             writers += log.writers
             skipped += [*each.skipped, *log.skips()]
             warnings += log.clock.warnings

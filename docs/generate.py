@@ -198,7 +198,67 @@ def _comment(module: ModuleType, member: str) -> str:
     return line.partition("  # ")[2]
 
 
-PAGES = {"cli.md": cli, "law.md": law, "tables.md": tables}
+def logs() -> str:
+    """Give the page of the log formats."""
+    from analyzer.logs import formats as module
+    from analyzer.logs import template
+    from analyzer.logs.formats import EVENTS, formats
+
+    known = sorted(formats(), key=lambda each: each.name)
+    page = [
+        "# Logs and transcripts",
+        "",
+        "Made from `analyzer/logs/` by `python docs/generate.py`; do not edit.",
+        "",
+        "Server logs and what clients print give the same tables as captures do. Logs that show the dialogue",
+        "(Postfix with `-v`, Exchange, Haraka, swaks, `curl -v` …) are read by the same law, with their rounds of",
+        "334. Logs that only tell outcomes (Postfix, Exim, Dovecot …) give finished exchanges: `rounds` is unknown",
+        "there, and what no line explains but a counter knows of is `failed` or `succeeded` with the caveat",
+        "`counter_only`.",
+        "",
+        "In a log, `started` is the time of the line that tells of the exchange; `where` names that line. A line of",
+        "the authentication service (Dovecot, saslauthd) and the mail server's line of the same exchange are one",
+        "row, whose `confidence` says how sure that is; alone, such a row has the caveat `auth_service_only`. Rows",
+        "of a log and of a capture that show the same exchange share `event`, and reports count them once.",
+        "",
+        "Formats are found by content; `--as NAME` forces one. Lines without a year or a zone get them from the",
+        "file's own time and `--timezone`; `--year` says the year of the first line. Envelopes are taken off:",
+        "syslog (RFC 3164, 5424, ISO 8601), journald's JSON, Docker, Kubernetes, compose, `message repeated N",
+        "times`, forum markup. What was not understood is counted in `skipped`, with the shape of the first such",
+        "line.",
+        "",
+        "## What each log does not show",
+        "",
+        "| format | not shown | what would show it |",
+        "|---|---|---|",
+    ]
+    for each in known:
+        page += [f"| {each.title} | {entry['what']} | {entry['setting']} |" for entry in each.cannot]
+    page += ["", "## Formats", "", "| `--as` | product | shows | pattern of lines |", "|---|---|---|---|"]
+    for each in known:
+        shows = "dialogue" if any(pattern.event == "line" for pattern in each.patterns) else "outcomes"
+        page.append(f"| `{each.name}` | [{each.title}]({each.reference}) | {shows} | {len(each.patterns)} |")
+    page += [
+        "",
+        "## Write your own",
+        "",
+        _prose(module),
+        "",
+        _prose(template),
+        "",
+        "What a line can tell (`event`):",
+        "",
+    ]
+    page += ["| event | meaning |", "|---|---|", *(f"| `{name}` | {meaning} |" for name, meaning in EVENTS.items())]
+    return "\n".join(page).replace("\n\n\n", "\n\n") + "\n"
+
+
+def _prose(module: ModuleType) -> str:
+    """Give a module's docstring as a page shows it."""
+    return f"```text\n{inspect.cleandoc(module.__doc__ or '')}\n```"
+
+
+PAGES = {"cli.md": cli, "law.md": law, "logs.md": logs, "tables.md": tables}
 
 
 def main() -> None:

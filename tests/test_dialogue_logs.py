@@ -184,7 +184,38 @@ def test_command_and_reply_in_one_line(tmp_path: Path) -> None:
     assert (row["rounds"], row["code"], row["identity"], row["secret_group"]) == (2, 535, "alice@example.org", None)
 
 
+def test_name_beside_a_line(tmp_path: Path) -> None:
+    """A line of the dialogue may name who it is that speaks."""
+    made = format_of(tmp_path, [("line", "{line} => {reply:last} ({?{identity}})", "a")])
+    log = dialogue(
+        "EHLO c.example.org => 250 hi ()",
+        "AUTH LOGIN => 334 VXNlcm5hbWU6 ()",
+        "{blank} => 334 UGFzc3dvcmQ6 (alice)",
+        "{blank} => 535 no (alice)",
+        "AUTH LOGIN => 334 VXNlcm5hbWU6 ()",
+        "{blank} => 334 UGFzc3dvcmQ6 (bob)",
+        "{blank} => 235 ok (bob)",
+    )
+    assert auth_of(made, log, "outcome", "identity", "reason") == [
+        ("rejected", "alice", "bad_credentials"),
+        ("succeeded", "bob", None),
+    ]
+
+
 # ------------------------------------------------------------------------------------------------ what is left out
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome", "reason"),
+    [
+        ("* failed for bob: 535 user unknown", "failed", "unknown"),
+        ("* succeeded as bob", "succeeded", None),
+    ],
+)
+def test_reply_told_by_another_line(own: Format, line: str, outcome: str, reason: str | None) -> None:
+    """Where the reply is left out, another line may tell how the exchange ended."""
+    found = auth_of(own, dialogue(*GREETING, *LOGIN, line), "outcome", "reason", "code", "rounds", "rounds_known")
+    assert found == [(outcome, reason, None, 2, "at_least")]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +227,7 @@ def test_command_and_reply_in_one_line(tmp_path: Path) -> None:
         "{blank}",
         "<authentication response>",
         "(password)",
+        "[BASE64_ENCODED_PASSWORD]",
         "(...)",
         "XXXXXXXX",
         "Lyogc2VjcmV0ICov",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _SHOWN: Final = 160
 _LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 
+#: What is a program's name for sure, though no process id stands behind it.
+_SERVICE: Final = re.compile(r"[a-z][a-z./_-]*")
+
 DULL: Final = "line of no interest for AUTH"
 FOREIGN: Final = "line of a program that is no mail server"
 UNKNOWN: Final = "line not understood"
@@ -67,6 +70,7 @@ class Account:
         if reason not in self._first:
             line = lines[rows[0]]
             head = printable(bytes(buffer[line[c.PROGRAM] : line[c.PROGRAM_END]]))
+            head = head if line[c.PID] or _SERVICE.fullmatch(head) else ""
             body = line[c.BODY] if head else line[c.AFTER_TIME]
             shape = masked(bytes(buffer[body : line[c.STOP]])) if reason != DULL else ""
             place = f"{raw.file} line {raw.number + int(rows[0])}"

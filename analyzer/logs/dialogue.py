@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _EVENT: Final = {name: number for number, name in enumerate(EVENT_NAMES)}
-_LINE, _CONNECT, _TLS = (_EVENT[name] for name in ("line", "connect", "tls"))
+_LINE, _CONNECT, _TLS, _DETAIL = (_EVENT[name] for name in ("line", "connect", "tls", "detail"))
 _OUTCOMES: Final = frozenset(_EVENT[name] for name in ("failed", "succeeded", "summary"))
 #: Who has left, by the event that says so; where it does not, the one who had to speak.
 _LEFT: Final = {_EVENT["lost"]: CLIENT, _EVENT["timeout"]: SERVER, _EVENT["closed"]: SERVER}
@@ -74,20 +75,21 @@ class Dialogues:
 
     def _talks(self, group: Group) -> Iterator[Talk]:
         """Give the dialogues of the sessions that have one."""
-        kinds, events, lines = group.kinds, group.events, group.block.lines
+        kinds, events, lines, moments = group.kinds, group.events, group.block.lines, group.times
         owners = np.flatnonzero(np.bincount(group.owners[kinds == _LINE], minlength=len(group.starts) - 1))
         whole = memoryview(np.ascontiguousarray(group.block.buffer))
-        line, reply = c.span_of("line"), c.span_of("reply")
+        columns = [c.span_of(name) + end for name in ("line", "reply", "text") for end in (0, 1)]
+        named = group.block.has("identity", events).tolist()
         frames = frames_of(lines)
         for owner in owners.tolist():
             first, last = group.starts[owner : owner + 2].tolist()
             mine = events[first:last]
-            times = _filled(group.times[first:last]).tolist()
+            times = _filled(moments[first:last]).tolist()
             stamps = list(zip(times, frames[mine[:, c.E_LINE]].tolist(), strict=True))
             patterns = mine[:, c.E_PATTERN].tolist()
             fields = group.block.spans[mine[:, c.E_FIELDS]]
-            spans = fields[:, (line, line + 1, reply, reply + 1)].tolist()
-            said: list[tuple[str, bytes, int, int]] = []
+            spans = fields[:, columns].tolist()
+            said: list[tuple[str, bytes | bytearray, int, int]] = []  # what goes on in other lines is a bytearray
             others: list[Event] = []
             for row, kind in enumerate(kinds[first:last].tolist()):
                 time, frame = stamps[row]
@@ -95,17 +97,27 @@ class Dialogues:
                     others.append(Event(first + row, kind, len(said), frame))
                     continue
                 pattern = group.catalogue.patterns[patterns[row]][1]
-                start, stop, reply_start, reply_stop = spans[row]
+                start, stop, reply_start, reply_stop, text_start, text_stop = spans[row]
                 if "tls" in pattern.stated:
                     others.append(Event(first + row, _TLS, len(said), frame))
-                said += [
-                    (pattern.side, text, time, frame) for text in lines_of(pattern.escape, bytes(whole[start:stop]))
-                ]
-                if reply_stop > reply_start:
-                    texts = lines_of(pattern.escape, bytes(whole[reply_start:reply_stop]))
-                    said += [("reply", text, time, frame) for text in texts]
+                texts = lines_of(pattern.escape, bytes(whole[start:stop]))
+                if pattern.side == "more" and said:
+                    side, before, at, place = said[-1]
+                    whole_line = before if isinstance(before, bytearray) else bytearray(before)
+                    whole_line += b"".join(texts)
+                    said[-1] = side, whole_line, at, place
+                else:
+                    said += [(pattern.side, text, time, frame) for text in texts]
+                answer = bytes(whole[reply_start:reply_stop])
+                if "code" in pattern.stated:  # where a command ends, and what answers it begins, only a code tells
+                    answer = b"%d %b" % (pattern.stated["code"], bytes(whole[text_start:text_stop]))
+                if answer:
+                    said += [("reply", text, time, frame) for text in lines_of(pattern.escape, answer)]
+                if named[first + row]:
+                    others.append(Event(first + row, _DETAIL, len(said), frame))
             speaking = mine[kinds[first:last] == _LINE, c.E_FORMAT]
-            yield self._told(group.catalogue, owner, int(speaking[0]), said, others)
+            lines_said = [(side, bytes(text), time, frame) for side, text, time, frame in said]
+            yield self._told(group.catalogue, owner, int(speaking[0]), lines_said, others)
 
     def _told(
         self,
@@ -193,18 +205,20 @@ def _is_rehearsed(group: Group, talk: Talk) -> bool:
 def _parted(talk: Talk) -> Iterator[Talk]:
     """Cut a dialogue where another session is greeted."""
     starts = [0]
+    said = None if talk.lines[0].server else talk.lines[0]  # the client's last line
     for at in range(1, len(talk.lines)):
-        if begins_anew(talk.lines[at], talk.lines[starts[-1] : at]):
+        line = talk.lines[at]
+        if begins_anew(line, said, talk.lines[at - 1]):
             starts.append(at)
+            said = None
+        said = said if line.server else line
     if len(starts) == 1:
         yield talk
         return
+    places = [event.at for event in talk.events]
     for part, (first, last) in enumerate(zip(starts, [*starts[1:], len(talk.lines)], strict=True)):
-        events = [
-            event._replace(at=event.at - first)
-            for event in talk.events
-            if first <= event.at < last or (event.at == last == len(talk.lines))
-        ]
+        until = len(places) if last == len(talk.lines) else bisect_left(places, last)
+        events = [event._replace(at=event.at - first) for event in talk.events[bisect_left(places, first) : until]]
         yield Talk(talk.owner, part, talk.lines[first:last], events)
 
 

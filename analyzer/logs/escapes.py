@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import re
 from binascii import b2a_base64
+from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING, Final
 
-from analyzer.smtp.encoding import unbase64
+from analyzer.smtp.challenge import COMMON
+from analyzer.smtp.encoding import unbase64, unbase64_head
 from analyzer.smtp.law import VERBS, Kind
+from analyzer.smtp.redact import REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +23,8 @@ HIDDEN: Final = b"***"
 #: Exchange, MailEnable, OpenSMTPD), a row of x (people).
 _MASK: Final = re.compile(
     rb"\*{2,}|(?i:x{4,})|\(\.\.\.\)|\{blank\}"
-    rb"|[\[<({](?i:[a-z -]*\b(?:credentials?|response|information|password|user ?name|secret|hidden|removed|redacted"
-    rb"|masked|omitted|suppressed)\b[a-z -]*)[\])>}]"
+    rb"|[\[<({](?i:[\w -]{0,40}(?:credential|response|information|password|user ?name|secret|hidden|removed|redacted"
+    rb"|masked|omitted|suppressed)[\w -]{0,40})[\])>}]"
 )
 #: What nodemailer puts in the place of a password or token, before it encodes the response.
 _INSIDE: Final = b"/* secret */"
@@ -30,7 +33,32 @@ _LINE_END: Final = re.compile(rb"\r*\n")
 _BREAK: Final = re.compile(rb"(?i)<br[ ]*/?>\r?\n?")
 _NL: Final = re.compile(rb"\[nl\]")
 _BACKSLASH: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
+
+#: What may be base64 of a text, cut short or not; letters of one case, but for the first, are a word.
+_CODED: Final = re.compile(
+    r"(?<![\w+/@-])(?![A-Za-z][a-z]*(?![A-Za-z0-9+/=])|[A-Z]+(?![A-Za-z0-9+/=]))[A-Za-z0-9+/]{8,}={0,2}(?![\w+/@-])"
+)
+_UNREADABLE: Final = re.compile(r"[\x02-\x1f\x7f-\x9f]")
 _LETTERS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
+
+
+def hushed(text: str) -> str:
+    """Give what a server said without words that are base64 of a text: some repeat what their clients said to them.
+
+    In a dialogue what the client said is known, and looked for (`analyzer.smtp.redact`); here it is not.
+    """
+    return _CODED.sub(_hushed, text)
+
+
+def _hushed(found: re.Match[str]) -> str:
+    raw = found[0].encode()
+    if raw in COMMON:
+        return found[0]
+    try:  # at the end may be half a letter
+        data = getincrementaldecoder("utf-8")().decode(unbase64_head(raw) or b"")
+    except UnicodeDecodeError:
+        return found[0]
+    return found[0] if _UNREADABLE.search(data) else REMOVED.decode()
 
 
 def lines_of(escape: str, text: bytes) -> list[bytes]:
@@ -69,12 +97,11 @@ def _glued(text: bytes) -> bytes:
     if not code.isdigit() or text[3:4] != b"-":
         return text
     whole, at = bytearray(), 0
-    while text[at + 3 : at + 4] == b"-":
-        places = [place for mark in (b"-", b" ") if (place := text.find(code + mark, at + 4)) > 0]
-        if not places:
+    for found in re.compile(code + rb"[- ]").finditer(text, 4):
+        whole += text[at : found.start()].rstrip(b"\r\n") + b"\n"
+        at = found.start()
+        if text[at + 3 : at + 4] == b" ":
             break
-        whole += text[at : min(places)].rstrip(b"\r\n") + b"\n"
-        at = min(places)
     return bytes(whole) + text[at:]
 
 

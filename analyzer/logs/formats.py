@@ -37,6 +37,7 @@ Tests hold every sample against the pattern that it stands in.
 from __future__ import annotations
 
 import fnmatch
+import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -47,7 +48,7 @@ import numpy as np
 
 from analyzer.errors import InputError
 from analyzer.logs.columns import FIELDS
-from analyzer.logs.template import LITERAL, SETS, STEP_WIDTH, Step, TemplateError, steps
+from analyzer.logs.template import LITERAL, OPTION, RUN, SETS, STEP_WIDTH, Step, TemplateError, steps
 from analyzer.smtp.law import OUTCOMES
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ ENDED_BY: Final = {
 }  # fmt: skip
 UNENDED: Final = "log_end"
 
-#: Sides of a dialogue: two that the log tells apart, or none.
-SIDES: Final = ("a", "b", "any")
+#: Sides of a dialogue: two that the log tells apart, or none; or that of the line before, which goes on.
+SIDES: Final = ("a", "b", "any", "more")
 
 #: How a line of a dialogue is written into the log; see `analyzer.logs.dialogue`.
 ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued")
@@ -212,7 +213,7 @@ class Catalogue:
         self.formats = tuple(known)
         self.patterns = [(k, pattern) for k, each in enumerate(known) for pattern in each.patterns]
         self.texts = bytearray()
-        self.first_octets: list[int] = []
+        self.first_octets: list[frozenset[int]] = []
         rules: list[tuple[int, ...]] = []
         moves: list[tuple[int, ...]] = []
         for number, (owner, pattern) in enumerate(self.patterns):
@@ -220,7 +221,7 @@ class Catalogue:
                 made = steps(template)
                 rules.append((owner, number, len(moves), len(moves) + len(made), *self._literal(pattern.cut.encode())))
                 moves += [(step.kind, step.column, step.of, *self._literal(step.text)) for step in made]
-                self.first_octets.append(_first_octet(made))
+                self.first_octets.append(_first_octets(made))
         self.rules = np.array(rules, np.int64).reshape(-1, RULE_WIDTH)
         self.moves = np.array(moves, np.int64).reshape(-1, STEP_WIDTH + 1)
         self.letters = np.frombuffer(self.texts + b"\0", np.uint8).copy()
@@ -236,11 +237,7 @@ class Catalogue:
     @cached_property
     def sets(self) -> Array:
         """Which octets belong to which class."""
-        import re
-
-        octets = [bytes([octet]) for octet in range(256)]
-        member = [bool(re.fullmatch(expression, octet, re.DOTALL)) for expression in SETS.values() for octet in octets]
-        return np.array(member, np.uint8)
+        return np.array([octet in members for members in MEMBERS for octet in range(256)], np.uint8)
 
     @cached_property
     def greedy(self) -> Array:
@@ -295,19 +292,37 @@ class Catalogue:
         """
         if chosen not in self._buckets:
             mine = [r for k in chosen for r in np.flatnonzero(self.rules[:, 0] == k).tolist()]
-            lists = [[r for r in mine if self.first_octets[r] in (octet, -1)] for octet in range(256)]
+            lists = [[r for r in mine if octet in self.first_octets[r]] for octet in range(256)]
             starts = np.cumsum([0, *map(len, lists)], dtype=np.int64)
             self._buckets[chosen] = starts, np.array([r for each in lists for r in each] + [-1], np.int64)
         return self._buckets[chosen]
 
 
+#: The octets of each class of `analyzer.logs.template.SETS`.
+MEMBERS: Final = tuple(
+    frozenset(octet for octet in range(256) if re.fullmatch(expression, bytes([octet]), re.DOTALL))
+    for expression in SETS.values()
+)
+
 #: A rule: its format, its pattern, its steps (from, to), and its cut (offset and length in `letters`).
 RULE_WIDTH: Final = 6
 
 
-def _first_octet(made: Sequence[Step]) -> int:
-    """Give the octet that a line of this template begins with; -1: there are several."""
-    return made[0].text[0] if made and made[0].kind == LITERAL else -1
+def _first_octets(made: Sequence[Step]) -> frozenset[int]:
+    """Give the octets that a line of this template can begin with."""
+    octets: frozenset[int] = frozenset()
+    place = 0
+    while place < len(made):
+        step = made[place]
+        if step.kind == LITERAL:
+            return octets | {step.text[0]}
+        if step.kind == RUN:
+            return octets | MEMBERS[step.of]
+        if step.kind != OPTION:
+            break
+        octets |= _first_octets(made[place + 1 : place + 1 + step.of])
+        place += 1 + step.of
+    return frozenset(range(256))
 
 
 def _named(program: str, names: Iterable[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analyzer.kernel import helper, kernel
+from analyzer.limits import LOG_REPEATS
 from analyzer.logs import columns as c
 from analyzer.logs.columns import Mark
 from analyzer.logs.match import same
@@ -285,6 +286,8 @@ def program(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
 def structured(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
     """Read host, program, pid, message id and structured data of RFC 5424; gives where the text begins."""
     for part in range(4):
+        if at >= stop:
+            return stop
         end = after_word(buffer, at, stop)
         if part == 0 and buffer[at] != DASH:
             lines[row, c.HOST], lines[row, c.HOST_END] = at, end
@@ -297,8 +300,8 @@ def structured(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int
                     pid = pid * 10 + buffer[k] * 1 - 48
             lines[row, c.PID] = pid
         at = after_spaces(buffer, end, stop)
-        if at >= stop:
-            return stop
+    if at >= stop:
+        return stop
     quoted = 0
     if buffer[at] == OPEN:
         while at < stop:
@@ -320,6 +323,18 @@ def structured(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int
 
 
 @helper
+def own_pid(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> None:
+    """Read `[pid] ` in front of the text: Exim with log_selector = +pid, in a file of its own."""
+    end, pid = at + 1, 0
+    while end < stop and is_digit(buffer[end] * 1) == 1 and pid < 1 << 40:
+        pid = pid * 10 + buffer[end] * 1 - 48
+        end += 1
+    if pid > 0 and end + 1 < stop and buffer[end] == CLOSE and buffer[end + 1] == SPACE:
+        lines[row, c.PID] = pid
+        lines[row, c.AFTER_TIME] = lines[row, c.BODY] = after_spaces(buffer, end + 1, stop)
+
+
+@helper
 def repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sentences: Octets) -> None:
     """Read `message repeated N times: [ text]`, which stands for N such texts."""
     if same(buffer, at, stop, sentences, REPEATED, REPEATED_LENGTH) == 0:
@@ -329,7 +344,8 @@ def repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sentences
     while at < stop and is_digit(buffer[at] * 1) == 1 and count < 1 << 20:
         count = count * 10 + buffer[at] * 1 - 48
         at += 1
-    if same(buffer, at, stop, sentences, TIMES, TIMES_LENGTH) == 1 and buffer[stop - 1] == CLOSE and count > 0:
+    whole = same(buffer, at, stop, sentences, TIMES, TIMES_LENGTH) == 1 and buffer[stop - 1] == CLOSE
+    if whole and 0 < count <= LOG_REPEATS:
         lines[row, c.BODY], lines[row, c.BODY_END] = after_spaces(buffer, at + TIMES_LENGTH, stop), stop - 1
         lines[row, c.REPEAT] = count
 
@@ -343,7 +359,8 @@ def last_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sent
         while at < stop and is_digit(buffer[at] * 1) == 1 and count < 1 << 20:
             count = count * 10 + buffer[at] * 1 - 48
             at += 1
-        lines[row, c.REPEAT] = -count
+        if 0 < count <= LOG_REPEATS:
+            lines[row, c.REPEAT] = -count
 
 
 @kernel("void(uint8[::1], int64[:, ::1], int64[::1], uint8[::1])")
@@ -405,6 +422,8 @@ def cut_heads(buffer: Octets, lines: Grid, months: Cells, sentences: Octets) -> 
                     if lines[row, c.REPEAT] > 0:
                         lines[row, c.HOST] = lines[row, c.HOST_END] = 0
         at = lines[row, c.BODY]
+        if lines[row, c.PROGRAM_END] == 0 and lines[row, c.MARK] != Mark.NONE and at < stop and buffer[at] == OPEN:
+            own_pid(buffer, at, stop, lines, row)
         if at < stop and buffer[at] == 109:
             repeats(buffer, at, stop, lines, row, sentences)
 

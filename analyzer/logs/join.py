@@ -44,6 +44,7 @@ _WAYS: Final = (
     (True, "unknown", 0.9),
     (False, "whole", 0.8),
     (False, "local", 0.7),
+    (False, "unknown", 0.6),  # saslauthd knows no client, and an older Postfix tells no user
 )
 
 #: The less where several rows could have been it.
@@ -65,7 +66,7 @@ class Side(NamedTuple):
         return Side(self.key[rows], self.time[rows])
 
 
-def folded(auth: Table) -> tuple[Table, Array]:
+def folded(auth: Table, _sessions: Table) -> tuple[Table, Array]:
     """Give the rows that only an authentication service tells of to those of the mail servers that asked it.
 
     Gives the new table, and which rows of the old one are still in it.
@@ -80,15 +81,17 @@ def folded(auth: Table) -> tuple[Table, Array]:
     return (auth, kept) if kept.all() else (made.take(kept), kept)
 
 
-def once_written(auth: Table) -> tuple[Table, Array]:
+def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
     """Leave out logs all of whose rows another log has: Exim's reject log repeats its main log; a copy of a log.
 
     Gives the new table, and which rows of the old one are still in it.
     """
     timed = np.flatnonzero(_is(auth, "evidence", "logged") & (auth.array("started") != NULL))
     source = auth.text("source").codes[timed].astype(np.int64)
-    names = ("started", "client_ip", "client_port", "identity", "outcome", "code", "text", "mechanism")
-    keys = mixed([_codes(auth[name])[timed].astype(np.int64) for name in names])
+    owner = _rows_of(auth.text("session"), sessions.text("session"))[timed]
+    names = ("started", "client_ip", "client_port", "identity")  # a log may tell more of an ending than the other
+    facts = [_codes(auth[name])[timed].astype(np.int64) for name in names]
+    keys = mixed([*facts, np.where(owner < 0, -1, sessions.text("product").codes[owner].astype(np.int64))])
     order = np.lexsort((keys, source))
     begins = np.ones(len(order), bool)
     begins[1:] = (source[order][1:] != source[order][:-1]) | (keys[order][1:] != keys[order][:-1])
@@ -162,11 +165,12 @@ def _possible(
 ) -> Fits:
     """Give the test that what is not compared is unknown on one side, and that a row is not the detail's neighbour."""
     by_address, by_user, _ = way
-    blind = address if not by_address else user if by_user == "unknown" else None
+    blind = [side for side, known in ((address, by_address), (user, by_user != "unknown")) if not known]
 
     def fits(left: int, right: int) -> bool:
-        blank = blind is None or blind[0][left] < 0 or blind[1][right] < 0
-        return bool(blank and not 0 <= session[0][left] == session[1][right])
+        blank = all(side[0][left] < 0 or side[1][right] < 0 for side in blind)
+        some = len(blind) < 2 or (user[0][left] >= 0 and address[1][right] >= 0)
+        return bool(blank and some and not 0 <= session[0][left] == session[1][right])
 
     return fits
 
@@ -329,6 +333,7 @@ def _pairs(
     common = np.intersect1d(left.key[left.key >= 0], right.key[right.key >= 0])
     lefts, rights = _sorted(left, common), _sorted(right, common)
     lefts = lefts[_near(left.take(lefts), right.take(rights), apart)]
+    rights = rights[_near(right.take(rights), left.take(lefts), apart[::-1])] if len(lefts) else rights[:0]
     keys, times = right.key[rights].tolist(), right.time[rights].tolist()
     names, size, start = rights.tolist(), len(rights), 0
     taken = bytearray(size)
@@ -403,6 +408,8 @@ def _folded(text: Text, fold: Callable[[str], str]) -> Array:
 
 def _shared(first: Text, second: Text, fold: Callable[[str], str]) -> tuple[Array, Array]:
     """Number the values of two columns alike."""
+    if fold is str and first.words is second.words:
+        return first.codes.astype(np.int64), second.codes.astype(np.int64)
     both = Text(
         np.concatenate((first.codes, np.where(second.codes < 0, -1, second.codes + len(first.words)))),
         [*first.words, *second.words],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from analyzer.logs.heads import MONTHS, SENTENCES, cut_heads, own_times
 from analyzer.logs.match import NONE, match
 from analyzer.logs.words import words_of
 from analyzer.smtp.encoding import printable
+from analyzer.tables import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from analyzer.logs.clock import Clock
     from analyzer.logs.formats import Catalogue
     from analyzer.logs.unwrap import Unwrap
-    from analyzer.tables import Text
     from analyzer.wire.sources import Source
 
     Array = np.ndarray[Any, Any]
@@ -34,33 +36,53 @@ KEY: Final = int.from_bytes(os.urandom(4))
 _WHEN: Final = c.span_of("when")
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Block:
     """Whole lines and what they tell; spans are places in `buffer`."""
 
     buffer: Array  # uint8
     lines: Array  # int64[n, LINE_WIDTH]; TIME is UTC, or NULL
     events: Array  # int64[m, EVENT_WIDTH], in the order of the lines, a repeated one as often as it was
     spans: Array  # int32[k, SPANS_WIDTH]: the fields of the events, by E_FIELDS
+    filled: Array  # bool[SPANS_WIDTH]: which columns of `spans` may have anything
     files: list[str]  # FILE of a line counts them
+    _words: dict[tuple[str, Any], Text] = field(default_factory=dict)  # made once: of all spans, or all lines
+    _places: dict[str, tuple[Array, Array]] = field(default_factory=dict)
 
-    def words(self, field: str, made: Callable[[bytes], str | None], events: Array) -> Text:
+    def words(self, name: str, made: Callable[[bytes], str | None], events: Array) -> Text:
         """Give a field of events as text; `host` and `program` are of their lines."""
-        if field in ("host", "program"):
-            column = c.HOST if field == "host" else c.PROGRAM
-            owners = self.lines[events[:, c.E_LINE]]
-            return words_of(self.buffer, owners[:, column], owners[:, column + 1], made, KEY)
-        return words_of(self.buffer, *self.places(field, events), made, KEY)
+        of_line = _OF_LINES.get(name)
+        if of_line is None and not self.filled[c.span_of(name)]:
+            return Text(np.full(len(events), -1, np.int32), [])
+        if (name, made) not in self._words:
+            columns = self._columns(name) if of_line is None else (self.lines[:, of_line], self.lines[:, of_line + 1])
+            self._words[name, made] = words_of(self.buffer, columns[0], columns[1], made, KEY)
+        return self._words[name, made].take(events[:, c.E_FIELDS if of_line is None else c.E_LINE])
 
-    def places(self, field: str, events: Array) -> tuple[Array, Array]:
+    def places(self, name: str, events: Array) -> tuple[Array, Array]:
         """Give where a field of events begins and ends in the buffer; equal where it is not there."""
-        rows, column = events[:, c.E_FIELDS], c.span_of(field)
-        return self.spans[rows, column].astype(np.int64), self.spans[rows, column + 1].astype(np.int64)
+        if not self.filled[c.span_of(name)]:
+            nowhere = np.zeros(len(events), np.int64)
+            return nowhere, nowhere
+        rows, (starts, stops) = events[:, c.E_FIELDS], self._columns(name)
+        return starts[rows], stops[rows]
 
-    def has(self, field: str, events: Array) -> Array:
+    def _columns(self, name: str) -> tuple[Array, Array]:
+        """Give the columns of `spans` that a field has: one after the other they are read much faster."""
+        if name not in self._places:
+            column = c.span_of(name)
+            self._places[name] = self.spans[:, column].astype(np.int64), self.spans[:, column + 1].astype(np.int64)
+        return self._places[name]
+
+    def has(self, name: str, events: Array) -> Array:
         """Give which events have a field."""
-        starts, stops = self.places(field, events)
+        starts, stops = self.places(name, events)
         has: Array = stops > starts
         return has
+
+
+#: Fields that are of a line, whatever the pattern.
+_OF_LINES: Final = {"host": c.HOST, "program": c.PROGRAM}
 
 
 class Raw(NamedTuple):
@@ -68,7 +90,8 @@ class Raw(NamedTuple):
 
     data: bytearray
     file: str
-    number: int
+    number: int  # of the first line, from 1
+    stops: Array  # int64: where the lines end
 
 
 def blocks(source: Source, unwrap: Unwrap | None = None, size: int = limits.LOG_BLOCK_BYTES) -> Iterator[Raw]:
@@ -76,19 +99,21 @@ def blocks(source: Source, unwrap: Unwrap | None = None, size: int = limits.LOG_
 
     `unwrap` takes lines out of their envelopes: as many come out as go in.
     """
-    rest, number = b"", 1
+    rest, number = bytearray(), 1
     while True:
-        data = bytearray(size)
-        count = source.stream.fill(memoryview(data))
-        del data[count:]
+        data = rest + bytearray(size)
+        count = len(rest) + source.stream.fill(memoryview(data)[len(rest) :])
         last = source.stream.ended
-        data[:0] = rest
-        end = len(data) if last else data.rfind(b"\n") + 1 or len(data)
-        rest = bytes(data[end:])
+        end = count if last else data.rfind(b"\n", 0, count) + 1 or count
+        rest = data[end:count]
         del data[end:]
         if data:
-            yield Raw(bytearray(unwrap(bytes(data))) if unwrap else data, source.name, number)
-            number += data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
+            data = bytearray(unwrap(bytes(data))) if unwrap else data
+            stops = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+            if not data.endswith(b"\n"):
+                stops = np.append(stops, len(data))
+            yield Raw(data, source.name, number, stops)
+            number += len(stops)
         if last:
             return
 
@@ -107,17 +132,18 @@ class Lines:
     def __init__(self, catalogue: Catalogue, clock: Clock, account: Account, forced: tuple[int, ...] = ()) -> None:
         self.catalogue, self.clock, self.account, self.forced = catalogue, clock, account, forced
         self.bare: tuple[int, ...] = ()
+        self.of_program = lru_cache(1 << 12)(catalogue.of_program)
         self.spans: list[Array] = []  # of the block that is worked on
+        self.fills = np.zeros((len(catalogue.patterns), c.SPANS_WIDTH + 1), bool)  # what each pattern may take
+        owners = np.repeat(catalogue.rules[:, 1], catalogue.rules[:, 3] - catalogue.rules[:, 2])
+        self.fills[owners, catalogue.moves[:, 1]] = True
 
     def block(self, raw: Raw) -> Block:
         """Make the events of a block."""
         buffer = np.frombuffer(raw.data, np.uint8)
-        stops = np.flatnonzero(buffer == ord("\n"))
-        if not raw.data.endswith(b"\n"):
-            stops = np.append(stops, len(buffer))
-        lines = np.zeros((len(stops), c.LINE_WIDTH), np.int64)
-        lines[:, c.STOP] = stops
-        lines[1:, c.START] = stops[:-1] + 1
+        lines = np.zeros((len(raw.stops), c.LINE_WIDTH), np.int64)
+        lines[:, c.STOP] = raw.stops
+        lines[1:, c.START] = raw.stops[:-1] + 1
         lines[:, c.NUMBER] = np.arange(raw.number, raw.number + len(lines))
         lines[:, c.SERIAL] = np.arange(self.account.lines, self.account.lines + len(lines))
         cut_heads(buffer, lines, MONTHS, SENTENCES)
@@ -128,12 +154,19 @@ class Lines:
         spans = np.concatenate([np.zeros((0, c.SPANS_WIDTH), np.int32), *self.spans])
         telling = np.flatnonzero(self.account.taken(self.catalogue, events))
         events = events[telling[np.argsort(events[telling, c.E_LINE], kind="stable")]]
-        timed = events[spans[events[:, c.E_FIELDS], _WHEN + 1] > 0]
-        if len(timed):
+        met = np.bincount(events[:, c.E_PATTERN], minlength=len(self.fills)) > 0
+        filled: Array = np.any(self.fills[met], axis=0)
+        if filled[_WHEN]:
+            timed = events[spans[events[:, c.E_FIELDS], _WHEN + 1] > 0]
             places = spans[timed[:, c.E_FIELDS], _WHEN : _WHEN + 2].astype(np.int64)
             own_times(buffer, lines, timed[:, c.E_LINE].copy(), places, MONTHS)
-        lines[:, c.TIME] = self.clock.utc(lines[:, c.TIME], lines[:, c.MARK])
-        return Block(buffer, lines, _repeated(lines, events), spans, [raw.file])
+        # The clock is asked once for lines that follow each other within one second, or what else was written.
+        times, marks = lines[:, c.TIME].copy(), lines[:, c.MARK].copy()
+        other = (times[1:] != times[:-1]) | (marks[1:] != marks[:-1])
+        heads = np.flatnonzero(np.append(True, other)[: len(lines)])
+        utc = self.clock.utc(times[heads], marks[heads])
+        lines[:, c.TIME] = np.repeat(utc, np.diff(np.append(heads, len(lines))))
+        return Block(buffer, lines, _repeated(lines, events), spans, filled, [raw.file])
 
     def _found(self, buffer: Array, lines: Array, raw: Raw) -> list[Array]:
         """Give the events of the lines that patterns took; account for the others."""
@@ -143,6 +176,9 @@ class Lines:
 
         filled = lines[:, c.START] < lines[:, c.STOP]
         left(BLANK, np.flatnonzero(~filled))
+        again = lines[:, c.REPEAT] < 0
+        self.account.understood += int(again.sum())
+        filled &= ~again
         if self.forced:
             made, missed = self._taken(buffer, lines, np.flatnonzero(filled), c.BODY, self.forced)
             more, missed = self._taken(buffer, lines, missed, c.AFTER_TIME, self.forced)
@@ -150,7 +186,7 @@ class Lines:
             return [made, more]
         made_of: list[Array] = []
         programs = words_of(buffer, lines[:, c.PROGRAM], lines[:, c.PROGRAM_END], printable, KEY)
-        kinds = [self.catalogue.of_program(word) for word in programs.words]
+        kinds = list(map(self.of_program, programs.words))
         for formats in dict.fromkeys(formats for formats, _ in kinds if formats):
             mine = programs.mask([formats == kind[0] for kind in kinds])
             made, missed = self._taken(buffer, lines, np.flatnonzero(mine), c.BODY, formats)

@@ -52,7 +52,7 @@ def fits(
     buffer: Octets, at: int, stop: int, rule: int, rules: Grid, moves: Grid, letters: Octets, sets: Octets,
     spans: Grid, row: int,
 ) -> int:  # fmt: skip
-    """Take the steps of a rule over a line; gives 1 if they fit, with the fields in `spans`."""
+    """Take the steps of a rule over a line; gives 1 if they fit, with the fields in `spans`, else leaves none there."""
     limit = stop  # no field of the class last ends behind it
     if rules[rule, 5] > 0:
         cut = find(buffer, at, stop, letters, rules[rule, 4], rules[rule, 5])
@@ -94,6 +94,9 @@ def fits(
                     end = stop
         if end == NONE:
             if option_to == NONE:
+                for left in range(rules[rule, 2], step):
+                    if moves[left, 1] != NOWHERE:
+                        spans[row, moves[left, 1]] = spans[row, moves[left, 1] + 1] = 0
                 return 0
             for left in range(option_from + 1, min(step + 1, option_to)):  # what the optional part has taken so far
                 if moves[left, 0] != LITERAL and moves[left, 1] != NOWHERE:
@@ -131,5 +134,3 @@ def match(
                 if fits(buffer, at, stop, rule, rules, moves, letters, sets, spans, row) == 1:
                     events[row, c.E_FORMAT], events[row, c.E_PATTERN] = rules[rule, 0], rules[rule, 1]
                     break
-                for column in range(c.SPANS_WIDTH):
-                    spans[row, column] = 0

@@ -16,10 +16,12 @@ from analyzer.schema import NULL
 from analyzer.smtp import law
 from analyzer.smtp.attempts import NAME, ROUNDS_KNOWN
 from analyzer.smtp.encoding import printable
-from analyzer.smtp.ids import mixed
+from analyzer.smtp.ids import letters, mixed
 from analyzer.tables import Builder, Table, Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from analyzer.logs.sessions import Group
 
     Array = np.ndarray[Any, Any]
@@ -47,6 +49,11 @@ _SOON_NS: Final = 10**9
 _MOST: Final = 1000
 
 
+#: Two numbers in one: a file and a line, a session and an attempt.
+_BITS: Final = 36
+_LOW: Final = (1 << _BITS) - 1
+
+
 class Rows(NamedTuple):
     """AUTH exchanges before they are written: arrays of one length, sorted by session and order."""
 
@@ -59,22 +66,44 @@ TOLD, COUNTED_FAILED, COUNTED_GOOD, BROKEN = range(4)
 
 
 class Outcomes:
-    """Collects the rows of outcome logs of one source."""
+    """Collects the rows of outcome logs of one source.
+
+    Text that hardly any two rows share (ids, events, places) is kept as numbers, and written at the end.
+    """
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.builders = {name: Builder(name) for name in ("sessions", "auth", "exchanges", "messages", "findings")}
-        self.secrets: list[bytes | None] = []
-        self._order: list[Array] = []
+        self.files: dict[str, int] = {}
+        self._count = 0
+        self._numbers: list[Array] = [np.zeros(0, np.uint64)]
+        self._order: list[Array] = [np.zeros(0, np.int64)]
+        self._owners: list[Array] = [np.zeros(0, np.int64)]
+        self._places: list[Array] = [np.zeros(0, np.int64)]
+
+    @property
+    def secrets(self) -> list[bytes | None]:
+        """Give the secrets of the AUTH exchanges: these logs tell none."""
+        return [None] * sum(map(len, self._owners))
 
     @property
     def order(self) -> Array:
         """Give the order of the sessions in the source: they are written when they end."""
-        return np.concatenate([np.zeros(0), *self._order])
+        return np.concatenate(self._order)
 
     def tables(self) -> dict[str, Table]:
         """Give the tables that were made."""
-        return {name: builder.table() for name, builder in self.builders.items()}
+        made = {name: builder.table() for name, builder in self.builders.items()}
+        numbers, which = _distinct(np.concatenate(self._numbers))
+        ids = Text(which, letters(numbers) if len(numbers) else [])
+        made["sessions"].columns.update(session=ids, event=ids)
+        auth, names, files = made["auth"], ids.take(np.concatenate(self._owners)), list(self.files)
+        events, which = _distinct(names.codes.astype(np.int64) << _BITS | auth.array("attempt"))
+        told = Text(which, [f"{ids.words[session]}-{number}" for session, number in _halves(events)])
+        places, which = _distinct(np.concatenate(self._places))
+        where = Text(which, [f"{files[file]} line {number}" for file, number in _halves(places)])
+        auth.columns.update(session=names, event=told, where=where)
+        return made
 
     def write(self, group: Group) -> None:
         """Write complete sessions."""
@@ -83,25 +112,38 @@ class Outcomes:
             return
         facts = _Facts(group)
         rows = facts.rows()
-        ends = group.ends()
+        ends = group.facts()
         columns = facts.auth(rows)
-        columns |= {name: ends[name].take(rows.owner) for name in ("session", "client_ip", "server_ip", "role")}
+        columns |= {name: ends[name].take(rows.owner) for name in ("client_ip", "server_ip", "role")}
         columns |= {name: ends[name][rows.owner] for name in ("client_port", "server_port")}
-        numbers = columns["attempt"].tolist()
-        columns["event"] = [f"{name}-{number}" for name, number in zip(columns["session"].list(), numbers, strict=True)]
-        self.builders["auth"].add(len(rows.owner), columns | {"source": self.source})
-        self.secrets += [None] * len(rows.owner)
+        columns |= {"session": None, "event": None, "where": None, "source": self.source}
+        self.builders["auth"].add(len(rows.owner), columns)
         sessions = facts.sessions(rows, columns["identity"], columns["outcome"])
-        sessions |= {name: ends[name] for name in ("session", "client_ip", "server_ip", "client_port", "server_port")}
-        sessions |= {
-            "event": ends["session"],
-            "role": ends["role"],
-            "first": ends["first"],
-            "last": ends["last"],
-            "source": self.source,
-        }
+        sessions |= {name: ends[name] for name in ("client_ip", "server_ip", "client_port", "server_port")}
+        sessions |= {name: ends[name] for name in ("role", "first", "last")}
+        sessions |= {"session": None, "event": None, "source": self.source}
         self.builders["sessions"].add(len(group.starts) - 1, sessions)
+        files = np.array([self.files.setdefault(file, len(self.files)) for file in group.block.files], np.int64)
+        lines = group.block.lines[group.events[rows.event, c.E_LINE]]
+        self._places.append(files[lines[:, c.FILE]] << _BITS | lines[:, c.NUMBER])
+        self._owners.append(rows.owner + self._count)
+        self._numbers.append(ends["number"])
         self._order.append(group.order)
+        self._count += len(group.starts) - 1
+
+
+def _distinct(keys: Array) -> tuple[Array, Array]:
+    """Give the distinct ones of some numbers, and which of them each is; nearly always all are."""
+    ordered = np.sort(keys)
+    if (ordered[1:] != ordered[:-1]).all():
+        return keys, np.arange(len(keys), dtype=np.int32)
+    distinct, which = np.unique(keys, return_inverse=True)
+    return distinct, which.astype(np.int32)
+
+
+def _halves(keys: Array) -> Iterator[tuple[int, int]]:
+    """Take two numbers in one apart."""
+    return zip((keys >> _BITS).tolist(), (keys & _LOW).tolist(), strict=True)
 
 
 def _worth_a_row(group: Group) -> Group:
@@ -140,10 +182,8 @@ class _Facts:
         succeeded = np.where(self.counters[:, 0] != NULL, self.counters[:, 0], goods)
         missing = np.maximum(tried - succeeded - per, 0)
         missing_good = np.maximum(succeeded - goods, 0)
-        end = self._last(
-            np.isin(self.kinds, [_EVENT[name] for name in ("lost", "timeout", "closed", "disconnect")]), first=True
-        )
-        broken = self._last(np.isin(self.kinds, [_EVENT[name] for name in _BROKEN]) & self._after_auth())
+        end = self._last(_any_of(*_BROKEN, "disconnect")[self.kinds], first=True)
+        broken = self._last(_any_of(*_BROKEN)[self.kinds] & self._after_auth())
         breaks = (broken >= 0) & np.where(known, missing > 0, (per == 0) & (goods == 0))
         missing -= breaks & known
         parts = [
@@ -259,7 +299,6 @@ class _Facts:
             "evidence": "logged",
             "confidence": None,
             "caveats": Text(caveat.astype(np.int32), ["", COUNTED, ALONE, ABANDONED]),
-            "where": self.group.where(rows.event),
         }
 
     def _told(self, events: Array) -> tuple[list[Told], Array]:
@@ -287,7 +326,7 @@ class _Facts:
         lost = self._last(self.kinds == _EVENT["lost"])[rows.owner]
         soon = (lost > rows.event) & (self.times[lost] - self.times[rows.event] <= _SOON_NS)
         final = np.append(rows.owner[1:] != rows.owner[:-1], True)[: len(rows.owner)]
-        ended = self._last(np.isin(self.kinds, [_EVENT[name] for name in ENDED_BY]))[rows.owner] >= 0
+        ended = self._last(_any_of(*ENDED_BY)[self.kinds])[rows.owner] >= 0
         commands = self.counters[rows.owner, Counters._fields.index("auth_last")]
         named = self.identity.codes[rows.event] >= 0
         unheard = told & (self.kinds[rows.event] == _EVENT["succeeded"]) & (lost >= 0) & (commands == 1) & final
@@ -346,7 +385,7 @@ class _Facts:
         who = np.full(self.count, -1, np.int32)
         who[rows.owner[good]] = identity.codes[good]
 
-        last = self._last(np.isin(self.kinds, [_EVENT[name] for name in ENDED_BY]), first=True)
+        last = self._last(_any_of(*ENDED_BY)[self.kinds], first=True)
         closes = [ENDED_BY.get(name, UNENDED) for name in EVENT_NAMES]
         ended = np.where(last < 0, _EVENT["note"], self.kinds[np.maximum(last, 0)])
 
@@ -373,6 +412,11 @@ class _Facts:
             "ended_by": _gathered(closes, ended),
             "caveats": "",
         }
+
+
+def _any_of(*names: str) -> Array:
+    """Say of each event, by its number, whether it is one of these."""
+    return np.array([name in names for name in EVENT_NAMES])
 
 
 def _of_first(group: Group, name: str, rows: Array) -> Text:

@@ -12,16 +12,18 @@ from analyzer.logs.lines import Lines, blocks
 from analyzer.logs.outcomes import Outcomes
 from analyzer.logs.sessions import Sessions
 from analyzer.logs.unwrap import unwrapper
-from analyzer.wire.sources import modified_ns
+from analyzer.wire.sources import modified_ns, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import tzinfo
 
     from analyzer.logs.formats import Catalogue
     from analyzer.logs.sessions import Group
     from analyzer.smtp.sasl import Decoder
     from analyzer.wire.sources import Place, Source
+
+    Progress = Callable[[int, int | None], None]
 
 #: Bytes at the beginning of a file in which an envelope shows itself.
 HEAD_BYTES: Final = 1 << 16
@@ -43,13 +45,18 @@ class Log:
         self.outcomes = Outcomes(name)
         self.damage: list[Skip] = []
 
-    def read(self, sources: Iterable[Source], places: Iterable[Place]) -> None:
-        """Read all files."""
+    def read(self, sources: Iterable[Source], places: Sequence[Place], progress: Progress | None = None) -> None:
+        """Read all files; `progress` is told how many bytes were taken, and of how many (None: nobody knows)."""
+        sizes, before = [size_of(place) for place in places], 0
+        total = None if None in sizes else sum(size or 0 for size in sizes)
         for source, place in zip(sources, places, strict=True):
             self.clock.begin(modified_ns(place))
             unwrap = unwrapper(source.stream.peek(HEAD_BYTES))
             for raw in blocks(source, unwrap):
                 self._write(self.sessions.eat(self.lines.block(raw)))
+                if progress:
+                    progress(before + source.consumed, total)
+            before += source.consumed
             if source.stream.damage:
                 self.damage.append(Skip(self.name, "logs", "file is damaged from here on", 1, source.stream.damage))
         self._write(self.sessions.end())

@@ -36,10 +36,10 @@ _PLACES: Final = [
 ]  # fmt: skip
 
 #: After a session's end something may still be told of it (Exim does) for this long.
-_AFTERWARDS_NS: Final = 10 * 10**9
+_AFTERWARDS_NS: Final = 60 * 10**9
 
 _CONNECT, _DISCONNECT, _LINE = (EVENT_NAMES.index(name) for name in ("connect", "disconnect", "line"))
-_ENDING: Final = np.array([EVENT_NAMES.index(name) for name in ("disconnect", "lost", "timeout", "closed")])
+_ENDING: Final = np.array([name in ("disconnect", "lost", "timeout", "closed") for name in EVENT_NAMES])
 _MASKED: Final = re.compile(r"(?=.*[:.])(?=.*[\dx*])[0-9A-Fa-fx*:.]{3,45}")
 
 
@@ -97,18 +97,10 @@ class Group(NamedTuple):
 
     def first_with(self, field: str) -> Array:
         """Give the row of the first event of each session that has a field; -1: none has."""
-        rows = np.flatnonzero(self.block.has(field, self.events))
-        sessions, places = np.unique(self.owners[rows], return_index=True)
+        rows = np.flatnonzero(self.block.has(field, self.events))[::-1]
         first = np.full(len(self.starts) - 1, -1, np.int64)
-        first[sessions] = rows[places]
+        first[self.owners[rows]] = rows
         return first
-
-    def where(self, rows: Array) -> list[str]:
-        """Say in which lines the events are."""
-        lines = self.block.lines[self.events[rows, c.E_LINE]]
-        files = self.block.files
-        places = zip(lines[:, c.FILE].tolist(), lines[:, c.NUMBER].tolist(), strict=True)
-        return [f"{files[file]} line {number}" for file, number in places]
 
     def take(self, sessions: Array) -> Group:
         """Give some of the sessions, by a mask."""
@@ -124,6 +116,12 @@ class Group(NamedTuple):
         `client_ip`, `server_ip`, `role`, `session`: Text; `client_port`, `server_port`, `first`, `last`: int64, NULL
         for unknown.
         """
+        made = self.facts()
+        names = letters(made["number"]) if len(self.starts) > 1 else []
+        return made | {"session": Text(np.arange(len(names), dtype=np.int32), names)}
+
+    def facts(self) -> dict[str, Any]:
+        """Give the same but ids, and instead `number`, the uint64 that `letters` makes an id of."""
         made: dict[str, Any] = {}
         for name in ("client_ip", "server_ip"):
             first = self.first_with(name)
@@ -140,23 +138,23 @@ class Group(NamedTuple):
         made["last"] = np.maximum.reduceat(times, self.starts[:-1]) if some else times
         heads = self.starts[:-1]
         made["role"] = Text.of(self.catalogue.roles).take(self.events[heads, c.E_PATTERN])
-        names = self._ids(made)
-        made["session"] = Text(np.arange(len(names), dtype=np.int32), names)
+        made["number"] = self._ids(made)
         return made
 
-    def _ids(self, made: dict[str, Any]) -> list[str]:
-        """Name sessions by what does not change when a log is read again: time, host, pid, key, client, line."""
+    def _ids(self, made: dict[str, Any]) -> Array:
+        """Number sessions by what does not change when a log is read again: time, host, pid, key, client, line."""
         heads = self.starts[:-1]
         lines = self.block.lines[self.events[heads, c.E_LINE]]
-        keys = [made["first"], lines[:, c.PID], lines[:, c.NUMBER]]
+        keys = [made["first"], lines[:, c.PID], lines[:, c.SERIAL]]
         texts = self.words("host", rows=heads), self.words("session", rows=heads), made["client_ip"]
         keys += [np.array([*map(stable, text.words), 0], np.int64)[text.codes] for text in texts]
         # A transcript without times has nothing else that is its own.
         keys += [made["client_port"], np.where(made["first"] == NULL, stable(self.source), 0)]
         keys += [np.arange(len(heads)) - np.searchsorted(self.order, self.order)]  # of a line that was written often
-        return letters(mixed(keys)) if len(heads) else []
+        return mixed(keys)
 
 
+@lru_cache(maxsize=1 << 16)
 def stable(word: str) -> int:
     """Give a number of a word that is the same in every run."""
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), signed=True)
@@ -198,9 +196,9 @@ class Sessions:
         turns = begins.copy()
         turns |= kinds == _CONNECT
         late = np.zeros(len(events), bool)
-        late[1:] = (
-            (kinds[:-1] == _DISCONNECT) & ~np.isin(kinds[1:], _ENDING) & ~self.catalogue.once[events[1:, c.E_PATTERN]]
-        )
+        soon = (times[1:] >= times[:-1]) & (times[1:] - times[:-1] <= _AFTERWARDS_NS)
+        afterwards = self.catalogue.once[events[1:, c.E_PATTERN]] & soon
+        late[1:] = (kinds[:-1] == _DISCONNECT) & ~_ENDING[kinds[1:]] & ~afterwards
         gap = np.zeros(len(events), bool)
         known = (times[1:] != NULL) & (times[:-1] != NULL)
         gap[1:] = known & (times[1:] - np.where(known, times[:-1], times[1:]) > limits.LOG_IDLE_NS)
@@ -210,7 +208,7 @@ class Sessions:
         heads, tails = starts[:-1], starts[1:] - 1
         follows = np.append(~begins[heads[1:]], False) if len(heads) else np.zeros(0, bool)
         last = np.where(times[tails] == NULL, now, times[tails])
-        ended = np.isin(kinds[tails], _ENDING)
+        ended = _ENDING[kinds[tails]]
         over = (
             follows | alone[order][heads] | (ended & (now - last > _AFTERWARDS_NS)) | (now - last > limits.LOG_IDLE_NS)
         )
@@ -221,7 +219,7 @@ class Sessions:
         """Give what the events of one session have in common as a number, and which events stand alone."""
         events = block.events
         keys, alone = mixed([np.full(len(events), -1, np.int64), np.arange(len(events))]), np.ones(len(events), bool)
-        for number in np.unique(events[:, c.E_FORMAT]).tolist():
+        for number in np.flatnonzero(np.bincount(events[:, c.E_FORMAT])).tolist():
             family = self.catalogue.formats[number].family
             for choice in self.catalogue.formats[number].key:
                 rows = np.flatnonzero(alone & (events[:, c.E_FORMAT] == number))
@@ -283,7 +281,7 @@ def _compact(group: Group) -> Block:
     kept_events = events[np.argsort(codes, kind="stable")]
     spans = _shifted(block.spans[kept_events[:, c.E_FIELDS]], shift[np.sort(codes)])
     kept_events[:, c.E_LINE], kept_events[:, c.E_FIELDS] = np.sort(codes), np.arange(len(kept_events))
-    return Block(buffer, lines, kept_events, spans, block.files)
+    return Block(buffer, lines, kept_events, spans, block.filled, block.files)
 
 
 def _before(first: Block, second: Block) -> Block:
@@ -299,6 +297,7 @@ def _before(first: Block, second: Block) -> Block:
         np.concatenate((second.lines, lines)),
         np.concatenate((events, second.events)),
         np.concatenate((second.spans, _shifted(first.spans, len(second.buffer)))),
+        first.filled | second.filled,
         files,
     )
 

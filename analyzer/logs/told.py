@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from analyzer.logs.escapes import hushed
 from analyzer.schema import NULL
 from analyzer.smtp import law
 from analyzer.smtp.challenge import kind
@@ -63,7 +64,13 @@ def told_of(pattern: Pattern, owner: Format, why: str, reply: str, code: str, te
     told = stated.get("enhanced") or enhanced or (said.enhanced if said else None)
     because = stated.get("reason") or reason(ending, number, told, "" if stale else text, False, "answer")
     return Told(
-        ending, because if ending != "succeeded" else None, number, told, text or None, 1 if stale else None, stale
+        ending,
+        because if ending != "succeeded" else None,
+        number,
+        told,
+        (text if stale else hushed(text)) or None,
+        1 if stale else None,
+        stale,
     )
 
 

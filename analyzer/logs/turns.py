@@ -104,14 +104,13 @@ def speakers(texts: Sequence[bytes]) -> list[bool | None]:
     return made
 
 
-def begins_anew(line: Line, before: Sequence[Line]) -> bool:
-    """Say whether a line is the greeting of another session than the lines before it."""
+def begins_anew(line: Line, said: Line | None, before: Line) -> bool:
+    """Say whether a line is the greeting of another session than the line `before`; `said`: the client's last line."""
     if not line.server or code_of(line.text) != READY:
         return False
-    said = next((each for each in reversed(before) if not each.server), None)
-    if said is None or before[-1].server is False:  # a client's line still waits for its reply
+    if said is None or not before.server:  # a client's line still waits for its reply
         return said is not None and verb_of(said.text) is Kind.QUIT
-    if code_of(before[-1].text) == READY and before[-1].text[3:4] == b"-":
+    if code_of(before.text) == READY and before.text[3:4] == b"-":
         return False
     return verb_of(said.text) is Kind.QUIT or _GREETS.search(line.text) is not None
 

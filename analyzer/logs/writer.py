@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.sessions import stable
 from analyzer.logs.told import VAGUE, told_of
 from analyzer.schema import NULL, TABLES
+from analyzer.smtp.attempts import NAME
 from analyzer.smtp.ids import letters, mixed
 from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.writer import Writer
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 #: Events that say more on the AUTH exchange under way.
 _TELLING: Final = frozenset(EVENT_NAMES.index(name) for name in ("failed", "succeeded", "detail"))
+_ENDING: Final = frozenset(EVENT_NAMES.index(name) for name in ("failed", "succeeded"))
 
 #: A frame holds the number of a line, and above these bits that of its file.
 _FILE_BITS: Final = 40
@@ -48,6 +52,9 @@ class Event(NamedTuple):
     kind: int
     at: int
     frame: int
+
+
+_frame: Final = attrgetter("frame")
 
 
 class Talk(NamedTuple):
@@ -82,7 +89,9 @@ class LogWriter(Writer):
             name: dict(zip(events.tolist(), group.words(name, rows=events).list(), strict=True))
             for name in (*_MORE, "tls_version")
         }
-        self._orders = lines[np.searchsorted(frames_of(lines), first), c.SERIAL]
+        frames = frames_of(lines)
+        rank = np.argsort(frames)  # lines that were kept for a session stand behind newer ones
+        self._orders = lines[rank[np.searchsorted(frames, first, sorter=rank)], c.SERIAL]
         self.write(rows)
 
     def tables(self) -> dict[str, Table]:
@@ -131,33 +140,42 @@ class LogWriter(Writer):
         return {"evidence": "logged", "source": self.source, "where": where, **self._more(attempts, columns)}
 
     def _more(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
-        """Take from other lines of the session what the dialogue hides: name and mechanism; and a better reason."""
+        """Take from other lines of the session what the dialogue does not show: name, mechanism, outcome, reason."""
         made = {name: list(columns[name]) for name in ("identity", "mechanism", "reason")}
+        made["outcome"] = [OUTCOMES[number] for number in columns["outcome"].codes.tolist()]
         for k in range(len(made["identity"])):
             if _is_nameless(*(columns[name][k] for name in ("mechanism", "initial_response", "challenge"))):
                 made["identity"][k] = None
         owners = attempts.sessions.tolist()
         frames = attempts.frames.tolist()
-        outcomes = [OUTCOMES[number] for number in columns["outcome"].codes.tolist()]
-        for k, (owner, number, outcome) in enumerate(zip(owners, columns["attempt"].tolist(), outcomes, strict=True)):
-            until = frames[k + 1] if k + 1 < len(owners) and owners[k + 1] == owner else None
-            since = frames[k] if number > 1 else None
-            for event in self.talks[owner].events:
-                inside = (since is None or event.frame >= since) and (until is None or event.frame < until)
-                if event.kind in _TELLING and inside:
-                    self._add(made, k, event, outcome)
-        return made
+        telling: dict[int, list[Event]] = {}
+        for k, (owner, number) in enumerate(zip(owners, columns["attempt"].tolist(), strict=True)):
+            if owner not in telling:
+                events = [event for event in self.talks[owner].events if event.kind in _TELLING]
+                telling[owner] = sorted(events, key=_frame)
+            last = k + 1 == len(owners) or owners[k + 1] != owner
+            since = bisect_left(telling[owner], frames[k], key=_frame) if number > 1 else 0
+            until = None if last else bisect_left(telling[owner], frames[k + 1], key=_frame)
+            for event in telling[owner][since:until]:
+                self._add(made, k, event)
+        numbers = [OUTCOMES.index(name) for name in made["outcome"]]
+        return made | {"outcome": Text(np.array(numbers, np.int32), list(OUTCOMES))}
 
-    def _add(self, made: dict[str, list[str | None]], k: int, event: Event, outcome: str) -> None:
+    def _add(self, made: dict[str, list[Any]], k: int, event: Event) -> None:
         """Add to an attempt what an event tells."""
         identity, mechanism, *why = (self.words[name][event.row] for name in _MORE)
         owner, pattern = self.group.catalogue.patterns[self.group.events[event.row, c.E_PATTERN]]
         made["identity"][k] = made["identity"][k] or identity
-        made["mechanism"][k] = made["mechanism"][k] or (mechanism and mechanism.upper())
-        if outcome != "succeeded" and made["reason"][k] in VAGUE:
-            told = told_of(pattern, self.group.catalogue.formats[owner], *(word or "" for word in why))
-            if told.reason not in VAGUE:
-                made["reason"][k] = told.reason
+        if mechanism and NAME.fullmatch(mechanism.encode()):
+            made["mechanism"][k] = made["mechanism"][k] or mechanism.upper()
+        if made["outcome"][k] == "succeeded" or made["reason"][k] not in VAGUE:
+            return
+        told = told_of(pattern, self.group.catalogue.formats[owner], *(word or "" for word in why))
+        ends = event.kind in _ENDING or "outcome" in pattern.stated
+        if made["outcome"][k] == "unseen" and ends:
+            made["outcome"][k], made["reason"][k] = told.outcome, told.reason
+        elif told.reason not in VAGUE:
+            made["reason"][k] = told.reason
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
         places = rows.sessions[over, t.ROW]

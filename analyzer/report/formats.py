@@ -11,6 +11,7 @@ from analyzer.logs.read import HEAD_BYTES, forced_of
 from analyzer.logs.unwrap import unwrapper
 from analyzer.report import safe
 from analyzer.report.screen import clipped
+from analyzer.smtp.attempts import NAME
 from analyzer.smtp.encoding import printable
 from analyzer.wire.sources import Source
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Fields that are shown as their shape: they may hold a secret.
 _HIDDEN: Final = ("line", "reply", "text", "reason")
+#: Fields that are shown where they are a name; else a client may have put a secret in its place.
+_NAMES: Final = ("mechanism", "command")
 
 
 class _Times:
@@ -87,4 +90,5 @@ def _taken(known: Catalogue, block: Block) -> Iterator[str]:
 def _field(name: str, value: bytes) -> str:
     if not value:
         return ""
-    return f"{name}={masked(value) if name in _HIDDEN else safe.visible(printable(value))}"
+    hidden = name in _HIDDEN or (name in _NAMES and not NAME.fullmatch(value))
+    return f"{name}={masked(value) if hidden else safe.visible(printable(value))}"

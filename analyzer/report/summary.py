@@ -10,6 +10,7 @@ import numpy as np
 
 from analyzer.events import once
 from analyzer.schema import NULL
+from analyzer.smtp.law import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +103,12 @@ def _is(table: Table, name: str, value: str) -> Array:
     return column.mask([word == value for word in column.words])
 
 
+def _refused(auth: Table) -> Array:
+    """Say which attempts were refused; a log can tell the code and yet leave open whether the client read it."""
+    refused: Array = _is(auth, "outcome", "rejected") | (auth.array("code") == REFUSED)
+    return refused
+
+
 def _count(column: Text) -> Counter[str]:
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.words)).tolist()
     return Counter({word: count for word, count in zip(column.words, counts, strict=True) if count})
@@ -133,7 +140,7 @@ def _parties(auth: Table, name: str, other: str) -> list[Party]:
     codes, size = column.codes[known], len(column.words)
     attempts = np.bincount(codes, minlength=size)
     succeeded = np.bincount(codes[_is(auth, "outcome", "succeeded")[known]], minlength=size)
-    rejected = np.bincount(codes[_is(auth, "outcome", "rejected")[known]], minlength=size)
+    rejected = np.bincount(codes[_refused(auth)[known]], minlength=size)
     both = known & (others.codes >= 0)
     pairs = np.unique(column.codes[both].astype(np.int64) * max(len(others.words), 1) + others.codes[both])
     distinct = np.bincount(pairs // max(len(others.words), 1), minlength=size)
@@ -171,7 +178,7 @@ def _entries(auth: Table) -> list[Entry]:
     clients, identities, started = auth.text("client_ip"), auth.text("identity"), auth.array("started")
     order = np.lexsort((started, clients.codes))
     client = clients.codes[order]
-    rejections = np.cumsum(_is(auth, "outcome", "rejected")[order])
+    rejections = np.cumsum(_refused(auth)[order])
     begins = np.searchsorted(client, client)  # the first attempt of the same client
     before = rejections - np.where(begins > 0, rejections[begins - 1], 0)
     found = np.flatnonzero(_is(auth, "outcome", "succeeded")[order] & (before >= SUSPICIOUS_REJECTIONS) & (client >= 0))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from analyzer import limits
-from analyzer.errors import InputError
+from analyzer.errors import EmptyInputError, InputError
 from analyzer.wire import records as r
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def opened(stream: Stream, name: str) -> Container:
     if not head:
         fault = f"is damaged ({stream.damage})" if stream.damage else "is empty"
         message = f"{name} {fault}; capture or copy it again"
-        raise InputError(message)
+        raise InputError(message) if stream.damage else EmptyInputError(message)
     if head[:4] in PCAP:
         return _pcap(stream, name)
     if head[:4] == PCAPNG:

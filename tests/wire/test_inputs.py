@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scapy.layers.l2 import Ether  # noqa: F401 (rdpcap knows the layers that are loaded)
 from scapy.utils import rdpcap
 
 from analyzer.errors import InputError
