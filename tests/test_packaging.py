@@ -139,9 +139,10 @@ def test_readme_commands_are_commands():
         r"^smtp-analyzer ([^|\n]*?)(?:  .*|\|.*)?$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert len(lines) >= 5
+    whole = main.make_context("smtp-analyzer", ["report"])
     for line in lines:
         name, *arguments = shlex.split(line)
-        main.commands[name].make_context(name, arguments)
+        main.commands[name].make_context(name, arguments, whole)
 
 
 def test_dependencies_are_used_and_declared():
