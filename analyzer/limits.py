@@ -22,6 +22,10 @@ LOG_BLOCK_BYTES = 4_000_000
 #: anything. Syslog daemons write such a line at least every 10 minutes; this is 160 a second.
 LOG_REPEATS = 100_000
 
+#: Events of sessions that are open at a time; with more, all sessions are taken for over. An event with its line, the
+#: head of that and its fields takes about 600 bytes.
+LOG_OPEN_EVENTS = 1_000_000
+
 #: A session of a log of which nothing was heard for so long is over. Logs tell less than captures: nothing is written
 #: while a client sends a long message.
 LOG_IDLE_NS = 3600 * 10**9

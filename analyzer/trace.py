@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.inputs import Input
-    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.read import Log
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
@@ -120,7 +120,8 @@ def _weight(given: Input) -> int:
 @cache
 def catalogue(folders: tuple[str, ...]) -> Catalogue:
     """Give the log formats that are known."""
-    from analyzer.logs.formats import Catalogue, formats
+    from analyzer.logs.catalogue import Catalogue
+    from analyzer.logs.formats import formats
 
     return Catalogue(formats(folders))
 

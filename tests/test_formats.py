@@ -9,7 +9,8 @@ import pytest
 
 from analyzer import kernel
 from analyzer.logs import columns as c
-from analyzer.logs.formats import Catalogue, Format, Pattern, formats, references
+from analyzer.logs.catalogue import Catalogue
+from analyzer.logs.formats import Format, Pattern, formats, references
 from analyzer.logs.match import NONE, match
 
 KNOWN = formats()

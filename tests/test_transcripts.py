@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from analyzer.logs.formats import Catalogue, formats
+from analyzer.logs.catalogue import Catalogue
+from analyzer.logs.formats import formats
 from analyzer.wire.sources import Source
 from tests.logs import read, rows_of
 from tests.truth import DATA, needs_data

@@ -15,7 +15,7 @@ from analyzer.smtp.encoding import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.lines import Raw
 
     Array = np.ndarray[Any, Any]

@@ -35,7 +35,7 @@ from analyzer.tcp.stage import Batch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.sessions import Group
     from analyzer.logs.turns import Turns
     from analyzer.smtp.reader import Rows

@@ -36,25 +36,19 @@ Tests hold every sample against the pattern that it stands in.
 
 from __future__ import annotations
 
-import fnmatch
-import re
 import tomllib
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from analyzer.errors import InputError
 from analyzer.logs.columns import FIELDS
-from analyzer.logs.template import LITERAL, OPTION, RUN, SETS, STEP_WIDTH, Step, TemplateError, steps
+from analyzer.logs.template import TemplateError, steps
 from analyzer.smtp.law import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    Array = np.ndarray[Any, Any]
 
 #: What a line tells.
 EVENTS: Final = {
@@ -200,133 +194,6 @@ def _among(value: str, known: Iterable[str], what: str) -> None:
     if value not in known:
         message = f"no {what} {value!r}; there are {', '.join(map(repr, known))}"
         raise ValueError(message)
-
-
-class Catalogue:
-    """Formats as arrays for `analyzer.logs.match`.
-
-    `rules` int64[n, RULE_WIDTH], one a template; `moves` int64[m, 5] their steps; `letters` uint8 all literals, one
-    after the other; `sets` uint8[len(SETS) * 256].
-    """
-
-    def __init__(self, known: Sequence[Format]) -> None:
-        self.formats = tuple(known)
-        self.patterns = [(k, pattern) for k, each in enumerate(known) for pattern in each.patterns]
-        self.texts = bytearray()
-        self.first_octets: list[frozenset[int]] = []
-        rules: list[tuple[int, ...]] = []
-        moves: list[tuple[int, ...]] = []
-        for number, (owner, pattern) in enumerate(self.patterns):
-            for template in pattern.templates:
-                made = steps(template)
-                rules.append((owner, number, len(moves), len(moves) + len(made), *self._literal(pattern.cut.encode())))
-                moves += [(step.kind, step.column, step.of, *self._literal(step.text)) for step in made]
-                self.first_octets.append(_first_octets(made))
-        self.rules = np.array(rules, np.int64).reshape(-1, RULE_WIDTH)
-        self.moves = np.array(moves, np.int64).reshape(-1, STEP_WIDTH + 1)
-        self.letters = np.frombuffer(self.texts + b"\0", np.uint8).copy()
-        self._buckets: dict[tuple[int, ...], tuple[Array, Array]] = {}
-
-    def _literal(self, text: bytes) -> tuple[int, int]:
-        at = self.texts.find(text)
-        if at < 0:
-            at = len(self.texts)
-            self.texts += text
-        return at, len(text)
-
-    @cached_property
-    def sets(self) -> Array:
-        """Which octets belong to which class."""
-        return np.array([octet in members for members in MEMBERS for octet in range(256)], np.uint8)
-
-    @cached_property
-    def greedy(self) -> Array:
-        """Which patterns take any line: they say nothing about the format."""
-        return np.array([any(t == "{line:rest}" for t in p.templates) for _, p in self.patterns] or [False])
-
-    @cached_property
-    def kinds(self) -> Array:
-        """The event of each pattern, as a number in EVENT_NAMES."""
-        return np.array([EVENT_NAMES.index(pattern.event) for _, pattern in self.patterns] or [0])
-
-    @cached_property
-    def dull(self) -> Array:
-        """Which patterns tell nothing of interest."""
-        return np.array([pattern.event == "note" for _, pattern in self.patterns] or [False])
-
-    @cached_property
-    def once(self) -> Array:
-        """Which patterns tell a success again with every message."""
-        return np.array([pattern.once for _, pattern in self.patterns] or [False])
-
-    @cached_property
-    def alone(self) -> Array:
-        """Which patterns are an attempt of their own where no other line reports that."""
-        return np.array([pattern.alone for _, pattern in self.patterns] or [False])
-
-    @cached_property
-    def abandons(self) -> Array:
-        """Which patterns tell a refusal also where the client was gone before."""
-        return np.array([pattern.abandons for _, pattern in self.patterns] or [False])
-
-    @cached_property
-    def roles(self) -> list[str]:
-        """Who logs in to whom, of each pattern."""
-        return [pattern.stated.get("role", self.formats[owner].role) for owner, pattern in self.patterns]
-
-    @cached_property
-    def bare(self) -> tuple[int, ...]:
-        """The formats of lines that no syslog has written, generic ones last."""
-        numbers = [k for k, each in enumerate(self.formats) if each.bare or not each.programs]
-        return tuple(sorted(numbers, key=lambda k: self.formats[k].generic))
-
-    def of_program(self, program: str) -> tuple[tuple[int, ...], bool]:
-        """Give the formats of a syslog name, and whether a format knows it as irrelevant."""
-        takes = [k for k, each in enumerate(self.formats) if _named(program, each.programs)]
-        return tuple(takes), any(_named(program, each.irrelevant_programs) for each in self.formats)
-
-    def rules_of(self, chosen: tuple[int, ...]) -> tuple[Array, Array]:
-        """Give the rules of formats by the first octet of a line: where its list begins (int64[257]), and the lists.
-
-        Formats are tried in the order of `chosen`, and their patterns in the order of the file.
-        """
-        if chosen not in self._buckets:
-            mine = [r for k in chosen for r in np.flatnonzero(self.rules[:, 0] == k).tolist()]
-            lists = [[r for r in mine if octet in self.first_octets[r]] for octet in range(256)]
-            starts = np.cumsum([0, *map(len, lists)], dtype=np.int64)
-            self._buckets[chosen] = starts, np.array([r for each in lists for r in each] + [-1], np.int64)
-        return self._buckets[chosen]
-
-
-#: The octets of each class of `analyzer.logs.template.SETS`.
-MEMBERS: Final = tuple(
-    frozenset(octet for octet in range(256) if re.fullmatch(expression, bytes([octet]), re.DOTALL))
-    for expression in SETS.values()
-)
-
-#: A rule: its format, its pattern, its steps (from, to), and its cut (offset and length in `letters`).
-RULE_WIDTH: Final = 6
-
-
-def _first_octets(made: Sequence[Step]) -> frozenset[int]:
-    """Give the octets that a line of this template can begin with."""
-    octets: frozenset[int] = frozenset()
-    place = 0
-    while place < len(made):
-        step = made[place]
-        if step.kind == LITERAL:
-            return octets | {step.text[0]}
-        if step.kind == RUN:
-            return octets | MEMBERS[step.of]
-        if step.kind != OPTION:
-            break
-        octets |= _first_octets(made[place + 1 : place + 1 + step.of])
-        place += 1 + step.of
-    return frozenset(range(256))
-
-
-def _named(program: str, names: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(program, name) for name in names)
 
 
 def references(made: Format) -> Iterator[str]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from analyzer.logs.account import Account
+    from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.clock import Clock
-    from analyzer.logs.formats import Catalogue
     from analyzer.logs.unwrap import Unwrap
     from analyzer.wire.sources import Source
 
@@ -97,6 +97,7 @@ class Raw(NamedTuple):
 def blocks(source: Source, unwrap: Unwrap | None = None, size: int = limits.LOG_BLOCK_BYTES) -> Iterator[Raw]:
     """Read a source as blocks of whole lines of about `size` bytes; a line longer than that is cut.
 
+    The last line of a block is kept for the next one: what follows may say that it was written again.
     `unwrap` takes lines out of their envelopes: as many come out as go in.
     """
     rest, number = bytearray(), 1
@@ -104,7 +105,8 @@ def blocks(source: Source, unwrap: Unwrap | None = None, size: int = limits.LOG_
         data = rest + bytearray(size)
         count = len(rest) + source.stream.fill(memoryview(data)[len(rest) :])
         last = source.stream.ended
-        end = count if last else data.rfind(b"\n", 0, count) + 1 or count
+        whole = data.rfind(b"\n", 0, count)
+        end = count if last else data.rfind(b"\n", 0, max(whole, 0)) + 1 or whole + 1 or count
         rest = data[end:count]
         del data[end:]
         if data:
@@ -255,6 +257,9 @@ def _repeated(lines: Array, events: Array) -> Array:
     if (lines[:, c.REPEAT] == 1).all():
         return events
     times = np.maximum(lines[events[:, c.E_LINE], c.REPEAT], 1)
-    for row in np.flatnonzero(lines[:, c.REPEAT] < 0).tolist():
-        times[events[:, c.E_LINE] == row - 1] -= lines[row, c.REPEAT]
+    again = lines[:, c.REPEAT] < 0
+    meant = np.maximum.accumulate(np.where(again, -1, np.arange(len(lines))))[again]  # by a chain of them, too
+    more = np.zeros(len(lines), np.int64)
+    np.add.at(more, meant[meant >= 0], -lines[again, c.REPEAT][meant >= 0])
+    times += more[events[:, c.E_LINE]]
     return np.repeat(events, times, axis=0)

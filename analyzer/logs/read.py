@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import tzinfo
 
-    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.sessions import Group
     from analyzer.smtp.sasl import Decoder
     from analyzer.wire.sources import Place, Source
@@ -74,6 +74,8 @@ class Log:
         """Give what was not used."""
         yield from self.damage
         yield from self.account.skips()
+        if self.sessions.torn:
+            yield Skip(self.name, "logs", "session torn: too many were open at a time", self.sessions.torn, None)
 
     def cannot(self) -> list[dict[str, str]]:
         """Give what the formats that were met do not show, and which settings would."""

@@ -26,7 +26,7 @@ from analyzer.tables import Text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analyzer.logs.formats import Catalogue
+    from analyzer.logs.catalogue import Catalogue
 
     Array = np.ndarray[Any, Any]
 
@@ -166,6 +166,7 @@ class Sessions:
     def __init__(self, catalogue: Catalogue, source: str) -> None:
         self.catalogue, self.source = catalogue, source
         self.open: Block | None = None
+        self.torn = 0  # sessions that were taken for over because too many events were open
 
     def eat(self, block: Block) -> Iterator[Group]:
         """Take a block; give the sessions that are over."""
@@ -174,6 +175,9 @@ class Sessions:
             block = _before(self.open, block)
         known = newest.lines[newest.lines[:, c.TIME] != NULL, c.TIME]
         group, over = self._cut(block, int(known[-1]) if len(known) else NULL)
+        if len(group.take(~over).events) > limits.LOG_OPEN_EVENTS:
+            self.torn += int((~over).sum())
+            over[:] = True
         self.open = _compact(group.take(~over))
         if over.any():
             yield group.take(over)
@@ -287,19 +291,25 @@ def _compact(group: Group) -> Block:
 def _before(first: Block, second: Block) -> Block:
     """Join two blocks: the events of the first come first, their lines are put behind those of the second."""
     lines, events = first.lines.copy(), first.events.copy()
-    files = list(dict.fromkeys((*second.files, *first.files)))
+    files = list(dict.fromkeys((*first.files, *second.files)))  # in the order of time
     lines[:, _PLACES] += len(second.buffer)
-    lines[:, c.FILE] = np.array([files.index(file) for file in first.files], np.int64)[lines[:, c.FILE]]
+    newer = np.array([files.index(file) for file in second.files], np.int64)[second.lines[:, c.FILE]]
     events[:, c.E_LINE] += len(second.lines)
     events[:, c.E_FIELDS] += len(second.spans)
     return Block(
         np.concatenate((second.buffer, first.buffer)),
-        np.concatenate((second.lines, lines)),
+        _renumbered(np.concatenate((second.lines, lines)), newer),
         np.concatenate((events, second.events)),
         np.concatenate((second.spans, _shifted(first.spans, len(second.buffer)))),
         first.filled | second.filled,
         files,
     )
+
+
+def _renumbered(lines: Array, files: Array) -> Array:
+    """Put the numbers of their files into the first lines."""
+    lines[: len(files), c.FILE] = files
+    return lines
 
 
 def _shifted(spans: Array, by: Array | int) -> Array:

@@ -18,7 +18,8 @@ from analyzer.wire.sources import Source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analyzer.logs.formats import Catalogue, Format
+    from analyzer.logs.catalogue import Catalogue
+    from analyzer.logs.formats import Format
     from analyzer.logs.lines import Block
     from analyzer.report.screen import Screen
 

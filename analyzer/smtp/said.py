@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
 from analyzer.smtp.encoding import printable, unbase64
@@ -66,6 +68,10 @@ class Said:
         self.stream = rows.stream.tobytes()
         self.units: Any = memoryview(rows.units)
         self.before = before
+        kinds, verbs = rows.units[:, s.U_KIND], rows.units[:, s.U_VERB]
+        secretive = (kinds == Kind.AUTH) | np.isin(verbs, _SECRETIVE)
+        #: For each unit, the last one up to it that may hold a secret; -1: there is none.
+        self._last: Any = memoryview(np.maximum.accumulate(np.where(secretive, np.arange(len(kinds)), -1)))
 
     def cut(self, offset: int, length: int) -> bytes:
         """Give bytes of the stream."""
@@ -87,12 +93,12 @@ class Said:
         """Give the last client lines up to unit `number` that hold, or may hold, a secret."""
         lines: list[bytes] = []
         units, session = self.units, self.units[number, s.U_SESSION]
+        number = self._last[number]
         while number >= 0 and len(lines) < _LINES and units[number, s.U_SESSION] == session:
-            if units[number, s.U_KIND] == Kind.AUTH or units[number, s.U_VERB] in _SECRETIVE:
-                line = self.line(number)
-                if not is_open(line):
-                    lines.append(line)
-            number -= 1
+            line = self.line(number)
+            if not is_open(line):
+                lines.append(line)
+            number = self._last[number - 1] if number else -1
         return lines + self.before.get(session, [])[: _LINES - len(lines)]
 
     def shown(self, reply: Reply, number: int) -> str:

@@ -1,0 +1,266 @@
+"""However a log is read, the tables are the same: blocks, kernels, rotation, compression, line ends, envelopes.
+
+A log and a capture of the same traffic make one event of what both tell.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from click.testing import CliRunner
+
+import analyzer
+from analyzer import kernel
+from analyzer.cli import main
+from analyzer.logs import read as reading
+from analyzer.logs.lines import blocks
+from tests.matching import records
+from tests.rendering import pen_of
+from tests.truth import DATA, needs_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from analyzer.trace import Trace
+
+#: Options that make reading independent of this machine.
+SET: Final[dict[str, Any]] = {"timezone": "UTC", "year": 2026}
+#: Logs of the lab: outcomes, dialogues, several formats.
+LAB: Final = [
+    DATA / name
+    for name in ("postfix-plain/maillog", "exim-plain/exim-mainlog.log", "aiosmtpd-policy/aiosmtpd.log")
+    if (DATA / name).exists()
+]
+#: Lines of a lab log that are read: as many as can be read in small blocks without compiled kernels.
+LINES: Final = 400
+#: Columns that name the input or the place in it.
+PLACES: Final = frozenset({"source", "where"})
+#: Columns that an envelope changes: ids are made of places too.
+NAMES: Final = PLACES | {"session", "event"}
+
+
+def _dialogue(name: str, client: int) -> str:
+    pen = pen_of(name)
+    assert pen is not None
+    said = [
+        ("server", "220 mx.example.test ESMTP"), ("client", f"EHLO c{client}"), ("server", "250 AUTH LOGIN PLAIN"),
+        ("client", "AUTH LOGIN"), ("server", "334 VXNlcm5hbWU6"), ("client", "YWxpY2U="),
+        ("server", "334 UGFzc3dvcmQ6"), ("client", "d3Jvbmc="), ("server", "535 5.7.8 no"),
+        ("client", "QUIT"), ("server", "221 bye"),
+    ]  # fmt: skip
+    return pen.write(said)
+
+
+def _own() -> str:
+    """Give a small log of several programs: sessions that interleave, dialogues, and a line that is written often."""
+    lines = []
+    for k in range(12):
+        head = f"Nov 23 10:{k:02}"
+        host, pid = f"unknown[192.0.2.{k % 3 + 1}]", 70 + k % 4
+        lines += [
+            f"{head}:00 mx postfix/smtpd[{pid}]: connect from {host}",
+            f"{head}:01 mx dovecot: auth: passwd-file(u{k},192.0.2.{k % 3 + 1}): unknown user",
+            f"{head}:02 mx postfix/smtpd[{pid}]: warning: {host}: SASL LOGIN authentication failed: no, sasl_username=u{k}",  # noqa: E501
+            f"{head}:02 mx sshd[9]: Failed password for root",
+            (
+                f"{head}:03 mx postfix/smtpd[{pid}]: message repeated 2 times: [ warning: {host}: SASL LOGIN "
+                f"authentication failed: no, sasl_username=u{k}]"
+            ),
+            f"{head}:04 mx postfix/smtpd[{pid}]: disconnect from {host} ehlo=1 auth=0/3 commands=1/4",
+        ]
+        lines += _dialogue("postfix", k).replace("Nov 23 10:00", head).replace("[77]", f"[{pid}]").splitlines()
+    return "\n".join(lines) + "\n"
+
+
+@cache
+def _text(path: Path | None) -> bytes:
+    if path is None:
+        return _own().encode()
+    return b"".join(path.read_bytes().splitlines(keepends=True)[:LINES])
+
+
+LOGS: Final = [None, *LAB]
+each_log = pytest.mark.parametrize("path", LOGS, ids=lambda path: path.name if path else "own")
+
+
+def columns(trace: Trace, without: frozenset[str] = frozenset()) -> dict[str, dict[str, list[Any]]]:
+    """Give all tables but what was skipped, as lists, in order."""
+    tables = {name: table.lists() for name, table in trace.tables.items() if name != "skipped"}
+    return {table: {name: c for name, c in lists.items() if name not in without} for table, lists in tables.items()}
+
+
+def skipped(trace: Trace) -> list[tuple[str, int]]:
+    """Give what was skipped, and how often."""
+    lists = trace.tables["skipped"].lists()
+    return sorted(zip(lists["reason"], lists["count"], strict=True))
+
+
+@cache
+def plainly(path: Path | None, folder: Path) -> Trace:
+    """Read a log as one file, in one block, interpreted."""
+    place = folder / "mail.log"
+    place.write_bytes(_text(path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(kernel.FORCE, "interpreted")
+        return analyzer.read(place, **SET)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder for logs as they were written."""
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(autouse=True)
+def _after() -> Iterator[None]:
+    yield
+    kernel.select(0)
+
+
+@each_log
+@pytest.mark.parametrize("size", [300, 4096, 30_000])
+def test_blocks(path: Path | None, size: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where blocks end changes nothing in any table, ids and order included."""
+    wanted = plainly(path, folder)
+    monkeypatch.setattr(reading, "blocks", lambda source, unwrap=None: blocks(source, unwrap, size))
+    monkeypatch.setenv(kernel.FORCE, "interpreted")
+    _put_back(folder, path)
+    found = analyzer.read(folder / "mail.log", **SET)
+
+    assert columns(found) == columns(wanted)
+    assert skipped(found) == skipped(wanted)
+
+
+def _put_back(folder: Path, path: Path | None) -> None:
+    """Write a log again: all share one name, which is in the ids."""
+    (folder / "mail.log").write_bytes(_text(path))
+
+
+@each_log
+@pytest.mark.skipif(not kernel.available(), reason="numba is not installed")
+def test_kernels(path: Path | None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled kernels change nothing in any table."""
+    wanted = plainly(path, folder)
+    _put_back(folder, path)
+    monkeypatch.setenv(kernel.FORCE, "compiled")
+    found = analyzer.read(folder / "mail.log", **SET)
+
+    assert columns(found) == columns(wanted)
+    assert skipped(found) == skipped(wanted)
+
+
+@each_log
+def test_rotated(path: Path | None, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log in three files, two of them packed, is the same log."""
+    wanted = plainly(path, folder)
+    monkeypatch.setenv(kernel.FORCE, "interpreted")
+    lines = _text(path).splitlines(keepends=True)
+    third = len(lines) // 3
+    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(b"".join(lines[:third])))
+    (tmp_path / "mail.log.1").write_bytes(b"".join(lines[third : 2 * third]))
+    (tmp_path / "mail.log").write_bytes(b"".join(lines[2 * third :]))
+    found = analyzer.read(tmp_path, **SET)
+
+    # Ids are made of numbers of lines, and a row says in which file it stands.
+    without = NAMES | {"frame", "reply_frame"}
+    assert columns(found, without) == columns(wanted, without)
+    assert skipped(found) == skipped(wanted)
+
+
+@each_log
+def test_packed(path: Path | None, folder: Path, tmp_path: Path) -> None:
+    """A compressed log and a stream are the same log."""
+    wanted = columns(plainly(path, folder), NAMES)
+    (tmp_path / "mail.log.gz").write_bytes(gzip.compress(_text(path)))
+    (tmp_path / "plain").write_bytes(_text(path))
+
+    assert columns(analyzer.read(tmp_path / "mail.log.gz", **SET), NAMES) == wanted
+    with (tmp_path / "plain").open("rb") as stream:
+        assert columns(analyzer.read(stream, **SET), NAMES) == wanted
+
+
+def _docker(line: str) -> str:
+    return json.dumps({"log": f"{line}\n", "stream": "stdout", "time": "2026-11-23T10:00:00.5Z"})
+
+
+def _journal(line: str) -> str:
+    return json.dumps({"__REALTIME_TIMESTAMP": "1795428000000000", "MESSAGE": line, "_HOSTNAME": "mx"})
+
+
+def _cri(line: str) -> str:
+    half = len(line) // 2
+    stamp = "2026-11-23T10:00:00.5Z stdout"
+    return f"{stamp} F {line}" if half % 2 else f"{stamp} P {line[:half]}\n{stamp} F {line[half:]}"
+
+
+def _crlf(line: str) -> str:
+    return f"{line}\r"
+
+
+ENVELOPES: Final[dict[str, Callable[[str], str]]] = {
+    "docker": _docker, "journald": _journal, "CRI": _cri, "CRLF": _crlf, "compose": lambda line: f"mail-1  | {line}",
+    "journald in docker": lambda line: _docker(_journal(line)),
+}  # fmt: skip
+
+
+@each_log
+@pytest.mark.parametrize("envelope", ENVELOPES)
+def test_envelopes(path: Path | None, envelope: str, folder: Path, tmp_path: Path) -> None:
+    """What containers and journals put about lines that have their own time changes no column."""
+    without = NAMES | {"frame", "reply_frame"}
+    wanted = columns(plainly(path, folder), without)
+    lines = _text(path).decode("utf-8", "surrogateescape").splitlines()
+    wrapped = "".join(f"{ENVELOPES[envelope](line)}\n" for line in lines)
+    (tmp_path / "mail.log").write_bytes(wrapped.encode("utf-8", "surrogateescape"))
+
+    assert columns(analyzer.read(tmp_path / "mail.log", **SET), without) == wanted
+
+
+#: A log and the capture beside it.
+GROUPS: Final = {
+    "postfix-plain": "maillog", "exim-plain": "exim-mainlog.log", "aiosmtpd-policy": "aiosmtpd.log",
+    "postfix-verbose": "maillog",
+}  # fmt: skip
+
+
+@cache
+def _together(group: str) -> tuple[Trace, Trace]:
+    paths = [DATA / group / name for name in ("capture.pcap", GROUPS[group])]
+    return analyzer.read(paths[0], **SET), analyzer.read(*paths, **SET)
+
+
+def _seen(paths: list[str]) -> str:
+    result = CliRunner().invoke(main, ["report", *paths, "--quiet", "--timezone", "UTC", "--year", "2026"])
+    assert result.exit_code == 0
+    return next((line for line in result.output.splitlines() if "AUTH attempt" in line), "")
+
+
+@needs_data
+@pytest.mark.parametrize("group", GROUPS)
+def test_log_and_capture(group: str) -> None:
+    """Every exchange of a log is one of the capture beside it, each of another one."""
+    alone, both = _together(group)
+    rows = records(both.tables["auth"].lists())
+    shown = {row["event"] for row in rows if row["evidence"] != "logged"}
+    told = [row["event"] for row in rows if row["evidence"] == "logged"]
+
+    assert len(shown) == len(alone.tables["auth"])
+    assert told
+    assert len(set(told)) == len(told)
+    assert not set(told) - shown
+
+
+@needs_data
+@pytest.mark.parametrize("group", GROUPS)
+def test_counted_once(group: str) -> None:
+    """A report over a log and its capture counts what the capture's own does."""
+    capture, log = (str(DATA / group / name) for name in ("capture.pcap", GROUPS[group]))
+    once, both = (_seen(paths).split()[:2] for paths in ([capture], [capture, log]))
+
+    assert once[:1] == ["Seen"]
+    assert both == once
