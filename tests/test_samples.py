@@ -1,6 +1,7 @@
 """The samples of `samples/`: what a newcomer is shown is what comes out.
 
 ``pytest --update`` writes a sample's capture (from its dialogue), the dialogue in its README, and `expected.json` anew.
+A sample of logs has a folder of them instead.
 Real traffic (the ``lab-`` samples) has its `expected.json` from the truth beside it, and keeps it.
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).parents[1] / "samples"
 SAMPLES: Final = sorted(path.parent for path in FOLDER.glob("*/expected.json"))
 DIALOGUES: Final = [folder for folder in SAMPLES if (folder / "dialogue.txt").exists()]
+LOGS: Final = [folder for folder in SAMPLES if (folder / "logs").exists()]
 #: What `expected.json` holds of each table; what depends on the place of the files is left out.
 SHOWN: Final = {
     "auth": [
@@ -100,10 +102,10 @@ def test_capture_is_the_dialogue(folder: Path, *, update: bool) -> None:
 @each_sample
 def test_sample(folder: Path, *, update: bool) -> None:
     """What is read from a sample is what its `expected.json` says."""
-    trace = analyzer.read(folder / "capture.pcap")
+    trace = analyzer.read(folder / ("logs" if folder in LOGS else "capture.pcap"))
     expected = folder / "expected.json"
     wanted = json.loads(expected.read_text(encoding="utf-8"))
-    if update and folder in DIALOGUES:
+    if update and folder in [*DIALOGUES, *LOGS]:
         found = {name: [{key: row[key] for key in SHOWN[name]} for row in rows(trace, name)] for name in wanted}
         expected.write_text(_dumped(found), encoding="utf-8")
         return
