@@ -299,12 +299,15 @@ class Session:
         return self._of("messages")
 
     def packets(self) -> Any:
-        """Give the packets of this session as a scapy PacketList, read again from the capture."""
+        """Give the packets of this session as a scapy PacketList, read again; AnalyzerError where a log tells of it."""
         from analyzer.wire.packets import packets
 
         about = self.about
         client, server = (about["client_ip"], about["client_port"]), (about["server_ip"], about["server_port"])
-        captures = [each.open() for each in self.trace.inputs if each.name == about["source"]]
+        mine = [each for each in self.trace.inputs if each.name == about["source"]]
+        if any(each.kind == "text" for each in mine):
+            raise AnalyzerError(f"session {self.id} is told by a log, {about['source']}: there are no packets of it")
+        captures = [each.open() for each in mine]
         return packets(captures, client, server, about["first"], about["last"])
 
     def __repr__(self) -> str:
@@ -313,7 +316,7 @@ class Session:
 
 
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
-    """Read captures: paths, globs, folders, binary streams, or scapy PacketLists.
+    """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
 
     `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); the other settings are
     those of `Settings`. Raises InputError for what cannot be read at all; what is damaged in part is told in

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import analyzer
+from analyzer.errors import AnalyzerError
 from tests.truth import DATA, needs_data, rows
 
 if TYPE_CHECKING:
@@ -72,3 +73,11 @@ def test_agreement(log: str, *, update: bool) -> None:
         HELD.write_text(json.dumps(held | {log: counts}, indent=1, sort_keys=True) + "\n")
     else:
         assert counts == held[log]
+
+
+def test_no_packets_of_a_log() -> None:
+    """A session that only a log tells of has no packets, and says so."""
+    trace = analyzer.read(DATA / "postfix-policy/maillog")
+    session = trace.session(1)
+    with pytest.raises(AnalyzerError, match="told by a log, maillog"):
+        session.packets()
