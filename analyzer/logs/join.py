@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from analyzer.logs.outcomes import ALONE
+from analyzer.logs.reconcile import ALONE
 from analyzer.logs.told import VAGUE
 from analyzer.schema import NULL
 from analyzer.smtp.ids import mixed
