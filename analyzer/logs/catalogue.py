@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,6 +34,7 @@ class Catalogue:
         self.patterns = [(k, pattern) for k, each in enumerate(known) for pattern in each.patterns]
         self.texts = bytearray()
         self.first_octets: list[frozenset[int]] = []
+        self.steps: list[list[Step]] = []
         rules: list[tuple[int, ...]] = []
         moves: list[tuple[int, ...]] = []
         for number, (owner, pattern) in enumerate(self.patterns):
@@ -41,6 +43,7 @@ class Catalogue:
                 rules.append((owner, number, len(moves), len(moves) + len(made), *self._literal(pattern.cut.encode())))
                 moves += [(step.kind, step.column, step.of, *self._literal(step.text)) for step in made]
                 self.first_octets.append(_first_octets(made))
+                self.steps.append(made)
         self.rules = np.array(rules, np.int64).reshape(-1, RULE_WIDTH)
         self.moves = np.array(moves, np.int64).reshape(-1, STEP_WIDTH + 1)
         self.letters = np.frombuffer(self.texts + b"\0", np.uint8).copy()
@@ -107,14 +110,25 @@ class Catalogue:
     def rules_of(self, chosen: tuple[int, ...]) -> tuple[Array, Array]:
         """Give the rules of formats by the first octet of a line: where its list begins (int64[257]), and the lists.
 
-        Formats are tried in the order of `chosen`, and their patterns in the order of the file.
+        Formats are tried in the order of `chosen`, and their patterns in the order of the file. A row of a list is a
+        rule, and how many of its first steps are those of the rule before it.
         """
         if chosen not in self._buckets:
             mine = [r for k in chosen for r in np.flatnonzero(self.rules[:, 0] == k).tolist()]
             lists = [[r for r in mine if octet in self.first_octets[r]] for octet in range(256)]
             starts = np.cumsum([0, *map(len, lists)], dtype=np.int64)
-            self._buckets[chosen] = starts, np.array([r for each in lists for r in each] + [-1], np.int64)
+            rows = [(rule, self._shared(before, rule)) for each in lists for before, rule in pairwise([-1, *each])]
+            self._buckets[chosen] = starts, np.array([*rows, (-1, 0)], np.int64)
         return self._buckets[chosen]
+
+    def _shared(self, before: int, rule: int) -> int:
+        """Give how many steps two rules begin with alike; the rule -1 has none."""
+        if before < 0 or (self.rules[before, 4:] != self.rules[rule, 4:]).any():  # what is cut off is not the same
+            return 0
+        first, second = (self.steps[number] for number in (before, rule))
+        return next(
+            (k for k, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+        )
 
 
 #: The octets of each class of `analyzer.logs.template.SETS`.

@@ -11,6 +11,7 @@ from analyzer.logs.template import LAST, LITERAL, NOWHERE, OPTION, REST, RUN
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets
 
+FITS = -2
 NONE = -1  # no pattern takes the line; such a step: no optional part is under way
 
 
@@ -52,7 +53,7 @@ def fits(
     buffer: Octets, at: int, stop: int, rule: int, rules: Grid, moves: Grid, letters: Octets, sets: Octets,
     spans: Grid, row: int,
 ) -> int:  # fmt: skip
-    """Take the steps of a rule over a line; gives 1 if they fit, with the fields in `spans`, else leaves none there."""
+    """Take the steps of a rule over a line; gives FITS, with the fields in `spans`, or the step that did not fit."""
     limit = stop  # no field of the class last ends behind it
     if rules[rule, 5] > 0:
         cut = find(buffer, at, stop, letters, rules[rule, 4], rules[rule, 5])
@@ -65,7 +66,7 @@ def fits(
             option_to = NONE
         if step == last:
             if at == stop:
-                return 1
+                return FITS
             end = NONE
             column = NOWHERE
         else:
@@ -97,7 +98,7 @@ def fits(
                 for left in range(rules[rule, 2], step):
                     if moves[left, 1] != NOWHERE:
                         spans[row, moves[left, 1]] = spans[row, moves[left, 1] + 1] = 0
-                return 0
+                return step - rules[rule, 2]
             for left in range(option_from + 1, min(step + 1, option_to)):  # what the optional part has taken so far
                 if moves[left, 0] != LITERAL and moves[left, 1] != NOWHERE:
                     spans[row, moves[left, 1]] = spans[row, moves[left, 1] + 1] = 0
@@ -110,16 +111,17 @@ def fits(
 
 
 @kernel(
-    "void(uint8[::1], int64[:, ::1], int64[::1], int64, int64[::1], int64[::1], int64[:, ::1], int64[:, ::1], "
+    "void(uint8[::1], int64[:, ::1], int64[::1], int64, int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], "
     "uint8[::1], uint8[::1], int64[:, ::1], int32[:, ::1])"
 )
 def match(
-    buffer: Octets, lines: Grid, chosen: Cells, body: int, starts: Cells, lists: Cells, rules: Grid, moves: Grid,
+    buffer: Octets, lines: Grid, chosen: Cells, body: int, starts: Cells, lists: Grid, rules: Grid, moves: Grid,
     letters: Octets, sets: Octets, events: Grid, spans: Grid,
 ) -> None:  # fmt: skip
     """Match the `chosen` lines, whose text begins at the column `body`, against the rules of `lists`.
 
-    Gives one row of `events` and of `spans` a line, all zero before; where no rule fits, E_PATTERN is NONE.
+    Gives one row of `events` and of `spans` a line, all zero before; where no rule fits, E_PATTERN is NONE. A rule that
+    begins with the same steps as the one before it, of which one did not fit, is left out.
     """
     for row in range(len(chosen)):
         line = chosen[row]
@@ -129,8 +131,12 @@ def match(
         events[row, c.E_FIELDS] = row
         if at < stop:
             octet = buffer[at] * 1
+            failed = NONE
             for k in range(starts[octet], starts[octet + 1]):
-                rule = lists[k]
-                if fits(buffer, at, stop, rule, rules, moves, letters, sets, spans, row) == 1:
+                rule = lists[k, 0]
+                if failed != NONE and lists[k, 1] > failed:
+                    continue
+                failed = fits(buffer, at, stop, rule, rules, moves, letters, sets, spans, row)
+                if failed == FITS:
                     events[row, c.E_FORMAT], events[row, c.E_PATTERN] = rules[rule, 0], rules[rule, 1]
                     break
