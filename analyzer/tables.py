@@ -109,10 +109,14 @@ class Table:
         assert not isinstance(column, Text)
         return column
 
+    def has(self, name: str, word: str) -> Array:
+        """Say which rows have a word in a column of text."""
+        column = self.text(name)
+        return column.mask([each == word for each in column.words])
+
     def of_session(self, session: str) -> Table:
         """Give the rows of one session."""
-        ids = self.text("session")
-        return self.take(ids.mask([word == session for word in ids.words]))
+        return self.take(self.has("session", session))
 
     def take(self, rows: Array) -> Table:
         """Give the rows that an index or a mask names."""

@@ -13,7 +13,7 @@ from analyzer.logs.reconcile import ALONE
 from analyzer.logs.told import VAGUE
 from analyzer.schema import NULL
 from analyzer.smtp.ids import mixed
-from analyzer.tables import Table, Text
+from analyzer.tables import Table, Text, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,9 +86,9 @@ def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
 
     Gives the new table, and which rows of the old one are still in it.
     """
-    timed = np.flatnonzero(_is(auth, "evidence", "logged") & (auth.array("started") != NULL))
+    timed = np.flatnonzero(auth.has("evidence", "logged") & (auth.array("started") != NULL))
     source = auth.text("source").codes[timed].astype(np.int64)
-    owner = _rows_of(auth.text("session"), sessions.text("session"))[timed]
+    owner = rows_of(auth.text("session"), sessions.text("session"))[timed]
     names = ("started", "client_ip", "client_port", "identity")  # a log may tell more of an ending than the other
     facts = [_codes(auth[name])[timed].astype(np.int64) for name in names]
     keys = mixed([*facts, np.where(owner < 0, -1, sessions.text("product").codes[owner].astype(np.int64))])
@@ -116,7 +116,7 @@ def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
     Gives the new table, and which of the details belong to no row.
     """
     caveats = auth.text("caveats")
-    open_rows = _is(auth, "evidence", "logged") & _is(auth, "role", "server") & ~_is(auth, "outcome", "succeeded")
+    open_rows = auth.has("evidence", "logged") & auth.has("role", "server") & ~auth.has("outcome", "succeeded")
     open_rows &= ~caveats.mask([ALONE in word.split() for word in caveats.words])
     partner = np.full(len(details["at"]), -1, np.int64)
     worth = np.full(len(partner), np.nan)
@@ -198,10 +198,10 @@ def _explained(auth: Table, details: dict[str, Any], left: Array, right: Array, 
 
 def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
     """Let the rows of logs share `event` with the rows of captures that show the same exchanges and connections."""
-    logged, of_log = _is(auth, "evidence", "logged"), sessions.array("packets") == NULL  # a log has no packets
+    logged, of_log = auth.has("evidence", "logged"), sessions.array("packets") == NULL  # a log has no packets
     if of_log.all() or not of_log.any():
         return auth, sessions
-    owner = _rows_of(auth.text("session"), sessions.text("session"))
+    owner = rows_of(auth.text("session"), sessions.text("session"))
     joined_sessions = np.full(len(sessions), -1, np.int64)
     partner = np.full(len(auth), -1, np.int64)
     source = sessions.text("source").codes
@@ -416,19 +416,6 @@ def _shared(first: Text, second: Text, fold: Callable[[str], str]) -> tuple[Arra
     )
     codes = _folded(both, fold)
     return codes[: len(first)], codes[len(first) :]
-
-
-def _rows_of(text: Text, names: Text) -> Array:
-    """Give for each value of a column the row of `names` that has it; -1: none has."""
-    place = {word: row for row, word in enumerate(names.list())}
-    rows: Array = np.array([*(place.get(word, -1) for word in text.words), -1], np.int64)[text.codes]
-    return rows
-
-
-def _is(table: Table, name: str, word: str) -> Array:
-    """Say which rows have a word in a column."""
-    text = table.text(name)
-    return text.mask([each == word for each in text.words])
 
 
 def _put(text: Text, rows: Array, values: Text) -> Text:

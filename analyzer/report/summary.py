@@ -76,7 +76,7 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
     times = np.concatenate([sessions.array("first"), sessions.array("last"), auth.array("started")])
     times = times[times != NULL]
     explained = auth.text("reason").codes >= 0
-    failed = ~_is(auth, "outcome", "succeeded")
+    failed = ~auth.has("outcome", "succeeded")
     return Summary(
         first=int(times.min()) if len(times) else None,
         last=int(times.max()) if len(times) else None,
@@ -94,18 +94,13 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
         endings=_count(sessions.text("ended_by")),
         caveats=_caveats(auth),
         entries=_entries(auth),
-        rounds_unknown=int((~_is(auth, "rounds_known", "exact")).sum()),
+        rounds_unknown=int((~auth.has("rounds_known", "exact")).sum()),
     )
-
-
-def _is(table: Table, name: str, value: str) -> Array:
-    column = table.text(name)
-    return column.mask([word == value for word in column.words])
 
 
 def _refused(auth: Table) -> Array:
     """Say which attempts were refused; a log can tell the code and yet leave open whether the client read it."""
-    refused: Array = _is(auth, "outcome", "rejected") | (auth.array("code") == REFUSED)
+    refused: Array = auth.has("outcome", "rejected") | (auth.array("code") == REFUSED)
     return refused
 
 
@@ -139,7 +134,7 @@ def _parties(auth: Table, name: str, other: str) -> list[Party]:
     known = column.codes >= 0
     codes, size = column.codes[known], len(column.words)
     attempts = np.bincount(codes, minlength=size)
-    succeeded = np.bincount(codes[_is(auth, "outcome", "succeeded")[known]], minlength=size)
+    succeeded = np.bincount(codes[auth.has("outcome", "succeeded")[known]], minlength=size)
     rejected = np.bincount(codes[_refused(auth)[known]], minlength=size)
     both = known & (others.codes >= 0)
     pairs = np.unique(column.codes[both].astype(np.int64) * max(len(others.words), 1) + others.codes[both])
@@ -181,7 +176,7 @@ def _entries(auth: Table) -> list[Entry]:
     rejections = np.cumsum(_refused(auth)[order])
     begins = np.searchsorted(client, client)  # the first attempt of the same client
     before = rejections - np.where(begins > 0, rejections[begins - 1], 0)
-    found = np.flatnonzero(_is(auth, "outcome", "succeeded")[order] & (before >= SUSPICIOUS_REJECTIONS) & (client >= 0))
+    found = np.flatnonzero(auth.has("outcome", "succeeded")[order] & (before >= SUSPICIOUS_REJECTIONS) & (client >= 0))
     entries: dict[tuple[int, int], Entry] = {}
     for row in found.tolist():
         at = order[row]
