@@ -23,6 +23,8 @@ KINDS = {
     "seconds": "number, seconds",
     "flag": "true or false",
     "text": "text",
+    "id": "text",
+    "place": "text",
     "words": "list of words (CSV: joined by spaces)",
 }
 
