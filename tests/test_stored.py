@@ -116,7 +116,7 @@ def test_full_disk(monkeypatch, tiny):
     parts = [[attempt(f"s{n}{k}", "192.0.2.1", START + n, "rejected", rounds=n) for k in "ab"] for n in range(99)]
 
     assert built(parts, 99).lists() == rows("auth", *(record for part in parts for record in part)).lists()
-    assert len(written) == 51
+    assert len(written) > 50
 
 
 def test_one_value_takes_no_room():
