@@ -18,6 +18,7 @@ import numpy as np
 from analyzer.errors import AnalyzerError
 from analyzer.schema import NULL
 from analyzer.smtp.law import OUTCOMES
+from analyzer.tables import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -196,11 +197,11 @@ def _nanoseconds(span: dt.timedelta) -> int:
 
 def _names(table: Table) -> Array:
     """Give the numbers of the sessions that a table has."""
-    return np.unique(table.ids("session").numbers)
+    return table.ids("session").numbers
 
 
 def _among(table: Table, names: Array) -> Array:
-    return np.isin(table.ids("session").numbers, names)
+    return among(table.ids("session").numbers, names)
 
 
 def _like(table: Table, name: str, pattern: str | None) -> Array:

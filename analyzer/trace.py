@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +20,7 @@ from analyzer.schema import NULL, TABLES
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import WRITTEN, Writer
-from analyzer.tables import Table, Text, concatenate, letters, number_of, rows_of
+from analyzer.tables import Table, Text, among, concatenate, letters, number_of, rows_of
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.sources import size_of
 
@@ -141,23 +143,24 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     """Join what was written and sort it by (first, session), with `secret_group` numbered in that order."""
     made = [writer.tables() for writer in writers]
     tables = {name: concatenate([part[name] for part in made]) if made else Table.empty(name) for name in WRITTEN}
-    sessions = tables["sessions"]
-    counted = [(writer, len(part["sessions"])) for writer, part in zip(writers, made, strict=True)]
     # Lines of a log often have the same second: there the order of the lines tells more than the ids.
-    lines = np.concatenate([np.asarray(getattr(writer, "order", np.zeros(n))) for writer, n in counted])
-    sessions = tables["sessions"] = sessions.sort(_ordered(sessions.array("first"), lines, sessions.ids("session")))
-    names = sessions.ids("session")
+    counted = [(writer, len(part["sessions"])) for writer, part in zip(writers, made, strict=True)]
+    lines = [np.asarray(getattr(writer, "order", np.zeros(n, np.int64))) for writer, n in counted]
+    tables["sessions"] = tables["sessions"].sort(_ordered(tables["sessions"], np.concatenate(lines)))
+    names = tables["sessions"].ids("session")
     for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
-        table = tables[name]
-        within = table[number]
-        if not len(table):
-            continue
-        ranks = rows_of(table.ids("session"), names)
-        ranks[ranks < 0] = len(names)
-        numbers = alphabetic(within) if isinstance(within, Text) else table.array(number)
-        tables[name] = table.sort(np.lexsort((numbers, ranks)))
+        if len(tables[name]):
+            tables[name] = tables[name].sort(_followed(tables[name], number, names))
     tables["auth"].columns["secret_group"] = grouped(tables["auth"].array("secret_group"))
     return tables
+
+
+def _followed(table: Table, number: str, names: Ids) -> Array:
+    """Give the order of rows that follow their sessions, in a session by a column."""
+    within, ranks = table[number], rows_of(table.ids("session"), names)
+    ranks[ranks < 0] = len(names)
+    order: Array = np.lexsort((alphabetic(within) if isinstance(within, Text) else table.array(number), ranks))
+    return order
 
 
 def joined(tables: dict[str, Table]) -> dict[str, Table]:
@@ -170,19 +173,24 @@ def joined(tables: dict[str, Table]) -> dict[str, Table]:
         before = auth.ids("session")
         auth, kept = fold(auth, sessions)
         if not kept.all():  # a session of which no row is left goes, too
-            gone = np.setdiff1d(before.numbers[~kept], before.numbers[kept])
-            sessions = sessions.take(~np.isin(sessions.ids("session").numbers, gone))
+            gone = before.numbers[~kept]
+            left = before.numbers[kept]
+            gone = gone[~among(gone, left[among(left, gone)])]
+            sessions = sessions.take(~among(sessions.ids("session").numbers, gone))
     auth, sessions = same_events(auth, sessions)
     return {**tables, "sessions": sessions, "auth": auth}
 
 
-def _ordered(first: Array, lines: Array, names: Ids) -> Array:
-    """Give the order by time, then by line; only rows that are equal in both are compared by name."""
+def _ordered(sessions: Table, lines: Array) -> Array:
+    """Give the order by time, then by line; only rows that are equal in both are compared by id."""
+    first = sessions.array("first")
     order: Array = np.lexsort((lines, first))
     same = (np.diff(first[order]) == 0) & (np.diff(lines[order]) == 0)
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same)[: len(order)])
-    rows = order[tied]
-    order[tied] = rows[np.lexsort((np.array(letters(names.numbers[rows])), lines[rows], first[rows]))]
+    if len(tied):
+        rows = order[tied]
+        names = np.array(letters(sessions.ids("session").numbers[rows]))
+        order[tied] = rows[np.lexsort((names, lines[rows], first[rows]))]
     return order
 
 
@@ -197,6 +205,8 @@ def alphabetic(column: Text) -> Array:
 def grouped(digests: Array) -> Array:
     """Number equal digests alike, from 1, in the order in which they come; NULL stays."""
     known = np.flatnonzero(digests != NULL)
+    if not len(known):
+        return digests
     _, first, which = np.unique(digests[known], return_index=True, return_inverse=True)
     numbers = digests.copy()
     numbers[known] = (np.argsort(np.argsort(first)) + 1)[which]
@@ -315,6 +325,18 @@ class Session:
         return f"<Session {self.id}: {a['client_ip']}:{a['client_port']} to {a['server_ip']}:{a['server_port']}>"
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Look for no garbage in cycles: reading makes none, and looking takes a twentieth of its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
     """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
 
@@ -331,23 +353,24 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     skipped: list[Skip] = []
     warnings: list[str] = []
     cannot: list[dict[str, str]] = []
-    for each in inputs:
-        if each.kind == "text":
-            log = read_log(each, how, decoder, progress)
-            writers += log.writers
-            skipped += [*each.skipped, *log.skips()]
-            warnings += log.clock.warnings
-            cannot += [entry for entry in log.cannot() if entry not in cannot]
-            continue
-        options = {"window_bytes": how.window_bytes, "window_packets": how.window_packets, "capacity": how.capacity}
-        capture = each.open(**options)
-        shards = read_capture(capture, how, decoder, progress)
-        writers += [shard.writer for shard in shards]
-        skipped += skips(capture, shards)
-        warnings += capture.warnings
-    made = sorted_tables(writers)
-    if any(each.kind == "text" for each in inputs):
-        made = joined(made)
+    with _undisturbed():
+        for each in inputs:
+            if each.kind == "text":
+                log = read_log(each, how, decoder, progress)
+                writers += log.writers
+                skipped += [*each.skipped, *log.skips()]
+                warnings += log.clock.warnings
+                cannot += [entry for entry in log.cannot() if entry not in cannot]
+                continue
+            options = {"window_bytes": how.window_bytes, "window_packets": how.window_packets, "capacity": how.capacity}
+            capture = each.open(**options)
+            shards = read_capture(capture, how, decoder, progress)
+            writers += [shard.writer for shard in shards]
+            skipped += skips(capture, shards)
+            warnings += capture.warnings
+        made = sorted_tables(writers)
+        if any(each.kind == "text" for each in inputs):
+            made = joined(made)
     names = [column.name for column in TABLES["skipped"]]
     made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
     return Trace(made, [each.name for each in inputs], warnings, inputs, cannot)

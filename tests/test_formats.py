@@ -28,7 +28,7 @@ def taken(text: str, owner: Format) -> tuple[str | None, dict[str, str]]:
     kernel.select(0)
     data = bytearray(text.encode())
     lines, events = np.zeros((1, c.LINE_WIDTH), np.int64), np.zeros((1, c.EVENT_WIDTH), np.int64)
-    found = np.zeros((1, c.SPANS_WIDTH), np.int32)
+    found = np.zeros((c.SPANS_WIDTH, 1), np.int32)
     lines[0, (c.STOP, c.BODY_END)] = len(data)
     known = catalogue()
     rules = known.rules_of((KNOWN.index(owner),))
@@ -48,7 +48,7 @@ def taken(text: str, owner: Format) -> tuple[str | None, dict[str, str]]:
     )
     if events[0, c.E_PATTERN] == NONE:
         return None, {}
-    spans = {name: found[0, c.span_of(name) : c.span_of(name) + 2].tolist() for name in c.FIELDS}
+    spans = {name: found[c.span_of(name) : c.span_of(name) + 2, 0].tolist() for name in c.FIELDS}
     fields = {name: data[start:stop].decode() for name, (start, stop) in spans.items() if stop > start}
     return known.patterns[events[0, c.E_PATTERN]][1].name, fields
 

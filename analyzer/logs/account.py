@@ -54,11 +54,11 @@ class Account:
 
     def taken(self, catalogue: Catalogue, events: Array) -> Array:
         """Count the lines that patterns took; gives which of them tell something."""
-        telling: Array = ~catalogue.dull[events[:, c.E_PATTERN]]
+        telling: Array = ~catalogue.dull.take(events[:, c.E_PATTERN])
         self.understood += int(telling.sum())
         if len(events) - int(telling.sum()):
             self._left[DULL] += len(events) - int(telling.sum())
-        owners = np.bincount(events[telling, c.E_FORMAT], minlength=len(catalogue.formats)).tolist()
+        owners = np.bincount(events[:, c.E_FORMAT][telling], minlength=len(catalogue.formats)).tolist()
         self.formats.update({each.name: n for each, n in zip(catalogue.formats, owners, strict=True) if n})
         return telling
 

@@ -42,12 +42,11 @@ FIELDS: Final = (
 (
     E_LINE,                         # row of its line
     E_FORMAT, E_PATTERN,            # numbers in the catalogue
-    E_FIELDS,                       # row of its spans: where a field begins and ends in the buffer; equal: not there
     EVENT_WIDTH,
-) = range(5)  # fmt: skip
+) = range(4)  # fmt: skip
 SPANS_WIDTH: Final = 2 * len(FIELDS)
 
 
 def span_of(name: str) -> int:
-    """Give the column of the spans where a field begins; the next one has its end."""
+    """Give the row of the spans where a field begins; the next one has its end."""
     return 2 * FIELDS.index(name)

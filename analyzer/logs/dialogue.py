@@ -79,7 +79,7 @@ class Dialogues:
         owners = np.flatnonzero(np.bincount(group.owners[kinds == _LINE], minlength=len(group.starts) - 1))
         whole = memoryview(np.ascontiguousarray(group.block.buffer))
         columns = [c.span_of(name) + end for name in ("line", "reply", "text") for end in (0, 1)]
-        named = group.block.has("identity", events).tolist()
+        named = group.block.has("identity", group.at).tolist()
         frames = frames_of(lines)
         for owner in owners.tolist():
             first, last = group.starts[owner : owner + 2].tolist()
@@ -87,8 +87,7 @@ class Dialogues:
             times = _filled(moments[first:last]).tolist()
             stamps = list(zip(times, frames[mine[:, c.E_LINE]].tolist(), strict=True))
             patterns = mine[:, c.E_PATTERN].tolist()
-            fields = group.block.spans[mine[:, c.E_FIELDS]]
-            spans = fields[:, columns].tolist()
+            spans = group.block.spans[columns][:, mine[:, c.E_LINE]].T.tolist()
             said: list[tuple[str, bytes | bytearray, int, int]] = []  # what goes on in other lines is a bytearray
             others: list[Event] = []
             for row, kind in enumerate(kinds[first:last].tolist()):

@@ -121,22 +121,27 @@ def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
     open_rows &= ~caveats.mask([ALONE in word.split() for word in caveats.words])
     partner = np.full(len(details["started"]), -1, np.int64)
     worth = np.full(len(partner), np.nan)
-    if not len(partner) or not open_rows.any():
+    # Few rows of a long log have a detail near: only those are looked at.
+    rows = np.flatnonzero(open_rows)
+    rows = rows[_about(details["started"], auth.array("started")[rows], (_BEFORE_NS, _AFTER_NS))]
+    if not len(rows):
         return auth, partner < 0
-    address = _shared(details["client_ip"], auth.text("client_ip"), str)
+    times, open_rows = auth.array("started")[rows], np.ones(len(rows), bool)
+    client, who = auth.text("client_ip").take(rows), auth.text("identity").take(rows)
+    address = _shared(details["client_ip"], client, str)
     users = {
-        "whole": _shared(details["identity"], auth.text("identity"), str.casefold),
-        "local": _shared(details["identity"], auth.text("identity"), _local),
+        "whole": _shared(details["identity"], who, str.casefold),
+        "local": _shared(details["identity"], who, _local),
     }
-    session = details["session"].numbers, auth.ids("session").numbers
+    session = details["session"].numbers, auth.ids("session").numbers[rows]
     for way in _WAYS:
         by_address, by_user, value = way
         key, row_key = _keys(address, users, by_address=by_address, by_user=by_user)
         mine = Side(key, details["started"]).only(partner < 0)
-        theirs = Side(row_key, auth.array("started")).only(open_rows)
+        theirs = Side(row_key, times).only(open_rows)
         fits = _possible(address, users["whole"], session, way)
         left, right, rivals = _pairs(mine, theirs, (_BEFORE_NS, _AFTER_NS), fits)
-        partner[left] = right
+        partner[left] = rows[right]
         worth[left] = value - np.where(rivals & (value < 1), _RIVALS, 0)
         open_rows[right] = False
     left = np.flatnonzero(partner >= 0)
@@ -180,22 +185,22 @@ def _explained(auth: Table, details: dict[str, Any], left: Array, right: Array, 
     """Give the table with what details add to its rows."""
     if not len(left):
         return auth
-    columns: dict[str, Any] = {}
+    # One column after the other: of a long table only one is in memory.
     for name in ("identity", "mechanism", "client_ip"):
         blank = auth.text(name).codes[right] < 0
-        columns[name] = auth.text(name).put(right[blank], details[name].take(left[blank]))
+        auth = auth.replaced({name: auth.text(name).put(right[blank], details[name].take(left[blank]))})
     reason = auth.text("reason")
     vague = reason.mask([word in VAGUE for word in reason.words]) | (reason.codes < 0)
     better = details["reason"].mask([word not in VAGUE for word in details["reason"].words])
     chosen = vague[right] & better[left]
-    columns["reason"] = reason.put(right[chosen], details["reason"].take(left[chosen]))
+    auth = auth.replaced({"reason": reason.put(right[chosen], details["reason"].take(left[chosen]))})
     where = auth.places("where")
     other = details["where"].renamed({file: number for number, file in enumerate(where.files)})
-    columns["where"] = where.put(right, Places(where.at[right], other.files, other.at[left]))
+    both = Places(where.at[right], other.files, other.at[left])
+    auth = auth.replaced({"where": where.put(right, both)})
     confidence = auth.array("confidence").copy()
     confidence[right] = worth
-    columns["confidence"] = confidence
-    return auth.replaced(columns)
+    return auth.replaced({"confidence": confidence})
 
 
 def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
@@ -361,6 +366,15 @@ def _pairs(
             found.append((name, names[mine], rivals))
     made = np.array(found, np.int64).reshape(-1, 3)
     return made[:, 0], made[:, 1], made[:, 2].astype(bool)
+
+
+def _about(lefts: Array, rights: Array, apart: tuple[int, int]) -> Array:
+    """Say which right times are not more than `apart` before and behind some left one; NULL never is."""
+    marks = np.sort(lefts[lefts != NULL])
+    known = np.where(rights == NULL, -_EVER, rights)
+    about: Array = np.searchsorted(marks, known - apart[1]) < np.searchsorted(marks, known + apart[0], "right")
+    about &= rights != NULL
+    return about
 
 
 def _sorted(side: Side, common: Array) -> Array:

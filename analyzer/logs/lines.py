@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +14,7 @@ from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
 from analyzer.logs.heads import MONTHS, SENTENCES, cut_heads, own_times
 from analyzer.logs.match import NONE, match
-from analyzer.logs.words import words_of
+from analyzer.logs.words import Vocabularies
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text
 
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-#: Another one in each process.
-KEY: Final = int.from_bytes(os.urandom(4))
-
 _WHEN: Final = c.span_of("when")
 
 
@@ -43,42 +39,41 @@ class Block:
     buffer: Array  # uint8
     lines: Array  # int64[n, LINE_WIDTH]; TIME is UTC, or NULL
     events: Array  # int64[m, EVENT_WIDTH], in the order of the lines, a repeated one as often as it was
-    spans: Array  # int32[k, SPANS_WIDTH]: the fields of the events, by E_FIELDS
-    filled: Array  # bool[SPANS_WIDTH]: which columns of `spans` may have anything
+    spans: Array  # int32[SPANS_WIDTH, n]: the fields of the lines, as patterns took them; equal ends: not there
+    filled: Array  # bool[SPANS_WIDTH]: which rows of `spans` may have anything
     files: list[str]  # FILE of a line counts them
-    _words: dict[tuple[str, Any], Text] = field(default_factory=dict)  # made once: of all spans, or all lines
-    _places: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    vocabularies: Vocabularies  # of the source
+    #: What of `buffer` and of `lines` is used; behind it there is room for what is put in front of this block.
+    used: tuple[int, int]
+    _words: dict[tuple[str, Any], Text] = field(default_factory=dict, init=False)  # made once, of all lines
+    _has: dict[str, Array] = field(default_factory=dict, init=False)
+    _columns: dict[int, Array] = field(default_factory=dict, init=False)
 
-    def words(self, name: str, made: Callable[[bytes], str | None], events: Array) -> Text:
-        """Give a field of events as text; `host` and `program` are of their lines."""
+    def words(self, name: str, made: Callable[[bytes], str | None], lines: Array) -> Text:
+        """Give a field of some lines, by their rows, as text."""
         of_line = _OF_LINES.get(name)
         if of_line is None and not self.filled[c.span_of(name)]:
-            return Text(np.full(len(events), -1, np.int32), [])
+            return Text(np.broadcast_to(np.int32(-1), len(lines)), [])
         if (name, made) not in self._words:
-            columns = self._columns(name) if of_line is None else (self.lines[:, of_line], self.lines[:, of_line + 1])
-            self._words[name, made] = words_of(self.buffer, columns[0], columns[1], made, KEY)
-        return self._words[name, made].take(events[:, c.E_FIELDS if of_line is None else c.E_LINE])
+            row = c.span_of(name) if of_line is None else of_line
+            starts, stops = (self.spans if of_line is None else self.lines.T)[row : row + 2]
+            self._words[name, made] = self.vocabularies[name, made].text(self.buffer, starts, stops)
+        return self._words[name, made].take(lines)
 
-    def places(self, name: str, events: Array) -> tuple[Array, Array]:
-        """Give where a field of events begins and ends in the buffer; equal where it is not there."""
-        if not self.filled[c.span_of(name)]:
-            nowhere = np.zeros(len(events), np.int64)
-            return nowhere, nowhere
-        rows, (starts, stops) = events[:, c.E_FIELDS], self._columns(name)
-        return starts[rows], stops[rows]
+    def has(self, name: str, lines: Array) -> Array:
+        """Give which of some lines, by their rows, have a field."""
+        row = c.span_of(name)
+        if not self.filled[row]:
+            return np.zeros(len(lines), bool)
+        if name not in self._has:
+            self._has[name] = self.spans[row + 1] > self.spans[row]
+        return self._has[name].take(lines)
 
-    def _columns(self, name: str) -> tuple[Array, Array]:
-        """Give the columns of `spans` that a field has: one after the other they are read much faster."""
-        if name not in self._places:
-            column = c.span_of(name)
-            self._places[name] = self.spans[:, column].astype(np.int64), self.spans[:, column + 1].astype(np.int64)
-        return self._places[name]
-
-    def has(self, name: str, events: Array) -> Array:
-        """Give which events have a field."""
-        starts, stops = self.places(name, events)
-        has: Array = stops > starts
-        return has
+    def column(self, number: int) -> Array:
+        """Give a column of the lines: where it is asked for more than once, that is much faster in one piece."""
+        if number not in self._columns:
+            self._columns[number] = np.ascontiguousarray(self.lines[:, number])
+        return self._columns[number]
 
 
 #: Fields that are of a line, whatever the pattern.
@@ -134,43 +129,52 @@ class Lines:
     def __init__(self, catalogue: Catalogue, clock: Clock, account: Account, forced: tuple[int, ...] = ()) -> None:
         self.catalogue, self.clock, self.account, self.forced = catalogue, clock, account, forced
         self.bare: tuple[int, ...] = ()
+        self.vocabularies = Vocabularies()
         self.of_program = lru_cache(1 << 12)(catalogue.of_program)
-        self.spans: list[Array] = []  # of the block that is worked on
+        self.files: list[str] = []
         self.fills = np.zeros((len(catalogue.patterns), c.SPANS_WIDTH + 1), bool)  # what each pattern may take
         owners = np.repeat(catalogue.rules[:, 1], catalogue.rules[:, 3] - catalogue.rules[:, 2])
         self.fills[owners, catalogue.moves[:, 1]] = True
 
-    def block(self, raw: Raw) -> Block:
-        """Make the events of a block."""
-        buffer = np.frombuffer(raw.data, np.uint8)
-        lines = np.zeros((len(raw.stops), c.LINE_WIDTH), np.int64)
+    def block(self, raw: Raw, before: Block | None = None) -> Block:
+        """Make the events of a block, with room for a block that is to be put in front of it."""
+        if raw.file not in self.files:
+            self.files.append(raw.file)
+        used = len(raw.data), len(raw.stops)
+        if before is not None:
+            raw.data.extend(bytes(len(before.buffer)))
+        rows = len(raw.stops) + (0 if before is None else len(before.lines))
+        buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.zeros((rows, c.LINE_WIDTH), np.int64)
+        spans, lines = np.zeros((c.SPANS_WIDTH, rows), np.int32), all_lines[: len(raw.stops)]
+        lines[:, c.FILE] = self.files.index(raw.file)
         lines[:, c.STOP] = raw.stops
         lines[1:, c.START] = raw.stops[:-1] + 1
         lines[:, c.NUMBER] = np.arange(raw.number, raw.number + len(lines))
         lines[:, c.SERIAL] = np.arange(self.account.lines, self.account.lines + len(lines))
         cut_heads(buffer, lines, MONTHS, SENTENCES)
         self.account.lines += len(lines)
-        self.spans = []
-        found = self._found(buffer, lines, raw)
+        found = self._found(buffer, lines, spans, raw)
         events = np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])
-        spans = np.concatenate([np.zeros((0, c.SPANS_WIDTH), np.int32), *self.spans])
-        telling = np.flatnonzero(self.account.taken(self.catalogue, events))
-        events = events[telling[np.argsort(events[telling, c.E_LINE], kind="stable")]]
+        telling = self.account.taken(self.catalogue, events)
+        telling = np.flatnonzero(telling)
+        order = np.argsort(events[:, c.E_LINE].take(telling), kind="stable")
+        events = events.take(telling.take(order), axis=0)
         met = np.bincount(events[:, c.E_PATTERN], minlength=len(self.fills)) > 0
         filled: Array = np.any(self.fills[met], axis=0)
         if filled[_WHEN]:
-            timed = events[spans[events[:, c.E_FIELDS], _WHEN + 1] > 0]
-            places = spans[timed[:, c.E_FIELDS], _WHEN : _WHEN + 2].astype(np.int64)
-            own_times(buffer, lines, timed[:, c.E_LINE].copy(), places, MONTHS)
+            timed = events[spans[_WHEN + 1, events[:, c.E_LINE]] > 0, c.E_LINE]
+            places = np.ascontiguousarray(spans[_WHEN : _WHEN + 2, timed].T, np.int64)
+            own_times(buffer, lines, timed, places, MONTHS)
         # The clock is asked once for lines that follow each other within one second, or what else was written.
         times, marks = lines[:, c.TIME].copy(), lines[:, c.MARK].copy()
         other = (times[1:] != times[:-1]) | (marks[1:] != marks[:-1])
         heads = np.flatnonzero(np.append(True, other)[: len(lines)])
         utc = self.clock.utc(times[heads], marks[heads])
         lines[:, c.TIME] = np.repeat(utc, np.diff(np.append(heads, len(lines))))
-        return Block(buffer, lines, _repeated(lines, events), spans, filled, [raw.file])
+        events = _repeated(lines, events)
+        return Block(buffer, all_lines, events, spans, filled, self.files, self.vocabularies, used)
 
-    def _found(self, buffer: Array, lines: Array, raw: Raw) -> list[Array]:
+    def _found(self, buffer: Array, lines: Array, spans: Array, raw: Raw) -> list[Array]:
         """Give the events of the lines that patterns took; account for the others."""
 
         def left(reason: str, rows: Array) -> None:
@@ -182,32 +186,33 @@ class Lines:
         self.account.understood += int(again.sum())
         filled &= ~again
         if self.forced:
-            made, missed = self._taken(buffer, lines, np.flatnonzero(filled), c.BODY, self.forced)
-            more, missed = self._taken(buffer, lines, missed, c.AFTER_TIME, self.forced)
+            made, missed = self._taken(buffer, lines, spans, np.flatnonzero(filled), c.BODY, self.forced)
+            more, missed = self._taken(buffer, lines, spans, missed, c.AFTER_TIME, self.forced)
             left(UNKNOWN, missed)
             return [made, more]
         made_of: list[Array] = []
-        programs = words_of(buffer, lines[:, c.PROGRAM], lines[:, c.PROGRAM_END], printable, KEY)
+        named = self.vocabularies["program", printable]
+        programs = named.text(buffer, lines[:, c.PROGRAM], lines[:, c.PROGRAM_END])
         kinds = list(map(self.of_program, programs.words))
         for formats in dict.fromkeys(formats for formats, _ in kinds if formats):
             mine = programs.mask([formats == kind[0] for kind in kinds])
-            made, missed = self._taken(buffer, lines, np.flatnonzero(mine), c.BODY, formats)
+            made, missed = self._taken(buffer, lines, spans, np.flatnonzero(mine), c.BODY, formats)
             left(UNKNOWN, missed)
             made_of.append(made)
         left(DULL, np.flatnonzero(programs.mask([irrelevant and not formats for formats, irrelevant in kinds])))
         known = programs.mask([bool(formats) or irrelevant for formats, irrelevant in kinds])
-        made, missed = self._bare(buffer, lines, np.flatnonzero(filled & ~known))
+        made, missed = self._bare(buffer, lines, spans, np.flatnonzero(filled & ~known))
         foreign = programs.codes[missed] >= 0
         left(FOREIGN, missed[foreign])
         left(UNKNOWN, missed[~foreign])
         return [*made_of, made]
 
-    def _bare(self, buffer: Array, lines: Array, rows: Array) -> tuple[Array, Array]:
+    def _bare(self, buffer: Array, lines: Array, spans: Array, rows: Array) -> tuple[Array, Array]:
         """Match lines of no known program: first against the formats that this source has shown, then against all."""
-        made, missed = self._taken(buffer, lines, rows, c.AFTER_TIME, self.bare)
+        made, missed = self._taken(buffer, lines, spans, rows, c.AFTER_TIME, self.bare)
         if len(missed):
             self.bare += self._shown(buffer, lines, missed[:_SAMPLE])
-            more, missed = self._taken(buffer, lines, missed, c.AFTER_TIME, self.bare)
+            more, missed = self._taken(buffer, lines, spans, missed, c.AFTER_TIME, self.bare)
             made = np.concatenate((made, more))
         return made, missed
 
@@ -218,8 +223,8 @@ class Lines:
             generic = self.catalogue.formats[number].generic
             if number in self.bare or (generic and (scores or self.account.understood)):
                 continue
-            events, _ = self._taken(buffer, lines, rows, c.AFTER_TIME, (number,))
-            self.spans.pop()
+            spans = np.zeros((c.SPANS_WIDTH, len(lines)), np.int32)
+            events, _ = self._taken(buffer, lines, spans, rows, c.AFTER_TIME, (number,))
             patterns = events[:, c.E_PATTERN]
             own = ~self.catalogue.greedy[patterns]
             if own.any() or (generic and _is_dialogue(buffer, lines, rows)):
@@ -228,22 +233,19 @@ class Lines:
         return tuple(sorted(scores, key=lambda number: scores[number], reverse=True))
 
     def _taken(
-        self, buffer: Array, lines: Array, rows: Array, body: int, formats: tuple[int, ...]
+        self, buffer: Array, lines: Array, spans: Array, rows: Array, body: int, formats: tuple[int, ...]
     ) -> tuple[Array, Array]:
         """Match lines against formats; gives the events, and the lines that none takes."""
         if not formats or not len(rows):
             return np.zeros((0, c.EVENT_WIDTH), np.int64), rows
         events = np.zeros((len(rows), c.EVENT_WIDTH), np.int64)
-        spans = np.zeros((len(rows), c.SPANS_WIDTH), np.int32)
         catalogue = self.catalogue
         match(
             buffer, lines, rows, body, *catalogue.rules_of(formats), catalogue.rules, catalogue.moves,
             catalogue.letters, catalogue.sets, events, spans,
         )  # fmt: skip
-        events[:, c.E_FIELDS] += sum(map(len, self.spans))
-        self.spans.append(spans)
         missed = events[:, c.E_PATTERN] == NONE
-        return (events[~missed], rows[missed]) if missed.any() else (events, rows[:0])
+        return (events.take(np.flatnonzero(~missed), axis=0), rows[missed]) if missed.any() else (events, rows[:0])
 
 
 def _is_dialogue(buffer: Array, lines: Array, rows: Array) -> bool:

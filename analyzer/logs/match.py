@@ -97,15 +97,15 @@ def fits(
             if option_to == NONE:
                 for left in range(rules[rule, 2], step):
                     if moves[left, 1] != NOWHERE:
-                        spans[row, moves[left, 1]] = spans[row, moves[left, 1] + 1] = 0
+                        spans[moves[left, 1], row] = spans[moves[left, 1] + 1, row] = 0
                 return step - rules[rule, 2]
             for left in range(option_from + 1, min(step + 1, option_to)):  # what the optional part has taken so far
                 if moves[left, 0] != LITERAL and moves[left, 1] != NOWHERE:
-                    spans[row, moves[left, 1]] = spans[row, moves[left, 1] + 1] = 0
+                    spans[moves[left, 1], row] = spans[moves[left, 1] + 1, row] = 0
             step, at, option_to = option_to, option_at, NONE
             continue
         if column != NOWHERE and end > at:
-            spans[row, column], spans[row, column + 1] = at, end
+            spans[column, row], spans[column + 1, row] = at, end
         at = end
         step += 1
 
@@ -120,7 +120,8 @@ def match(
 ) -> None:  # fmt: skip
     """Match the `chosen` lines, whose text begins at the column `body`, against the rules of `lists`.
 
-    Gives one row of `events` and of `spans` a line, all zero before; where no rule fits, E_PATTERN is NONE. A rule that
+    Gives one row of `events` a line, and the fields in `spans`, a column a line of the block, all zero before; where no
+    rule fits, E_PATTERN is NONE. A rule that
     begins with the same steps as the one before it, of which one did not fit, is left out.
     """
     for row in range(len(chosen)):
@@ -128,7 +129,6 @@ def match(
         at, stop = lines[line, body], lines[line, c.BODY_END]
         events[row, c.E_LINE] = line
         events[row, c.E_PATTERN] = NONE
-        events[row, c.E_FIELDS] = row
         if at < stop:
             octet = buffer[at] * 1
             failed = NONE
@@ -136,7 +136,7 @@ def match(
                 rule = lists[k, 0]
                 if failed != NONE and lists[k, 1] > failed:
                     continue
-                failed = fits(buffer, at, stop, rule, rules, moves, letters, sets, spans, row)
+                failed = fits(buffer, at, stop, rule, rules, moves, letters, sets, spans, line)
                 if failed == FITS:
                     events[row, c.E_FORMAT], events[row, c.E_PATTERN] = rules[rule, 0], rules[rule, 1]
                     break

@@ -47,8 +47,9 @@ class Outcomes:
         columns = facts.auth(rows)
         names = ("session", "client_ip", "server_ip", "client_port", "server_port", "role")
         columns |= {name: taken(ends[name], rows.owner) for name in names}
-        lines = group.block.lines[group.events[rows.event, c.E_LINE]]
-        places = Places(lines[:, c.FILE] << PLACE_BITS | lines[:, c.NUMBER], [f"{f} line" for f in group.block.files])
+        lines = group.at.take(rows.event)
+        files, numbers = (group.block.column(number).take(lines) for number in (c.FILE, c.NUMBER))
+        places = Places(files << PLACE_BITS | numbers, [f"{f} line" for f in group.block.files])
         event = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
         columns |= {"event": event, "where": places, "source": self.source}
         self.builders["auth"].add(len(rows.owner), columns)

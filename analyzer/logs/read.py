@@ -53,7 +53,7 @@ class Log:
             self.clock.begin(modified_ns(place))
             unwrap = unwrapper(source.stream.peek(HEAD_BYTES))
             for raw in blocks(source, unwrap):
-                self._write(self.sessions.eat(self.lines.block(raw)))
+                self._write(self.sessions.eat(self.lines.block(raw, self.sessions.open)))
                 if progress:
                     progress(before + source.consumed, total)
             before += source.consumed

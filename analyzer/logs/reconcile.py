@@ -57,7 +57,7 @@ TOLD, COUNTED_FAILED, COUNTED_GOOD, BROKEN = range(4)
 def worth_a_row(group: Group) -> Group:
     """Leave out sessions of other services, and those of which only details of somebody else's exchanges are told."""
     count = len(group.starts) - 1
-    telling = (group.kinds != _EVENT["detail"]) | group.catalogue.alone[group.events[:, c.E_PATTERN]]
+    telling = (group.kinds != _EVENT["detail"]) | group.catalogue.alone.take(group.patterns)
     others = group.kinds == _EVENT["other"]
     told, foreign = (np.bincount(group.owners[mask], minlength=count) > 0 for mask in (telling, others))
     return group.take(told & ~foreign)
@@ -69,11 +69,10 @@ class Facts:
     def __init__(self, group: Group) -> None:
         self.group, self.count = group, len(group.starts) - 1
         self.owners, self.kinds, self.times = group.owners, group.kinds, group.times
-        self.patterns = group.events[:, c.E_PATTERN]
+        self.patterns = group.patterns
         self.identity = group.words("identity")
         self.mechanism = group.words("mechanism", _mechanism)
-        text = group.words("counters")
-        row = np.array([*map(counters_of, text.words), Counters()], np.int64)[text.codes]
+        row = group.words("counters").numbers(counters_of, Counters())
         counted = np.flatnonzero((row != NULL).any(axis=1))
         self.counters = np.full((self.count, len(Counters._fields)), NULL, np.int64)
         self.counters[self.owners[counted]] = row[counted]
@@ -90,8 +89,8 @@ class Facts:
         succeeded = np.where(self.counters[:, 0] != NULL, self.counters[:, 0], goods)
         missing = np.maximum(tried - succeeded - per, 0)
         missing_good = np.maximum(succeeded - goods, 0)
-        end = self._last(_any_of(*_BROKEN, "disconnect")[self.kinds], first=True)
-        broken = self._last(_any_of(*_BROKEN)[self.kinds] & self._after_auth())
+        end = self._last(_any_of(*_BROKEN, "disconnect").take(self.kinds), first=True)
+        broken = self._last(_any_of(*_BROKEN).take(self.kinds) & self._after_auth())
         breaks = (broken >= 0) & np.where(known, missing > 0, (per == 0) & (goods == 0))
         missing -= breaks & known
         parts = [
@@ -138,7 +137,7 @@ class Facts:
         commands = self.group.words("command", _upper)
         stated = [pattern.stated.get("after") == law.AUTH_COMMAND for _, pattern in self.group.catalogue.patterns]
         named = commands.mask([word == law.AUTH_COMMAND for word in commands.words])
-        after: Array = named | np.array(stated, bool)[self.patterns]
+        after: Array = named | np.array(stated, bool).take(self.patterns)
         return after
 
     def _last(self, mask: Array, *, first: bool = False) -> Array:
@@ -146,7 +145,7 @@ class Facts:
         rows = np.flatnonzero(mask)
         rows = rows[::-1] if first else rows
         last = np.full(self.count, -1, np.int64)
-        last[self.owners[rows]] = rows
+        last[self.owners.take(rows)] = rows
         return last
 
     def auth(self, rows: Rows) -> dict[str, Any]:
@@ -234,7 +233,7 @@ class Facts:
         lost = self._last(self.kinds == _EVENT["lost"])[rows.owner]
         soon = (lost > rows.event) & (self.times[lost] - self.times[rows.event] <= _SOON_NS)
         final = np.append(rows.owner[1:] != rows.owner[:-1], True)[: len(rows.owner)]
-        ended = self._last(_any_of(*ENDED_BY)[self.kinds])[rows.owner] >= 0
+        ended = self._last(_any_of(*ENDED_BY).take(self.kinds))[rows.owner] >= 0
         commands = self.counters[rows.owner, Counters._fields.index("auth_last")]
         named = self.identity.codes[rows.event] >= 0
         unheard = told & (self.kinds[rows.event] == _EVENT["succeeded"]) & (lost >= 0) & (commands == 1) & final
@@ -281,7 +280,7 @@ class Facts:
         counted = self.counters[:, Counters._fields.index("starttls")]
         port = self.group.first_with("server_port")
         smtps = np.where(port < 0, 0, self.group.numbers("server_port", np.maximum(port, 0))) == _SMTPS
-        implicit = (self._last(stated[self.patterns]) >= 0) | (seen & ((counted == 0) | smtps))
+        implicit = (self._last(stated.take(self.patterns)) >= 0) | (seen & ((counted == 0) | smtps))
         return Text(np.select([implicit, counted > 0], [1, 0], -1).astype(np.int32), ["starttls", "implicit"])
 
     def sessions(self, rows: Rows, identity: Text, outcome: Text) -> dict[str, Any]:
@@ -293,14 +292,14 @@ class Facts:
         who = np.full(self.count, -1, np.int32)
         who[rows.owner[good]] = identity.codes[good]
 
-        last = self._last(_any_of(*ENDED_BY)[self.kinds], first=True)
+        last = self._last(_any_of(*ENDED_BY).take(self.kinds), first=True)
         closes = [ENDED_BY.get(name, UNENDED) for name in EVENT_NAMES]
         ended = np.where(last < 0, _EVENT["note"], self.kinds[np.maximum(last, 0)])
 
         mails = np.bincount(self.owners[self.kinds == _EVENT["mail"]], minlength=self.count)
         helo = group.first_with("helo")
         version = group.first_with("tls_version")
-        owners = group.events[group.starts[:-1], c.E_FORMAT]
+        owners = group.events[:, c.E_FORMAT].take(group.starts[:-1])
         return {
             "via": None,
             "banner": None,

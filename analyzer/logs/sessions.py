@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -53,7 +54,8 @@ def address(text: bytes) -> str | None:
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group:
     """Complete sessions: `events` int64[m, EVENT_WIDTH], session after session; they begin at `starts` int64[s + 1]."""
 
     block: Block
@@ -62,52 +64,62 @@ class Group(NamedTuple):
     catalogue: Catalogue
     source: str
 
-    @property
+    @cached_property
     def owners(self) -> Array:
         """The session of each event, counted from 0."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
-    @property
+    @cached_property
+    def at(self) -> Array:
+        """The row of each event's line."""
+        return np.ascontiguousarray(self.events[:, c.E_LINE])
+
+    @cached_property
+    def patterns(self) -> Array:
+        """The number of each event's pattern in the catalogue."""
+        return np.ascontiguousarray(self.events[:, c.E_PATTERN])
+
+    @cached_property
     def kinds(self) -> Array:
         """The number of each event in EVENT_NAMES."""
-        return self.catalogue.kinds[self.events[:, c.E_PATTERN]]
+        kinds: Array = self.catalogue.kinds.take(self.patterns)
+        return kinds
 
-    @property
+    @cached_property
     def times(self) -> Array:
         """When each event was written: UTC, or NULL."""
-        times: Array = self.block.lines[self.events[:, c.E_LINE], c.TIME]
-        return times
+        return self.block.column(c.TIME).take(self.at)
 
     @property
     def order(self) -> Array:
         """The line at which each session begins, counted over all files."""
-        order: Array = self.block.lines[self.events[self.starts[:-1], c.E_LINE], c.SERIAL]
-        return order
+        return self.block.column(c.SERIAL).take(self.at.take(self.starts[:-1]))
 
     def words(self, field: str, made: Any = printable, rows: Array | None = None) -> Text:
         """Give a field of the events, or of `rows` of them, as text."""
-        return self.block.words(field, made, self.events if rows is None else self.events[rows])
+        return self.block.words(field, made, self.at if rows is None else self.at.take(rows))
 
     def numbers(self, field: str, rows: Array | None = None) -> Array:
         """Give a field of digits as numbers; NULL where it is not there."""
         text = self.words(field, rows=rows)
-        values = [int(word) if word.isdecimal() and len(word) < 18 else NULL for word in text.words]
-        return np.array([*values, NULL], np.int64)[text.codes]
+        return text.numbers(_number, NULL)
 
     def first_with(self, field: str) -> Array:
         """Give the row of the first event of each session that has a field; -1: none has."""
-        rows = np.flatnonzero(self.block.has(field, self.events))[::-1]
+        rows = np.flatnonzero(self.block.has(field, self.at))[::-1]
         first = np.full(len(self.starts) - 1, -1, np.int64)
-        first[self.owners[rows]] = rows
+        first[self.owners.take(rows)] = rows
         return first
 
     def take(self, sessions: Array) -> Group:
         """Give some of the sessions, by a mask."""
         if sessions.all():
             return self
-        kept = sessions[self.owners]
+        kept = np.flatnonzero(sessions.take(self.owners))
         sizes = np.diff(self.starts)[sessions]
-        return self._replace(events=self.events[kept], starts=np.cumsum([0, *sizes.tolist()], dtype=np.int64))
+        return replace(
+            self, events=self.events.take(kept, axis=0), starts=np.cumsum([0, *sizes.tolist()], dtype=np.int64)
+        )
 
     def ends(self) -> dict[str, Any]:
         """Give ids, addresses, ports, times and roles of the sessions.
@@ -130,21 +142,25 @@ class Group(NamedTuple):
         made["first"] = np.where(first == np.iinfo(np.int64).max, NULL, first)
         made["last"] = np.maximum.reduceat(times, self.starts[:-1]) if some else times
         heads = self.starts[:-1]
-        made["role"] = Text.of(self.catalogue.roles).take(self.events[heads, c.E_PATTERN])
+        made["role"] = Text.of(self.catalogue.roles).take(self.patterns.take(heads))
         made["session"] = self._ids(made)
         return made
 
     def _ids(self, made: dict[str, Any]) -> Ids:
         """Number sessions by what does not change when a log is read again: time, host, pid, key, client, line."""
         heads = self.starts[:-1]
-        lines = self.block.lines[self.events[heads, c.E_LINE]]
-        keys = [made["first"], lines[:, c.PID], lines[:, c.SERIAL]]
+        keys = [made["first"], self.block.column(c.PID).take(self.at.take(heads)), self.order]
         texts = self.words("host", rows=heads), self.words("session", rows=heads), made["client_ip"]
-        keys += [np.array([*map(stable, text.words), 0], np.int64)[text.codes] for text in texts]
+        keys += [text.numbers(stable, 0) for text in texts]
         # A transcript without times has nothing else that is its own.
         keys += [made["client_port"], np.where(made["first"] == NULL, stable(self.source), 0)]
         keys += [np.arange(len(heads)) - np.searchsorted(self.order, self.order)]  # of a line that was written often
         return Ids(mixed(keys).view(np.int64)) if len(heads) else Ids(np.zeros(0, np.int64))
+
+
+def _number(word: str) -> int:
+    """Read digits; NULL for anything else."""
+    return int(word) if word.isdecimal() and len(word) < 18 else NULL
 
 
 @lru_cache(maxsize=1 << 16)
@@ -163,11 +179,10 @@ class Sessions:
 
     def eat(self, block: Block) -> Iterator[Group]:
         """Take a block; give the sessions that are over."""
-        newest = block
-        if self.open is not None:
-            block = _before(self.open, block)
-        known = newest.lines[newest.lines[:, c.TIME] != NULL, c.TIME]
-        group, over = self._cut(block, int(known[-1]) if len(known) else NULL)
+        times = block.lines[: block.used[1], c.TIME]
+        known = np.flatnonzero(times != NULL)
+        now = int(times[known[-1]]) if len(known) else NULL
+        group, over = self._cut(block if self.open is None else _before(self.open, block), now)
         if len(group.take(~over).events) > limits.LOG_OPEN_EVENTS:
             self.torn += int((~over).sum())
             over[:] = True
@@ -185,7 +200,7 @@ class Sessions:
         """Cut the events of a block into sessions; says which of them are over at the time `now`."""
         keys, alone = self._keys(block)
         order = np.argsort(keys, kind="stable")
-        keys, events = keys[order], block.events[order]
+        keys, events = keys.take(order), block.events.take(order, axis=0)
         group = Group(block, events, np.array([0, len(events)], np.int64), self.catalogue, self.source)
         kinds, times = group.kinds, group.times
         begins = np.ones(len(events), bool)
@@ -194,14 +209,14 @@ class Sessions:
         turns |= kinds == _CONNECT
         late = np.zeros(len(events), bool)
         soon = (times[1:] >= times[:-1]) & (times[1:] - times[:-1] <= _AFTERWARDS_NS)
-        afterwards = self.catalogue.once[events[1:, c.E_PATTERN]] & soon
+        afterwards = self.catalogue.once.take(group.patterns[1:]) & soon
         late[1:] = (kinds[:-1] == _DISCONNECT) & ~_ENDING[kinds[1:]] & ~afterwards
         gap = np.zeros(len(events), bool)
         known = (times[1:] != NULL) & (times[:-1] != NULL)
         gap[1:] = known & (times[1:] - np.where(known, times[:-1], times[1:]) > limits.LOG_IDLE_NS)
         turns |= late | gap | _moved(group, begins)
         starts = np.append(np.flatnonzero(turns), len(events)).astype(np.int64)
-        group = group._replace(starts=starts)
+        group = replace(group, starts=starts)
         heads, tails = starts[:-1], starts[1:] - 1
         follows = np.append(~begins[heads[1:]], False) if len(heads) else np.zeros(0, bool)
         last = np.where(times[tails] == NULL, now, times[tails])
@@ -209,46 +224,46 @@ class Sessions:
         over = (
             follows | alone[order][heads] | (ended & (now - last > _AFTERWARDS_NS)) | (now - last > limits.LOG_IDLE_NS)
         )
-        rank = np.argsort(block.lines[events[heads, c.E_LINE], c.SERIAL], kind="stable")
+        rank = np.argsort(group.order, kind="stable")
         return _ordered(group, rank), over[rank]
 
     def _keys(self, block: Block) -> tuple[Array, Array]:
         """Give what the events of one session have in common as a number, and which events stand alone."""
-        events = block.events
+        events, lines = block.events, np.ascontiguousarray(block.events[:, c.E_LINE])
         keys, alone = mixed([np.full(len(events), -1, np.int64), np.arange(len(events))]), np.ones(len(events), bool)
         for number in np.flatnonzero(np.bincount(events[:, c.E_FORMAT])).tolist():
             family = self.catalogue.formats[number].family
             for choice in self.catalogue.formats[number].key:
                 rows = np.flatnonzero(alone & (events[:, c.E_FORMAT] == number))
                 for name in choice:
-                    rows = rows[_has(block, name, rows)]
+                    rows = rows[_has(block, name, lines.take(rows))]
                 parts = [np.full(len(rows), stable(f"{family} {choice}"), np.int64)]
-                parts += [_part(block, name, rows) for name in choice]
+                parts += [_part(block, name, lines.take(rows)) for name in choice]
                 keys[rows], alone[rows] = mixed(parts), False
         return keys, alone
 
 
-def _has(block: Block, name: str, rows: Array) -> Array:
-    """Say which events have a part of a key; every line has a host, if only an unknown one."""
+def _has(block: Block, name: str, lines: Array) -> Array:
+    """Say which lines have a part of a key; every line has a host, if only an unknown one."""
     if name == "host":
-        return np.ones(len(rows), bool)
-    has = block.has(name, block.events[rows])
-    return has | (block.lines[block.events[rows, c.E_LINE], c.PID] > 0) if name == "pid" else has
+        return np.ones(len(lines), bool)
+    has = block.has(name, lines)
+    return has | (block.column(c.PID).take(lines) > 0) if name == "pid" else has
 
 
-def _part(block: Block, name: str, rows: Array) -> Array:
+def _part(block: Block, name: str, lines: Array) -> Array:
     """Give a part of a key as numbers: equal ones for equal values of this block."""
-    codes = block.words(name, address if name.endswith("_ip") else printable, block.events[rows])
+    codes = block.words(name, address if name.endswith("_ip") else printable, lines)
     if name == "pid":
-        values = np.array([*(int(word) if word.isdecimal() else 0 for word in codes.words), 0], np.int64)[codes.codes]
-        return np.where(codes.codes < 0, block.lines[block.events[rows, c.E_LINE], c.PID], values)
-    return np.array([*map(stable, codes.words), 0], np.int64)[codes.codes]
+        values = codes.numbers(_number, NULL)
+        return np.where(values == NULL, block.column(c.PID).take(lines), values)
+    return codes.numbers(stable, 0)
 
 
 def _moved(group: Group, begins: Array) -> Array:
     """Say where the lines of one key go on with another client: a process id was used again."""
     moved = np.zeros(len(group.events), bool)
-    rows = np.flatnonzero(group.block.has("client_ip", group.events))
+    rows = np.flatnonzero(group.block.has("client_ip", group.at))
     codes = group.words("client_ip", address, rows).codes
     runs = np.cumsum(begins)[rows]
     moved[rows[1:]] = (codes[1:] != codes[:-1]) & (runs[1:] == runs[:-1])
@@ -260,13 +275,13 @@ def _ordered(group: Group, rank: Array) -> Group:
     sizes = np.diff(group.starts)[rank]
     starts = np.cumsum([0, *sizes.tolist()], dtype=np.int64)
     rows = np.repeat(group.starts[:-1][rank] - starts[:-1], sizes) + np.arange(starts[-1])
-    return group._replace(events=group.events[rows], starts=starts)
+    return replace(group, events=group.events.take(rows, axis=0), starts=starts)
 
 
 def _compact(group: Group) -> Block:
     """Keep the events of a group, and of the block only the lines that they are in."""
     block, events = group.block, group.events
-    serials = block.lines[events[:, c.E_LINE], c.SERIAL]
+    serials = block.column(c.SERIAL).take(group.at)
     _, first, codes = np.unique(serials, return_index=True, return_inverse=True)
     lines = block.lines[events[first, c.E_LINE]]
     sizes = lines[:, c.STOP] - lines[:, c.START]
@@ -275,38 +290,29 @@ def _compact(group: Group) -> Block:
     kept = np.repeat(shift, sizes)
     buffer = block.buffer[np.arange(len(kept)) - kept]
     lines[:, _PLACES] += shift[:, None]
+    spans = _shifted(block.spans[:, events[first, c.E_LINE]], shift)
     kept_events = events[np.argsort(codes, kind="stable")]
-    spans = _shifted(block.spans[kept_events[:, c.E_FIELDS]], shift[np.sort(codes)])
-    kept_events[:, c.E_LINE], kept_events[:, c.E_FIELDS] = np.sort(codes), np.arange(len(kept_events))
-    return Block(buffer, lines, kept_events, spans, block.filled, block.files)
+    kept_events[:, c.E_LINE] = np.sort(codes)
+    used = len(buffer), len(lines)
+    return Block(buffer, lines, kept_events, spans, block.filled, block.files, block.vocabularies, used)
 
 
 def _before(first: Block, second: Block) -> Block:
-    """Join two blocks: the events of the first come first, their lines are put behind those of the second."""
-    lines, events = first.lines.copy(), first.events.copy()
-    files = list(dict.fromkeys((*first.files, *second.files)))  # in the order of time
-    lines[:, _PLACES] += len(second.buffer)
-    newer = np.array([files.index(file) for file in second.files], np.int64)[second.lines[:, c.FILE]]
-    events[:, c.E_LINE] += len(second.lines)
-    events[:, c.E_FIELDS] += len(second.spans)
-    return Block(
-        np.concatenate((second.buffer, first.buffer)),
-        _renumbered(np.concatenate((second.lines, lines)), newer),
-        np.concatenate((events, second.events)),
-        np.concatenate((second.spans, _shifted(first.spans, len(second.buffer)))),
-        first.filled | second.filled,
-        files,
-    )
+    """Join two blocks: the events of the first come first, their lines stand in the room behind those of the second."""
+    at, row = second.used
+    second.buffer[at:] = first.buffer
+    second.lines[row:] = first.lines
+    second.lines[row:, _PLACES] += at
+    second.spans[:, row:] = _shifted(first.spans, np.full(len(first.lines), at))
+    events = first.events.copy()
+    events[:, c.E_LINE] += row
+    used = len(second.buffer), len(second.lines)
+    events = np.concatenate((events, second.events))
+    return replace(second, events=events, filled=first.filled | second.filled, used=used)
 
 
-def _renumbered(lines: Array, files: Array) -> Array:
-    """Put the numbers of their files into the first lines."""
-    lines[: len(files), c.FILE] = files
-    return lines
-
-
-def _shifted(spans: Array, by: Array | int) -> Array:
-    """Move the spans of events, all by one number or each event's by its own; what is not there stays so."""
-    there = np.repeat(spans[:, 1::2] > spans[:, ::2], 2, axis=1)
-    moved: Array = np.where(there, spans + np.reshape(by, (-1, 1)), 0).astype(np.int32)
+def _shifted(spans: Array, by: Array) -> Array:
+    """Move the fields of lines, each line's by its own number; what is not there stays so."""
+    there = np.repeat(spans[1::2] > spans[::2], 2, axis=0)
+    moved: Array = np.where(there, spans + by, 0).astype(np.int32)
     return moved

@@ -1,13 +1,15 @@
-"""Spans of a buffer as text: each distinct word is made once."""
+"""Spans of a buffer as text: each distinct word is made once, over all blocks of a source."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.kernel import kernel
-from analyzer.tables import Text
+from analyzer.tables import Text, Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,22 +20,41 @@ if TYPE_CHECKING:
 
 NONE = -1
 
+#: Another one in each process, so that no input can make all words fall together.
+KEY: Final = int.from_bytes(os.urandom(4))
 
-@kernel("int64(uint8[::1], int64[::1], int64[::1], int32[::1], int64[::1], int64[::1], int64)")
+#: With more distinct words than this, or so many octets of them, a vocabulary begins anew: where nearly every row has a
+#: word of its own, nothing is gained by knowing those before.
+_MOST_WORDS: Final = 1 << 16
+_MOST_OCTETS: Final = 1 << 23
+
+#: Columns of the state of `number_words`: the next row, the words that are known, and the octets of them.
+_ROW, _KNOWN, _USED = range(3)
+
+
+@kernel(
+    "void(uint8[::1], int32[::1], int32[::1], int32[::1], int64[::1], uint8[::1], int64[::1], int64[::1], int64[::1], "
+    "int64)"
+)
 def number_words(
-    buffer: Octets, starts: Cells, stops: Cells, codes: Cells, firsts: Cells, slots: Cells, key: int
-) -> int:
-    """Give equal spans equal codes, from 0 on in the order of their first places, and empty ones NONE.
+    buffer: Octets, starts: Cells, stops: Cells, codes: Cells, slots: Cells, store: Cells, ends: Cells, hashes: Cells,
+    state: Cells, key: int,
+) -> None:  # fmt: skip
+    """Give equal spans equal codes, from 0 on in the order in which they were first met, and empty ones NONE.
 
-    Gives how many there are; `firsts` gets for each code the row of its first span. `slots` (a power of two, more than
-    rows) is NONE before. `key` is another one in each process, so that no input can make all words fall together.
+    The words are kept in `store`; word k ends at `ends[k]`, where the next begins. `slots` (a power of two) is a hash
+    table of codes, NONE where there is none. Stops at a row for whose word there may be no room.
     """
-    known, size = 0, len(slots)
-    for row in range(len(starts)):
+    size = len(slots)
+    row, known, used = state[0], state[1], state[2]
+    while row < len(starts):
         start, stop = starts[row], stops[row]
-        codes[row] = NONE
         if stop <= start:
+            codes[row] = NONE
+            row += 1
             continue
+        if used + stop - start > len(store) or known >= len(ends) or 2 * known >= size:
+            break
         value, place = key, start
         while place + 4 <= stop:  # four octets at a time: each step waits for the one before
             four = buffer[place] + buffer[place + 1] * 256 + buffer[place + 2] * 65536 + buffer[place + 3] * 16777216
@@ -42,34 +63,109 @@ def number_words(
         while place < stop:
             value = (value * 1000003 + buffer[place]) & 1099511627775
             place += 1
-        slot = (value * 40503 + value // 65536) & (size - 1)
-        while codes[row] == NONE:
+        value = value * 40503 + value // 65536
+        slot = value & (size - 1)
+        found = NONE
+        while found == NONE:
             code = slots[slot]
             if code == NONE:
-                slots[slot], firsts[known], codes[row] = known, row, known
+                for k in range(stop - start):
+                    store[used + k] = buffer[start + k]
+                used += stop - start
+                slots[slot], hashes[known], ends[known] = known, value, used
+                found = known
                 known += 1
             else:
-                other = starts[firsts[code]]
-                length = stops[firsts[code]] - other
-                k = 0
-                if length == stop - start:
-                    while k < length and buffer[other + k] == buffer[start + k]:
+                begin = ends[code - 1] if code > 0 else 0
+                length = ends[code] - begin
+                if hashes[code] == value and length == stop - start:
+                    k = 0
+                    while k < length and store[begin + k] == buffer[start + k]:
                         k += 1
                     if k == length:
-                        codes[row] = code
+                        found = code
                 slot = (slot + 1) & (size - 1)
-    return known
+        codes[row] = found
+        row += 1
+    state[0], state[1], state[2] = row, known, used
 
 
-def words_of(buffer: Array, starts: Array, stops: Array, made: Callable[[bytes], str | None], key: int) -> Text:
-    """Give spans as a column of text; `made` makes a word of octets, or None for unknown."""
-    codes, firsts = np.empty(len(starts), np.int32), np.empty(len(starts), np.int64)
-    slots = np.full(1 << max(2 * len(starts), 1).bit_length(), NONE, np.int64)
-    starts, stops = np.ascontiguousarray(starts), np.ascontiguousarray(stops)
-    firsts = firsts[: number_words(buffer, starts, stops, codes, firsts, slots, key)]
-    spans = zip(starts[firsts].tolist(), stops[firsts].tolist(), strict=True)
-    whole = memoryview(buffer)
-    words = Text.of([made(bytes(whole[start:stop])) for start, stop in spans])
-    if len(words.words) == len(firsts):
-        return Text(codes, words.words)
-    return Text(np.append(words.codes, np.int32(NONE))[codes], words.words)  # two became the same, or unknown
+@kernel("void(int64[::1], int64, int64[::1])")
+def refill(hashes: Cells, known: int, slots: Cells) -> None:
+    """Put known words into a hash table that is NONE before."""
+    for code in range(known):
+        slot = hashes[code] & (len(slots) - 1)
+        while slots[slot] != NONE:
+            slot = (slot + 1) & (len(slots) - 1)
+        slots[slot] = code
+
+
+class Vocabulary:
+    """Makes text of spans; `made` makes a word of octets, or None for unknown."""
+
+    def __init__(self, made: Callable[[bytes], str | None]) -> None:
+        self.made = made
+        self._begin()
+
+    def _begin(self) -> None:
+        self._words, self._numbers = Words(), dict[str | None, int]({None: NONE})
+        self._codes = np.full(1, NONE, np.int32)  # of the word that is made of each one in the store; last: of none
+        self._slots = np.full(1 << 10, NONE, np.int64)
+        self._store, self._ends = np.empty(1 << 13, np.uint8), np.empty(1 << 9, np.int64)
+        self._hashes = np.empty(1 << 9, np.int64)
+        self._state = np.zeros(3, np.int64)
+
+    def text(self, buffer: Array, starts: Array, stops: Array) -> Text:
+        """Give spans as a column of text."""
+        if self._state[_KNOWN] > _MOST_WORDS or self._state[_USED] > _MOST_OCTETS:
+            self._begin()
+        codes = np.empty(len(starts), np.int32)
+        starts, stops = np.ascontiguousarray(starts, np.int32), np.ascontiguousarray(stops, np.int32)
+        self._state[_ROW] = 0
+        before = int(self._state[_KNOWN])
+        while True:
+            number_words(
+                buffer, starts, stops, codes, self._slots, self._store, self._ends, self._hashes, self._state, KEY
+            )
+            row = int(self._state[_ROW])
+            if row == len(starts):
+                break
+            self._grow(int(stops[row] - starts[row]))
+        known = int(self._state[_KNOWN])
+        if known > before:
+            self._codes = np.concatenate((self._codes[:-1], self._new(before, known), self._codes[-1:]))
+        plain = len(self._words) == known  # then every word in the store has made one of its own
+        return Text(codes if plain else self._codes[codes], self._words)
+
+    def _new(self, before: int, known: int) -> Array:
+        """Make the words that were not met before; gives their codes: two may be made the same, or unknown."""
+        ends = [int(self._ends[before - 1]) if before else 0, *self._ends[before:known].tolist()]
+        octets, numbers = self._store[: ends[-1]].tobytes(), self._numbers
+        made: list[int] = []
+        for start, stop in pairwise(ends):
+            word = self.made(octets[start:stop])
+            code = numbers.setdefault(word, len(self._words))
+            if code == len(self._words) and word is not None:
+                self._words.append(word)
+            made.append(code)
+        return np.array(made, np.int32)
+
+    def _grow(self, octets: int) -> None:
+        """Make room for at least one more word, of so many octets."""
+        _, known, used = self._state.tolist()
+        if used + octets > len(self._store):
+            self._store = np.append(self._store[:used], np.empty(used + octets + (1 << 13), np.uint8))
+        if known >= len(self._ends):
+            self._ends = np.append(self._ends, np.empty(known, np.int64))
+            self._hashes = np.append(self._hashes, np.empty(known, np.int64))
+        if 2 * known >= len(self._slots):
+            self._slots = np.full(4 * len(self._slots), NONE, np.int64)
+            refill(self._hashes, known, self._slots)
+
+
+class Vocabularies(dict[tuple[str, "Callable[[bytes], str | None]"], Vocabulary]):
+    """The vocabularies of a source, by field and by what makes a word."""
+
+    def __missing__(self, key: tuple[str, Callable[[bytes], str | None]]) -> Vocabulary:
+        self[key] = vocabulary = Vocabulary(key[1])
+        return vocabulary

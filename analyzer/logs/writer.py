@@ -110,7 +110,7 @@ class LogWriter(Writer):
 
     def _ends(self, _: Rows) -> dict[str, Any]:
         ends = self.group.ends()
-        owners = [talk.owner for talk in self.talks]
+        owners = np.array([talk.owner for talk in self.talks], np.int64)
         made = {name: ends[name].take(owners) for name in ("client_ip", "server_ip", "role")}
         made |= {name: ends[name][owners] for name in ("client_port", "server_port")}
         parts = np.array([talk.part for talk in self.talks], np.int64)

@@ -81,7 +81,7 @@ def _taken(known: Catalogue, block: Block) -> Iterator[str]:
     for event in block.events.tolist():
         owner, pattern = known.patterns[event[c.E_PATTERN]]
         fields = [
-            _field(name, data[slice(*block.spans[event[c.E_FIELDS], c.span_of(name) : c.span_of(name) + 2].tolist())])
+            _field(name, data[slice(*block.spans[c.span_of(name) : c.span_of(name) + 2, event[c.E_LINE]].tolist())])
             for name in c.FIELDS
         ]
         name = f"{known.formats[owner].name}/{pattern.name}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyzer.tables.builder import Builder, concatenate
-from analyzer.tables.columns import PLACE_BITS, Column, Ids, Places, Text, letters, mixed, number_of, taken
-from analyzer.tables.table import Table, rows_of
+from analyzer.tables.columns import PLACE_BITS, Column, Ids, Places, Text, Words, letters, mixed, number_of, taken
+from analyzer.tables.table import Table, among, rows_of
 
 __all__ = [
     "PLACE_BITS",
@@ -14,6 +14,8 @@ __all__ = [
     "Places",
     "Table",
     "Text",
+    "Words",
+    "among",
     "concatenate",
     "letters",
     "mixed",

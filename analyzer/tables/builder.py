@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.schema import TABLES
-from analyzer.tables.columns import Column, Ids, Places, Text, renamed
+from analyzer.tables.columns import Column, Ids, Numbering, Places, Text
 from analyzer.tables.stored import Part, Place, Run, Shelf, Stored, of_one_vocabulary
 from analyzer.tables.table import MAKERS, Table, made
 
@@ -24,7 +24,7 @@ class Builder:
     def __init__(self, name: str) -> None:
         self.name, self.rows = name, 0
         self._parts: dict[str, list[tuple[Array, ...]]] = {column.name: [] for column in TABLES[name]}
-        self._words: dict[str, dict[str, int]] = {c.name: {} for c in TABLES[name] if c.kind in MAKERS}
+        self._words = {column.name: Numbering() for column in TABLES[name] if column.kind in MAKERS}
         self._bytes = 0
         self._shelf: Shelf | None = None
         self._shelved: list[Part] = []
@@ -37,7 +37,7 @@ class Builder:
         for column in TABLES[self.name]:
             arrays = self._numbered(column.name, made(column.kind, columns[column.name], rows))
             self._parts[column.name].append(arrays)
-            self._bytes += sum(array.nbytes for array in arrays)
+            self._bytes += sum(array.nbytes for array in arrays if any(array.strides))
         self.rows += rows
         if self._bytes >= limits.TABLE_BYTES and not self._full:
             self._shelve()
@@ -47,13 +47,13 @@ class Builder:
         if isinstance(column, np.ndarray):
             return (column,)
         if isinstance(column, Text):
-            return (renamed(column, self._words[name]),)
-        return (column.renamed(self._words[name]) if isinstance(column, Places) else column).arrays
+            return (self._words[name].renamed(column),)
+        return (column.renamed(self._words[name].numbers) if isinstance(column, Places) else column).arrays
 
     def _collected(self, name: str) -> list[Array]:
         """Give the arrays of a column that are in memory, and forget them: never is there a second copy of two."""
         parts, self._parts[name] = self._parts[name], []
-        return [np.concatenate(each) if len(each) > 1 else each[0] for each in zip(*parts, strict=True)]
+        return [_joined(each) for each in zip(*parts, strict=True)]
 
     def _shelve(self) -> None:
         """Put the rows in memory on disk; where that has no room, they stay."""
@@ -76,10 +76,10 @@ class Builder:
     def _like(self, name: str, kind: str, arrays: Sequence[Array]) -> Column:
         """Make a column of its arrays."""
         if kind in ("text", "words"):
-            return Text(arrays[0], list(self._words[name]))
+            return Text(arrays[0], list(self._words[name].numbers))
         if kind == "id":
             return Ids(*arrays)
-        return Places(arrays[0], list(self._words[name]), *arrays[1:]) if kind == "place" else arrays[0]
+        return Places(arrays[0], list(self._words[name].numbers), *arrays[1:]) if kind == "place" else arrays[0]
 
     def table(self) -> Table:
         """Give the table of what was added, and forget it."""
@@ -99,6 +99,16 @@ class Builder:
         }
         stored = Table(self.name, Stored([Run(self._shelved, patterns)]))
         return concatenate([stored, Table(self.name, rest)]) if rest else stored
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    """Join arrays; those of one value, which take no room (`made`), into one of their kind."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if any(any(part.strides) or part[:1].tobytes() != first[:1].tobytes() for part in parts):
+        return np.concatenate(parts)
+    return np.broadcast_to(first[0], sum(map(len, parts)))
 
 
 def concatenate(tables: Sequence[Table]) -> Table:

@@ -15,7 +15,7 @@ import numpy as np
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Array = np.ndarray[Any, Any]
 
@@ -25,6 +25,23 @@ _NUMBER: Final = (1 << PLACE_BITS) - 1
 
 _LETTERS: Final = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", np.uint8)
 _ID_LETTERS: Final = 11  # 62 ** 11 > 2 ** 64
+
+
+class Words(list[str]):
+    """Distinct words that become more and more; what is made of each of them is made once."""
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        super().__init__(words)
+        self._made: dict[Any, Array] = {}
+
+    def numbers(self, of: Callable[[str], Any], unknown: Any) -> Array:
+        """Give what `of` makes of each word, and last `unknown`: int64[words + 1], or as many columns as it gives."""
+        made = self._made.get((of, unknown))
+        if made is None or len(made) <= len(self):
+            known = 0 if made is None else len(made) - 1
+            more = np.array([*map(of, self[known:]), unknown], np.int64)
+            made = self._made[of, unknown] = more if made is None else np.concatenate((made[:-1], more))
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +61,8 @@ class Text:
     @classmethod
     def one(cls, value: str | None, rows: int) -> Text:
         """Make a column of one value for all rows."""
-        return cls.of([value]).take(np.zeros(rows, np.int32))
+        one = cls.of([value])
+        return cls(np.broadcast_to(one.codes[0], rows), one.words)
 
     @classmethod
     def joined(cls, parts: Sequence[Text]) -> Text:
@@ -53,7 +71,9 @@ class Text:
             words = parts[0].words if parts else []
             return cls(np.concatenate([np.zeros(0, np.int32), *(part.codes for part in parts)]), words)
         numbers = {word: k for k, word in enumerate(dict.fromkeys(chain.from_iterable(part.words for part in parts)))}
-        return cls(np.concatenate([renamed(part, numbers) for part in parts]), list(numbers))
+        return cls(
+            np.concatenate([part.numbers(numbers.__getitem__, -1) for part in parts]).astype(np.int32), [*numbers]
+        )
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -69,7 +89,7 @@ class Text:
 
     def take(self, rows: Array | slice) -> Text:
         """Give the rows that an index or a mask names."""
-        return Text(self.codes[rows], self.words)
+        return Text(picked(self.codes, rows), self.words)
 
     def list(self) -> list[str | None]:
         """Give the values, one a row."""
@@ -78,7 +98,12 @@ class Text:
 
     def mask(self, accepted: Sequence[bool]) -> Array:
         """Give, for each row, what `accepted` says of its word; False for unknown."""
-        return np.array([*accepted, False], bool)[self.codes]
+        return np.array([*accepted, False], bool).take(self.codes)
+
+    def numbers(self, of: Callable[[str], Any], unknown: Any) -> Array:
+        """Give, for each row, the number (or the row of numbers) that `of` makes of its word."""
+        words = self.words if isinstance(self.words, Words) else Words(self.words)
+        return words.numbers(of, unknown).take(self.codes, axis=0)
 
     def known(self) -> Array:
         """Say which rows have a value."""
@@ -99,15 +124,34 @@ class Text:
         return Text(codes, list(numbers))
 
 
-def renamed(text: Text, numbers: dict[str, int]) -> Array:
-    """Give the codes of a column where its words have these numbers; words of no row need none."""
-    used = np.zeros(len(text.words) + 1, bool)
-    used[text.codes] = True
-    new = np.full(len(text.words) + 1, -1, np.int32)
-    rows = np.flatnonzero(used[:-1]).tolist()
-    words = text.words
-    new[rows] = [numbers.setdefault(words[code], len(numbers)) for code in rows]
-    return new[text.codes]
+class Numbering:
+    """Numbers the words of columns alike: those that rows have, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self._words: list[str] = []  # of the column before: often the next one has the same, and more
+        self._known = np.full(1, -1, np.int32)  # their numbers; last is that of unknown
+
+    def renamed(self, text: Text) -> Array:
+        """Give the codes of a column by the numbers of its words."""
+        words = text.words
+        if len(text) > 1 and not any(text.codes.strides):  # one value
+            return np.broadcast_to(self.renamed(text.take(slice(0, 1)))[0], len(text))
+        if words is not self._words:
+            self._words, self._known = words, self._known[-1:]
+        if len(self._known) <= len(words):
+            self._known = np.append(self._known[:-1], np.full(len(words) + 1, _NEW, np.int32))
+            self._known[-1] = -1
+        codes = self._known.take(text.codes)
+        if len(codes) and codes.min() == _NEW:
+            for code in dict.fromkeys(text.codes[codes == _NEW].tolist()):
+                self._known[code] = self.numbers.setdefault(words[code], len(self.numbers))
+            codes = self._known.take(text.codes)
+        return codes
+
+
+#: No number yet; smaller than that of unknown.
+_NEW: Final = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +195,7 @@ class Ids:
 
     def take(self, rows: Array | slice) -> Ids:
         """Give the rows that an index or a mask names."""
-        return Ids(self.numbers[rows], None if self.parts is None else self.parts[rows])
+        return Ids(*(picked(array, rows) for array in self.arrays))
 
     def known(self) -> Array:
         """Say which rows have a value."""
@@ -234,7 +278,7 @@ class Places:
 
     def take(self, rows: Array | slice) -> Places:
         """Give the rows that an index or a mask names."""
-        return Places(self.at[rows], self.files, None if self.more is None else self.more[rows])
+        return self.like(*(picked(array, rows) for array in self.arrays))
 
     def known(self) -> Array:
         """Say which rows have a value."""
@@ -279,7 +323,14 @@ Column = np.ndarray[Any, Any] | Text | Ids | Places
 
 def taken(column: Column, rows: Array | slice) -> Any:
     """Give the rows of a column that an index or a mask names."""
-    return column[rows] if isinstance(column, np.ndarray) else column.take(rows)
+    return picked(column, rows) if isinstance(column, np.ndarray) else column.take(rows)
+
+
+def picked(array: Array, rows: Array | slice) -> Array:
+    """Give the rows of an array that an index or a mask names; several times faster than indexing with arrays."""
+    if isinstance(rows, slice):
+        return array[rows]
+    return array.take(np.flatnonzero(rows) if rows.dtype == bool else rows)
 
 
 def mixed(columns: Iterable[Array]) -> Array:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from analyzer import limits
 from analyzer.tables.columns import Column, Text, taken
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Shelf:
 
     def put(self, array: Array) -> Place:
         """Write an array; what is one value all along is only noted. Raises OSError where there is no room."""
-        first = array[:1]
-        if first.size and (array.view(f"V{array.itemsize}") == first.view(f"V{array.itemsize}")).all():
+        first, octets = array[:1], f"i{array.itemsize}"
+        if not any(array.strides) or (array.view(octets) == first.view(octets)).all():
             return Place(NOWHERE, first.copy())
         data, at = memoryview(np.ascontiguousarray(array)).cast("B"), self.size
         done = 0
@@ -117,13 +118,26 @@ def of_one_vocabulary(runs: list[Run]) -> list[Run]:
     return [Run(run.parts, *each) for run, each in zip(runs, zip(known, codes, strict=True), strict=True)]
 
 
+class Kept(NamedTuple):
+    """A column in the place of another: what it is like, and where its arrays are."""
+
+    pattern: Column
+    shelf: Shelf
+    places: list[Place]
+
+    def read(self, start: int, stop: int) -> Column:
+        """Read rows of the column."""
+        arrays = [self.shelf.get(place, start, stop) for place in self.places]
+        return arrays[0] if isinstance(self.pattern, np.ndarray) else self.pattern.like(*arrays)
+
+
 @dataclass(slots=True)
 class Stored(MutableMapping[str, Column]):
     """The columns of runs of parts, put behind each other; `chosen` are the rows (None: all), `own` other columns."""
 
     runs: list[Run]
     chosen: Array | None = None
-    own: dict[str, Column] = field(default_factory=dict)
+    own: dict[str, Column | Kept] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -138,30 +152,32 @@ class Stored(MutableMapping[str, Column]):
 
     def __getitem__(self, name: str) -> Column:
         if name in self.own:
-            return self.own[name]
+            return self._own(name, slice(0, self.rows))
         column = self._read(name, [(part, 0, part.rows) for run in self.runs for part in run.parts])
         return column if self.chosen is None else taken(column, self.chosen)
 
     def __setitem__(self, name: str, column: Column) -> None:
-        self.own[name] = column
+        self.own[name] = _kept(column)
 
     def __delitem__(self, name: str) -> None:
         raise KeyError(name)
 
     def take(self, rows: Array) -> Stored:
-        """Give some rows, or all in another order; nothing is read for it."""
+        """Give some rows, or all in another order; of the columns on disk nothing is read for it."""
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
-        chosen = rows if self.chosen is None else self.chosen[rows]
-        return Stored(self.runs, chosen, {name: taken(column, rows) for name, column in self.own.items()})
+        chosen = rows if self.chosen is None else self.chosen.take(rows)
+        if self._all() < 1 << 31:
+            chosen = chosen.astype(np.int32, copy=False)
+        return Stored(self.runs, chosen, {name: _kept(taken(self[name], rows)) for name in self.own})
 
     def replaced(self, columns: Mapping[str, Column]) -> Stored:
         """Give the columns with others in the place of some."""
-        return Stored(self.runs, self.chosen, {**self.own, **columns})
+        return Stored(self.runs, self.chosen, {**self.own, **{name: _kept(each) for name, each in columns.items()}})
 
     def part(self, rows: slice) -> dict[str, Column]:
         """Read some rows that follow each other: of each part on disk, what lies between the first and last of them."""
-        wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen[rows]
+        wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen[rows].astype(np.int64)
         spans, moved, before, behind = [], np.empty(len(wanted), np.int64), 0, 0
         for part in (part for run in self.runs for part in run.parts):
             mine = (wanted >= before) & (wanted < before + part.rows)
@@ -173,9 +189,13 @@ class Stored(MutableMapping[str, Column]):
                 behind += stop - start
             before += part.rows
         return {
-            name: taken(self.own[name], rows) if name in self.own else taken(self._read(name, spans), moved)
-            for name in self
+            name: self._own(name, rows) if name in self.own else taken(self._read(name, spans), moved) for name in self
         }
+
+    def _own(self, name: str, rows: slice) -> Column:
+        """Give rows of a column in the place of another."""
+        column = self.own[name]
+        return column.read(rows.start, rows.stop) if isinstance(column, Kept) else taken(column, rows)
 
     def _all(self) -> int:
         return sum(part.rows for run in self.runs for part in run.parts)
@@ -188,3 +208,15 @@ class Stored(MutableMapping[str, Column]):
         if len(columns) < 2:
             return first
         return np.concatenate(columns) if isinstance(first, np.ndarray) else type(first).joined(columns)  # type: ignore[arg-type]
+
+
+def _kept(column: Column) -> Column | Kept:
+    """Put a long column on disk, if there is room."""
+    arrays = (column,) if isinstance(column, np.ndarray) else column.arrays
+    if len(arrays[0]) <= limits.TABLE_ROWS:
+        return column
+    try:
+        shelf = Shelf()
+        return Kept(taken(column, slice(0, 0)), shelf, [shelf.put(array) for array in arrays])
+    except OSError:
+        return column

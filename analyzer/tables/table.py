@@ -127,14 +127,25 @@ def made(kind: str, values: Any, rows: int | None = None) -> Column:
         if isinstance(values, (list, tuple)):
             several: Column = MAKERS[kind].of(values)
             return several
-        one: Column = taken(MAKERS[kind].of([values]), np.zeros(rows or 0, np.int64))
-        return one
+        one = MAKERS[kind].of([values])
+        repeated: Column = one.like(*(np.broadcast_to(array[0], rows or 0) for array in one.arrays))
+        return repeated
     if isinstance(values, np.ndarray):
         return values.astype(DTYPES[kind], copy=False)
     unknown = UNKNOWN.get(kind, NULL)
     if isinstance(values, (list, tuple)):
         return np.array([unknown if value is None else value for value in values], DTYPES[kind])
-    return np.full(rows or 0, unknown if values is None else values, DTYPES[kind])
+    return np.broadcast_to(np.array(unknown if values is None else values, DTYPES[kind]), rows or 0)
+
+
+def among(numbers: Array, few: Array) -> Array:
+    """Say which numbers are among some others, of which there are not many."""
+    few = np.unique(few)
+    if not len(few):
+        return np.zeros(len(numbers), bool)
+    place = np.searchsorted(few, numbers)
+    found: Array = few.take(place, mode="clip") == numbers
+    return found
 
 
 def rows_of(ids: Ids, names: Ids) -> Array:
@@ -142,9 +153,11 @@ def rows_of(ids: Ids, names: Ids) -> Array:
     if not len(names):
         return np.full(len(ids), -1, np.int64)
     order = np.argsort(names.numbers, kind="stable")
-    known = names.numbers[order]
-    place = np.minimum(np.searchsorted(known, ids.numbers), len(known) - 1)
-    rows: Array = np.where((known[place] == ids.numbers) & ids.known(), order[place], -1)
+    known = names.numbers.take(order)
+    place = np.searchsorted(known, ids.numbers)
+    rows: Array = np.where(
+        (known.take(place, mode="clip") == ids.numbers) & ids.known(), order.take(place, mode="clip"), -1
+    )
     return rows
 
 
