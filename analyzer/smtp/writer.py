@@ -18,7 +18,8 @@ from analyzer.smtp.ids import address, letters, mixed
 from analyzer.smtp.law import Flag, Kind, Mode
 from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
-from analyzer.smtp.said import Said, reply_of
+from analyzer.smtp.reply import reply_of
+from analyzer.smtp.said import Said
 from analyzer.smtp.via import via_text
 from analyzer.tables import Builder, Table, Text
 from analyzer.tcp import columns as c
