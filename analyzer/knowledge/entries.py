@@ -134,20 +134,17 @@ def differences(first: int | str, second: int | str, lang: str = ENGLISH) -> Dif
         lang = ENGLISH
         one, other = entry(first), entry(second)
     said = words("word", lang)
-    second_name = "second" if one.kind == "code" else "subject"
-    facts = (
-        Fact(said["class"], one.category, other.category),
-        *(
-            Fact(said[name], told, of_other)
-            for name, told, of_other in (
-                (second_name, one.subject, other.subject),
-                ("exchange", one.exchange, other.exchange),
-                ("next", one.next, other.next),
-                ("retry", one.retry, other.retry),
-                ("standing", one.standing, other.standing),
-            )
-            if told != of_other
-        ),
+    facts = tuple(
+        Fact(said[name], of_one, of_other)
+        for name, of_one, of_other in (
+            ("class", one.category, other.category),
+            ("second" if one.kind == "code" else "subject", one.subject, other.subject),
+            ("exchange", one.exchange, other.exchange),
+            ("next", one.next, other.next),
+            ("retry", one.retry, other.retry),
+            ("standing", one.standing, other.standing),
+        )
+        if of_one != of_other
     )
     same = one.name[0] == other.name[0]
     text = sentences(one.name, other.name, lang) or (said["same_class" if same else "other_class"],)

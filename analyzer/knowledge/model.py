@@ -92,7 +92,7 @@ class Reply:
     asks: str  #: of a challenge: what it asks for
     outcome: Cause | None  #: what the analyzer would say if an AUTH exchange ended with this reply
     reason: Cause | None
-    source: str  #: the product whose reply the reason is known from; empty where the code alone tells it
+    source: Reference | None  #: the product whose words tell the reason; none where the code alone tells it
 
 
 @dataclass(frozen=True, slots=True)

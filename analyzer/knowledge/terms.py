@@ -11,7 +11,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.knowledge import entries
 from analyzer.knowledge.book import ENGLISH, english
 from analyzer.knowledge.entries import CODE, ENHANCED
-from analyzer.knowledge.model import Reply
+from analyzer.knowledge.model import Reference, Reply
 from analyzer.smtp import law, redact
 from analyzer.smtp.challenge import challenge_text
 from analyzer.smtp.encoding import printable, unbase64
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from analyzer.knowledge.model import Topic
+    from analyzer.smtp.replies import Source
 
 #: A line of a reply, perhaps behind the marks of a transcript (``S: ``, ``<- ``, ``<~* ``).
 _LINE: Final = re.compile(r"\s*(?:(?:S:|[<>~*=-]+)\s*)?(([2-5]\d\d)[ -].*|\S.*|)")
@@ -107,8 +108,14 @@ def reply(text: str, lang: str = ENGLISH) -> Reply:
         asks=(challenge_text(None, said.text) or "") if challenge else "",
         outcome=entries.outcome(outcome, lang) if outcome else None,
         reason=entries.reason(reason, lang) if reason else None,
-        source=f"{row.source.product} ({row.source.reference})" if row else "",
+        source=_source(row.source) if row else None,
     )
+
+
+def _source(source: Source) -> Reference:
+    """Name the product that says so; the address where it is documented, if there is one."""
+    linked = source.reference.startswith("https://")
+    return Reference(source.product if linked else f"{source.product}: {source.reference}", source.reference * linked)
 
 
 def _lines(text: str) -> list[str]:

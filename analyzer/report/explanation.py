@@ -114,10 +114,8 @@ def topic_blocks(topic: Topic, lang: str, *, alone: bool = True) -> Iterator[Blo
     }
     heading, text = (functools.partial(Block, kind, topic.lang) for kind in ("heading", "text"))
     if not isinstance(topic, Reply):
-        title = f"{said[topic.kind]}: {topic.name}" if topic.kind != "code" else topic.name
-        yield Block(
-            "title", topic.lang, f"{title}  {topic.title}" if topic.kind == "code" else f"{title}, {topic.title}"
-        )
+        kind = "" if topic.kind == "code" else f"{said[topic.kind]} "
+        yield Block("title", topic.lang, f"{kind}{topic.name}: {topic.title}")
         if topic.lang != lang:
             yield Block("remark", lang, said["english_only"])
     yield from tellers[type(topic)](topic, knowledge.words("word", lang), heading, text)
@@ -213,7 +211,7 @@ def _reply(
         yield text(said["goes_on"])
     causes = [cause for cause in (reply.outcome, reply.reason) if cause]
     pairs = [(said[cause.kind], f"{cause.name}: {cause.advice}") for cause in causes]
-    pairs += [(said["said_by"], reply.source)] if reply.source else []
+    pairs += [(said["said_by"], reply.source.text)] if reply.source else []
     yield Block("pairs", reply.lang, items=tuple(pairs) or ((said["reason"], said["none"]),))
     if reply.reason:
         yield heading(f"{said['fix']}: {reply.reason.name}")
@@ -248,6 +246,7 @@ def _references(topic: Topic) -> Iterator[Reference]:
     if not isinstance(topic, Reply):
         yield from topic.references
         return
+    yield from (topic.source,) if topic.source else ()
     for part in (topic.code, topic.enhanced, topic.outcome, topic.reason):
         yield from part.references if part else ()
 
