@@ -169,7 +169,6 @@ def explain(terms: tuple[str, ...], lang: str, *, as_json: bool) -> None:
     Example: smtp-analyzer explain 235 334
     """
     import analyzer
-    from analyzer.report.explanation import lines
     from analyzer.report.screen import Clock, Screen
 
     explanation = analyzer.explain(*terms, lang=lang)
@@ -178,7 +177,7 @@ def explain(terms: tuple[str, ...], lang: str, *, as_json: bool) -> None:
 
         _write((json.dumps(explanation.as_dict(), indent=2), "\n"))
         return
-    _write(f"{line}\n" for line in lines(explanation, Screen.of(sys.stdout, Clock(None))))
+    _write(f"{line}\n" for line in explanation.lines(Screen.of(sys.stdout, Clock(None))))
 
 
 def _listing(name: str, text: str, example: str) -> click.Command:

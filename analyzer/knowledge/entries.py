@@ -30,6 +30,11 @@ def codes() -> list[int]:
     return [int(code) for code in english("code")]
 
 
+def names(section: str) -> list[str]:
+    """Give the names in a table: ``code``, ``enhanced``, ``reason``, ``outcome``, ``mechanism`` or ``pair``."""
+    return list(english(section))
+
+
 def entry(code: int | str, lang: str = ENGLISH) -> Entry:
     """Explain a reply code or an enhanced code; one that no list has by its digits."""
     name = str(code)

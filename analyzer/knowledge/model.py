@@ -89,6 +89,7 @@ class Reply:
     text: str  #: its words, without codes and without what may be a secret
     code: Entry
     enhanced: Entry | None
+    challenge: bool  #: it is a step of an AUTH exchange, and no ending
     asks: str  #: of a challenge: what it asks for
     outcome: Cause | None  #: what the analyzer would say if an AUTH exchange ended with this reply
     reason: Cause | None
@@ -108,8 +109,8 @@ class Fact:
 class Difference:
     """Two codes, side by side."""
 
-    first: str
-    second: str
+    first: str  #: the first code
+    second: str  #: the second code
     lang: str
     facts: tuple[Fact, ...]
     text: tuple[str, ...]  #: what is worth saying in words

@@ -105,6 +105,7 @@ def reply(text: str, lang: str = ENGLISH) -> Reply:
         text=_shown(said.shown),
         code=entries.entry(code, lang),
         enhanced=entries.entry(said.enhanced, lang) if said.enhanced else None,
+        challenge=challenge,
         asks=(challenge_text(None, said.text) or "") if challenge else "",
         outcome=entries.outcome(outcome, lang) if outcome else None,
         reason=entries.reason(reason, lang) if reason else None,

@@ -132,7 +132,7 @@ def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[
     if summary.entries:
         entry = summary.entries[0]
         steps.insert(0, f"change the password of {entry.identity} unless {entry.client} is known to you")
-    steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if name != "unknown"]
+    steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
     if not summary.sessions:
         steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
     lines: list[str] = []
@@ -201,7 +201,7 @@ def _more(rows: int, total: int, what: str, of: str) -> Iterator[str]:
 def _advised(summary: Summary) -> list[tuple[str, int, str]]:
     """Give name, count and advice of the reasons, and of the outcomes of attempts without one."""
     return [
-        (name, count, advice[name])
+        (name, count, advice.get(name, ""))
         for advice, counts in (
             (knowledge.advice("reason"), summary.reasons),
             (knowledge.advice("outcome"), summary.unexplained),
