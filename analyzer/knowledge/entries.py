@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 #: A reply code (RFC 5321 section 4.2.1) and an enhanced one (RFC 3463 section 2).
-CODE: Final = re.compile(r"([2-5])(\d)\d")
-ENHANCED: Final = re.compile(r"([245])\.(\d{1,3})\.\d{1,3}")
+CODE: Final = re.compile(r"([2-5])(\d)\d", re.ASCII)
+ENHANCED: Final = re.compile(r"([245])\.(\d{1,3})\.\d{1,3}", re.ASCII)
 
 #: RFC, section or appendix, as references are written.
 _RFC: Final = re.compile(r"RFC (\d+)(?: (section|appendix) ([A-Z0-9.]+))?")
@@ -46,10 +46,10 @@ def entry(code: int | str, lang: str = ENGLISH) -> Entry:
 
 
 def _entry(kind: str, name: str, first: str, second: tuple[str, str], lang: str) -> Entry:
-    said, names = words("word", lang), words("standing", lang)
     listed = name in english(kind)
     told, written = page(kind, name, lang) if listed else ({}, lang)
-    category, _ = page("class", first, written)
+    category, written = page("class", first, written)
+    said, names = words("word", written), words("standing", written)
     severity = category if kind == "code" else page("severity", first, written)[0]
     about = page(*second, written)[0] if second[1] in english(second[0]) else {}
     digits = " ".join(text for text in (category["meaning"], about.get("meaning", "")) if text)
@@ -59,7 +59,7 @@ def _entry(kind: str, name: str, first: str, second: tuple[str, str], lang: str)
         lang=written,
         listed=listed,
         title=told.get("name") or (about or severity)["name"],
-        standing=words("standing", written)[told["standing"]] if listed else names["unlisted"],
+        standing=names[told["standing"] if listed else "unlisted"],
         category=f"{severity['name']}: {category['meaning']}",
         subject=f"{about['name']}: {about['meaning']}" if about else "",
         meaning=told.get("meaning", digits),
@@ -133,11 +133,11 @@ def mechanism(name: str, lang: str = ENGLISH) -> Mechanism:
 
 
 def differences(first: int | str, second: int | str, lang: str = ENGLISH) -> Difference:
-    """Compare two codes; in one language, English where one of them is not translated."""
+    """Compare two codes; in English where not all of it is translated."""
     one, other = entry(first, lang), entry(second, lang)
-    if one.lang != other.lang:
-        lang = ENGLISH
-        one, other = entry(first), entry(second)
+    text = sentences(one.name, other.name, lang)
+    if lang != ENGLISH and (one.lang != lang or other.lang != lang or (not text and sentences(one.name, other.name))):
+        return differences(first, second)
     said = words("word", lang)
     facts = tuple(
         Fact(said[name], of_one, of_other)
@@ -152,14 +152,15 @@ def differences(first: int | str, second: int | str, lang: str = ENGLISH) -> Dif
         if of_one != of_other
     )
     same = one.name[0] == other.name[0]
-    text = sentences(one.name, other.name, lang) or (said["same_class" if same else "other_class"],)
+    text = text or (said["same_class" if same else "other_class"],)
     return Difference(one.name, other.name, lang, facts, text, (one.use, other.use))
 
 
 def sentences(first: str, second: str, lang: str = ENGLISH) -> tuple[str, ...]:
-    """Give what is written about two codes; nothing for most pairs."""
+    """Give what is written about two codes in a language; nothing for most pairs."""
     key = pair(first, second)
-    return tuple(page("pair", key, lang)[0]["text"]) if key in english("pair") else ()
+    told, written = page("pair", key, lang) if key in english("pair") else ({"text": ()}, lang)
+    return tuple(told["text"]) if written == lang else ()
 
 
 def pair(first: str, second: str) -> str:

@@ -25,15 +25,17 @@ if TYPE_CHECKING:
     from analyzer.knowledge.model import Topic
     from analyzer.smtp.replies import Source
 
-#: A line of a reply, perhaps behind the marks of a transcript (``S: ``, ``<- ``, ``<~* ``).
-_LINE: Final = re.compile(r"\s*(?:(?:S:|[<>~*=-]+)\s*)?(([2-5]\d\d)[ -].*|\S.*|)")
+#: What a transcript puts before a line of the server (``S: ``, ``<- ``, ``<~* ``), and a line of a reply.
+_MARKS: Final = re.compile(r"\s*(?:(?:S:|[<>~*=-]+)\s*)?")
+_LINE: Final = re.compile(r"[2-5]\d\d(?=[ -]|$)", re.ASCII)
 
 #: What may be a secret in a reply: base64 with a digit, a sign, or a capital letter inside.
 _CODED: Final = re.compile(r"(?=.*[0-9+/=]|.+[A-Z])[A-Za-z0-9+/]{8,}={0,2}")
 _WORD: Final = re.compile(r"[^\s<>()\"',;:]+")
 
-#: How many names are offered for one that is not known.
+#: How many names are offered for one that is not known, and how much of that is repeated.
 _OFFERED: Final = 3
+_SHOWN_CHARACTERS: Final = 40
 
 
 def find(terms: Sequence[str], lang: str = ENGLISH) -> list[Topic]:
@@ -59,7 +61,7 @@ def _found(term: str, lang: str) -> Iterator[Topic]:
     key = re.sub(r"[\s-]+", "_", name.lower())
     if CODE.fullmatch(name) or ENHANCED.fullmatch(name):
         yield entries.entry(name, lang)
-    elif CODE.match(_lines(name)[0]):
+    elif _LINE.match(_lines(name)[0]):
         yield reply(name, lang)
     elif key in english("outcome") or key in english("reason"):
         if key in english("outcome"):
@@ -78,16 +80,16 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), spelt, _OFFERED, 0.5)
     offered = f"; near it: {', '.join(spelt[each] for each in near)}" if near else ""
     return (
-        f"{name!r} is no reply code (200 to 599), enhanced code, reason, outcome or mechanism that is known, "
-        f"and no whole reply, which goes into quotation marks{offered}"
+        f"{name[:_SHOWN_CHARACTERS]!r} is no reply code (200 to 599), no enhanced code, reason, outcome or mechanism "
+        f"that is known, and no whole reply, which goes into quotation marks{offered}"
     )
 
 
 def reply(text: str, lang: str = ENGLISH) -> Reply:
     """Read a whole reply, of one or several lines, as the analyzer reads the end of an AUTH exchange."""
     lines = _lines(text)
-    if not CODE.match(lines[0]):
-        raise AnalyzerError(f"{text!r} is no reply: it begins with no code (200 to 599)")
+    if not _LINE.match(lines[0]):
+        raise AnalyzerError("this is no reply of a server: it begins with no code (200 to 599)")
     code = int(lines[0][:3])
     said = reply_of("\n".join(lines).encode("utf-8", "replace"))
     words = said.text.decode("utf-8", "replace")
@@ -121,7 +123,7 @@ def _source(source: Source) -> Reference:
 
 def _lines(text: str) -> list[str]:
     """Give the lines of a reply without the marks of a transcript."""
-    return [found[1] for line in text.strip().splitlines() or [""] if (found := _LINE.match(line))]
+    return [_MARKS.sub("", line, count=1) for line in text.strip().splitlines()] or [""]
 
 
 def _shown(text: str) -> str:

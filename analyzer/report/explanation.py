@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import knowledge
@@ -168,8 +168,9 @@ def _entry(entry: Entry, page: _Page, *, alone: bool) -> Iterator[Block]:
 
 def _neighbours(entry: Entry) -> Iterator[tuple[str, str]]:
     """Tell what sets a code apart from the codes it is confused with."""
-    for other in list(knowledge.neighbours(entry.name))[:_NEIGHBOURS]:
-        yield knowledge.pair(entry.name, other), knowledge.sentences(entry.name, other, entry.lang)[0]
+    told = ((other, knowledge.sentences(entry.name, other, entry.lang)) for other in knowledge.neighbours(entry.name))
+    for other, sentences in islice(((other, sentences) for other, sentences in told if sentences), _NEIGHBOURS):
+        yield knowledge.pair(entry.name, other), sentences[0]
 
 
 def _cause(cause: Cause, page: _Page) -> Iterator[Block]:
@@ -199,10 +200,11 @@ def _reply(reply: Reply, page: _Page, *, alone: bool) -> Iterator[Block]:
         yield page.text(said["goes_on" if reply.challenge else "no_ending"])
     for cause in (reply.outcome, reply.reason):
         if cause:
-            yield from page.pairs((said[cause.kind], f"{cause.name}: {cause.advice}"))
+            yield from _Page(page.lang, cause.lang).pairs((said[cause.kind], f"{cause.name}: {cause.advice}"))
     yield from page.pairs((said["said_by"], reply.source.text if reply.source else ""))
     if reply.reason:
-        yield from (page.heading("fix", f": {reply.reason.name}"), page.steps(reply.reason.fix))
+        yield page.heading("fix", f": {reply.reason.name}")
+        yield _Page(page.lang, reply.reason.lang).steps(reply.reason.fix)
     for entry in (reply.code, reply.enhanced):
         if entry:
             yield from topic_blocks(entry, page.lang, alone=alone and entry.kind == "code")

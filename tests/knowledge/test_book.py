@@ -227,6 +227,19 @@ def test_arabic():
     assert set(said) == set(knowledge.words("word", "en"))
 
 
+def test_comparisons_are_in_one_language(monkeypatch):
+    """Two codes are compared in Arabic where codes and sentences are translated, else wholly in English."""
+    assert knowledge.differences(235, 334, "ar").lang == "ar"
+    assert knowledge.differences(530, 538, "ar").text[0].startswith("كلاهما")
+    for other in (211, 421):
+        assert knowledge.differences(454, other, "ar") == knowledge.differences(454, other)
+    assert knowledge.differences(211, 214, "ar").lang == "en"
+    translated = {**book.translation("ar"), "pair": {}}
+    monkeypatch.setattr(book, "translation", lambda lang: translated if lang == "ar" else {})
+    assert knowledge.differences(235, 334, "ar") == knowledge.differences(235, 334)
+    assert knowledge.differences(504, 432, "ar").lang == "ar"
+
+
 def test_no_hidden_character_in_any_file():
     """No text of the knowledge holds a character that steers a terminal or a direction."""
     from analyzer.report.safe import visible

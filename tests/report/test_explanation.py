@@ -42,9 +42,10 @@ def test_answers_every_heading(lang, terms):
     assert all(f"{code}: " in page for code in terms)
 
 
-def test_arabic_page_is_arabic():
-    """The page of 235 and 334 has no sentence in English."""
-    page = str(explain(235, 334, lang="ar"))
+@pytest.mark.parametrize("terms", [(235, 334), (235,), (535,), ("535 5.7.8 Authentication failed.",), (559,)])
+def test_arabic_page_is_arabic(terms):
+    """The pages of translated codes have no sentence in English."""
+    page = str(explain(*terms, lang="ar"))
     own, _, _ = page.partition(knowledge.words("word", "ar")["learn"])
 
     assert not re.search(r"\b(the|is|with|after|of) ", own)
