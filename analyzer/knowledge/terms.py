@@ -12,7 +12,7 @@ from analyzer.knowledge import entries
 from analyzer.knowledge.book import ENGLISH, english
 from analyzer.knowledge.entries import CODE, ENHANCED
 from analyzer.knowledge.model import Reference, Reply
-from analyzer.smtp import law, redact
+from analyzer.smtp import law, redact, replies
 from analyzer.smtp.challenge import challenge_text
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.reasons import matching
@@ -115,10 +115,11 @@ def reply(text: str, lang: str = ENGLISH) -> Reply:
     )
 
 
-def _source(source: Source) -> Reference:
-    """Name the product that says so; the address where it is documented, if there is one."""
-    linked = source.reference.startswith("https://")
-    return Reference(source.product if linked else f"{source.product}: {source.reference}", source.reference * linked)
+def _source(source: Source) -> Reference | None:
+    """Name the product whose words these are, with the address of its page; none for words that several share."""
+    if source in (replies.OTHERS, replies.RFC):
+        return None
+    return Reference(source.product, source.reference if source.reference.startswith("https://") else "")
 
 
 def _lines(text: str) -> list[str]:

@@ -55,6 +55,8 @@ def test_reply_with_codes_of_its_own():
     assert reply.text == "Username and Password not accepted. Learn more"
     assert reply.source.text == "Gmail"
     assert reply.source.url.startswith("https://")
+    assert knowledge.reply("535 Incorrect authentication data").source == knowledge.Reference("Exim", "")
+    assert knowledge.reply("535 wrong password").source is None
 
 
 def test_challenge_is_decoded():
