@@ -47,9 +47,10 @@ def entry(code: int | str, lang: str = ENGLISH) -> Entry:
 
 def _entry(kind: str, name: str, first: str, second: tuple[str, str], lang: str) -> Entry:
     listed = name in english(kind)
+    _, lang = page("class", first, lang)  # without the words of its class, no entry is whole in a language
     told, written = page(kind, name, lang) if listed else ({}, lang)
-    category, written = page("class", first, written)
-    said, names = words("word", written), words("standing", written)
+    category, _ = page("class", first, written)
+    said, standings = words("word", written), words("standing", written)
     severity = category if kind == "code" else page("severity", first, written)[0]
     about = page(*second, written)[0] if second[1] in english(second[0]) else {}
     digits = " ".join(text for text in (category["meaning"], about.get("meaning", "")) if text)
@@ -59,13 +60,13 @@ def _entry(kind: str, name: str, first: str, second: tuple[str, str], lang: str)
         lang=written,
         listed=listed,
         title=told.get("name") or (about or severity)["name"],
-        standing=names[told["standing"] if listed else "unlisted"],
+        standing=standings[told["standing"] if listed else "unlisted"],
         category=f"{severity['name']}: {category['meaning']}",
         subject=f"{about['name']}: {about['meaning']}" if about else "",
         meaning=told.get("meaning", digits),
         seen=told.get("seen", said["unlisted_seen"]),
         fix=tuple(told.get("fix", category["fix"])),
-        use=told.get("use") or told.get("meaning") or said["unlisted_use"],
+        use=told.get("use", said["enhanced_use" if listed else "unlisted_use"]),
         exchange=told.get("exchange", category["exchange"]),
         next=told.get("next", category["next"]),
         retry=told.get("retry", category["retry"]),
@@ -153,7 +154,12 @@ def differences(first: int | str, second: int | str, lang: str = ENGLISH) -> Dif
     )
     same = one.name[0] == other.name[0]
     text = text or (said["same_class" if same else "other_class"],)
-    return Difference(one.name, other.name, lang, facts, text, (one.use, other.use))
+    return Difference(one.name, other.name, lang, facts, text, (_used(one), _used(other)))
+
+
+def _used(entry: Entry) -> str:
+    """Say when a code is used; of an enhanced code, which always refines another, what it means."""
+    return entry.use if entry.kind == "code" else entry.meaning
 
 
 def sentences(first: str, second: str, lang: str = ENGLISH) -> tuple[str, ...]:

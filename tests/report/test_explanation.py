@@ -90,6 +90,12 @@ def test_comparisons_are_of_codes():
     assert explain("5.7.8", 535).differences == ()
 
 
+def test_enhanced_codes_refine():
+    """The page of an enhanced code says what it is for; two of them are told apart by what they mean."""
+    assert knowledge.words("word", "en")["enhanced_use"] in " ".join(str(explain("5.7.8")).split())
+    assert explain("5.7.8", "5.7.9").differences[0].use[1] == knowledge.entry("5.7.9").meaning
+
+
 def test_alike_and_unlike():
     """Two codes about which nothing is written are compared by their classes."""
     said = knowledge.words("word", "en")
