@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analyzer.report.explanation import explain
     from analyzer.trace import Session, Trace, read
 
-__all__ = ["Session", "Trace", "__version__", "read"]
+__all__ = ["Session", "Trace", "__version__", "explain", "read"]
 __version__ = "0.1.0"
 
 
@@ -22,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from analyzer import trace
 
         return getattr(trace, name)
+    if name == "explain":
+        from analyzer.report.explanation import explain
+
+        return explain
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -157,6 +157,29 @@ def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> Non
     _write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, screen)))
 
 
+@main.command()
+@click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the page: en or ar.")
+@click.option("--json", "as_json", is_flag=True, help="One object for programs; docs/replies.md describes it.")
+@click.argument("terms", nargs=-1, required=True, metavar="TERM...")
+def explain(terms: tuple[str, ...], lang: str, *, as_json: bool) -> None:
+    """Say what a reply means, when it is seen, how to fix it, and how two differ.
+
+    TERM is a reply code, an enhanced code, a whole reply in quotation marks, a reason, an outcome or a mechanism.
+
+    Example: smtp-analyzer explain 235 334
+    """
+    import analyzer
+    from analyzer.report.screen import Clock, Screen
+
+    explanation = analyzer.explain(*terms, lang=lang)
+    if as_json:
+        import json
+
+        _write((json.dumps(explanation.as_dict(), indent=2), "\n"))
+        return
+    _write(f"{line}\n" for line in explanation.lines(Screen.of(sys.stdout, Clock(None))))
+
+
 def _listing(name: str, text: str, example: str) -> click.Command:
     @click.option(
         "--format",

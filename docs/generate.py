@@ -1,4 +1,4 @@
-"""Write the pages that are made from the program itself: the command line, the tables, and the law of labelling.
+"""Write the pages that are made from the program itself: the command line, the tables, the law, the replies.
 
 Run as ``python docs/generate.py``; ``tests/test_docs.py`` fails when a page is out of date.
 """
@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
 
     import click
+
+    from analyzer.knowledge import Entry
 
 HERE = Path(__file__).parent
 
@@ -26,6 +29,26 @@ KINDS = {
     "id": "text",
     "place": "text",
     "words": "list of words (CSV: joined by spaces)",
+}
+
+#: Fields of the knowledge that need no comment where they stand.
+FIELDS = {
+    "codes": "reply codes",
+    "differences": "how the codes among the topics differ, two by two",
+    "enhanced": "its enhanced code, as an Entry",
+    "first": "of the first code",
+    "fix": "how to fix it, step by step",
+    "kind": "what it is",
+    "lang": "the language it is written in",
+    "meaning": "the description",
+    "name": "its name",
+    "reason": "and why, as a Cause",
+    "references": "where more is to be read: `text` and `url`",
+    "second": "of the second code",
+    "seen": "when you see it",
+    "title": "what it says, in a few words",
+    "code": "its code, as an Entry",
+    "facts": "in what they differ, as Facts",
 }
 
 
@@ -255,12 +278,93 @@ def logs() -> str:
     return "\n".join(page).replace("\n\n\n", "\n\n") + "\n"
 
 
+def replies() -> str:
+    """Give the page of the replies: what the knowledge says of every code, reason, outcome and mechanism."""
+    from analyzer import knowledge
+    from analyzer.knowledge import model
+
+    page = [
+        "# Replies",
+        "",
+        "Made from `analyzer/knowledge/` by `python docs/generate.py`; do not edit.",
+        "",
+        "`smtp-analyzer explain` shows each of these pages, compares codes, and reads a whole reply as the analyzer",
+        "does; `--lang ar` shows them in Arabic. In Python: `analyzer.explain(235, 334)`, and",
+        "`analyzer.knowledge.entry(535)`, `.reason(name)`, `.outcome(name)`, `.mechanism(name)`,",
+        "`.differences(235, 334)`, `.reply(text)` for programs.",
+        "",
+        "## Reply codes",
+        "",
+        *_codes(knowledge.entry(code) for code in knowledge.codes()),
+        "## Enhanced codes that occur with AUTH",
+        "",
+        *_codes(knowledge.entry(code) for code in knowledge.names("enhanced")),
+        "## Two codes",
+        "",
+    ]
+    for pair in knowledge.names("pair"):
+        page += [f"- **{pair}**: {' '.join(knowledge.sentences(*pair.split('/')))}"]
+    for kind, told in (("Reasons", knowledge.reason), ("Outcomes", knowledge.outcome)):
+        page += ["", f"## {kind}", ""]
+        for name in knowledge.names(kind.lower().rstrip("s")):
+            cause = told(name)
+            page += [f"### {name}", "", f"*{cause.title}: {cause.advice}.*", "", f"{cause.meaning} {cause.seen}", ""]
+            page += [*(f"{n}. {step}" for n, step in enumerate(cause.fix, 1)), ""]
+    page += ["## Mechanisms", "", "| mechanism | 334 without an initial response | with one | what it is |"]
+    page += ["|---|---|---|---|"]
+    for name in knowledge.names("mechanism"):
+        it = knowledge.mechanism(name)
+        page.append(f"| `{name}` | {it.without} | {it.with_initial} | {it.title}. {it.rounds} |")
+    page += [
+        "",
+        "## The object of --json",
+        "",
+        "`lang`, `topics` (each with its `kind`) and `differences`. A field `null` is not there, a list may be empty.",
+    ]
+    for each in (model.Entry, model.Cause, model.Mechanism, model.Reply, model.Difference, model.Fact):
+        page += ["", f"**{each.__name__}**: {each.__doc__}", "", "| field | meaning |", "|---|---|"]
+        page += [f"| `{name}` | {meaning or FIELDS[name]} |" for name, meaning in _fields(each)]
+    page += [
+        "",
+        "## Translate",
+        "",
+        "A translation is one file beside `analyzer/knowledge/ar.toml`. It has the tables of the files in",
+        "`analyzer/knowledge/en/`, and in them the same texts, without what is the same in every language",
+        "(`standing`, `references`, `codes`, `auth`). An entry is shown in the language when all its texts are there.",
+        "`pytest tests/knowledge -rP -k translation` lists what a translation still lacks.",
+    ]
+    return "\n".join(page) + "\n"
+
+
+def _codes(entries: Iterable[Entry]) -> Iterator[str]:
+    """Give a part for each code."""
+    for entry in entries:
+        references = ", ".join(f"[{it.text}]({it.url})" if it.url else it.text for it in entry.references)
+        yield from (f"### {entry.name}: {entry.title}", "", f"{entry.category.split(':')[0]}; {entry.standing}.", "")
+        yield from (entry.meaning, "", f"When you see it: {entry.seen}", "", "How to fix it:", "")
+        yield from (f"{number}. {step}" for number, step in enumerate(entry.fix, 1))
+        if entry.notes:
+            yield ""
+            yield from (f"- {note.product}: {note.text}" for note in entry.notes)
+        if entry.kind == "code":
+            yield from ("", f"When to use which: {entry.use}")
+        yield from ("", f"Learn more: {references}", "")
+
+
+def _fields(cls: type) -> Iterator[tuple[str, str]]:
+    """Give the fields of a dataclass and the comments behind them."""
+    for line in inspect.getsource(cls).splitlines():
+        name, colon, rest = line.strip().partition(": ")
+        if colon and name.isidentifier():
+            yield name, rest.partition("#: ")[2]
+
+
 def _prose(module: ModuleType) -> str:
     """Give a module's docstring as a page shows it."""
     return f"```text\n{inspect.cleandoc(module.__doc__ or '')}\n```"
 
 
-PAGES = {"cli.md": cli, "law.md": law, "logs.md": logs, "tables.md": tables}
+PAGES = {"cli.md": cli, "law.md": law, "logs.md": logs, "replies.md": replies, "tables.md": tables}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from analyzer.smtp.challenge import kind
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.law import How, Last
 from analyzer.smtp.reasons import reason
-from analyzer.smtp.said import reply_of
+from analyzer.smtp.reply import reply_of
 
 if TYPE_CHECKING:
     from analyzer.logs.formats import Format, Pattern

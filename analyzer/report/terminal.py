@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer import knowledge
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
-from analyzer.report.advice import ADVICE, ENDINGS
 from analyzer.report.grid import GAP, Column, lines
 from analyzer.report.screen import clipped, padded, some
 from analyzer.report.summary import Summary, summarise
@@ -132,12 +132,7 @@ def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[
     if summary.entries:
         entry = summary.entries[0]
         steps.insert(0, f"change the password of {entry.identity} unless {entry.client} is known to you")
-    steps += [
-        f"{name}: {text}"
-        for name, _ in summary.reasons.most_common()
-        if (text := ADVICE.get(name)) and name != "unknown"
-    ]
-    steps += [f"{name}: {ENDINGS[name]}" for name, _ in summary.unexplained.most_common() if name in ENDINGS]
+    steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
     if not summary.sessions:
         steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
     lines: list[str] = []
@@ -203,10 +198,20 @@ def _more(rows: int, total: int, what: str, of: str) -> Iterator[str]:
         yield f"and {rows} more {what} with {total:,} {of}"
 
 
+def _advised(summary: Summary) -> list[tuple[str, int, str]]:
+    """Give name, count and advice of the reasons, and of the outcomes of attempts without one."""
+    return [
+        (name, count, advice.get(name, ""))
+        for advice, counts in (
+            (knowledge.advice("reason"), summary.reasons),
+            (knowledge.advice("outcome"), summary.unexplained),
+        )
+        for name, count in counts.most_common()
+    ]
+
+
 def _reasons(summary: Summary, screen: Screen) -> Iterator[str]:
-    rows = [(name, count, ADVICE.get(name, "")) for name, count in summary.reasons.most_common()]
-    rows += [(name, count, ENDINGS.get(name, "")) for name, count in summary.unexplained.most_common()]
-    rows.sort(key=lambda row: -row[1])
+    rows = sorted(_advised(summary), key=lambda row: -row[1])
     if not rows:
         return
     count_width = max(len("attempts"), *(len(f"{count}") for _, count, _ in rows))

@@ -13,14 +13,15 @@ from analyzer.smtp import law
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.law import Flag, How, Kind, Last
 from analyzer.smtp.reasons import reason
-from analyzer.smtp.said import reply_of
+from analyzer.smtp.reply import reply_of
 from analyzer.smtp.sasl import Decoder, Turn
 from analyzer.tables import Text
 from analyzer.tcp import columns as c
 
 if TYPE_CHECKING:
     from analyzer.smtp.reader import Rows
-    from analyzer.smtp.said import Reply, Said
+    from analyzer.smtp.reply import Reply
+    from analyzer.smtp.said import Said
 
     Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
 from analyzer.smtp.law import Flag, Kind
-from analyzer.smtp.said import reply_of
+from analyzer.smtp.reply import reply_of
 from analyzer.tables import Text
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from __future__ import annotations
 import functools
 import operator
 from enum import IntEnum, IntFlag
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-Array = np.ndarray[Any, Any]
+    Array = np.ndarray[Any, Any]
 
 
 class Mode(IntEnum):
@@ -327,6 +328,8 @@ def outcome(how: int, code: int, last: int) -> str:
 @functools.cache
 def outcomes() -> Array:
     """Make the table of outcomes: int32[how, code, last], numbers of OUTCOMES."""
+    import numpy as np  # here and below: what a code means can be asked without it (`analyzer.knowledge`)
+
     table = [[[OUTCOMES.index(outcome(how, code, last)) for last in Last] for code in range(600)] for how in How]
     return np.array(table, np.int32)
 
@@ -400,6 +403,8 @@ def matrices() -> tuple[Array, Array, Array, Array]:
     law int64[mode * kind, 2] (mode -1: impossible), verbs int64[n, 4] (packed name, kind, number), kinds int64[600]
     (of reply codes), traits int64[kind, 2 + kinds] (transaction action, ends an attempt after a gap, replies that fit).
     """
+    import numpy as np
+
     law = np.full((len(Mode) * len(Kind), 2), -1, np.int64)
     for (mode, kind), (after, action) in LAW.items():
         law[mode * len(Kind) + kind] = after, action

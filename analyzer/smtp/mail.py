@@ -9,7 +9,7 @@ from analyzer.smtp import columns as s
 from analyzer.smtp import law
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.law import Flag, Kind
-from analyzer.smtp.said import reply_of
+from analyzer.smtp.reply import reply_of
 
 if TYPE_CHECKING:
     from analyzer.smtp.said import Said

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from analyzer.smtp.law import Kind
 
 if TYPE_CHECKING:
     from analyzer.smtp.reader import Rows
-
-_ENHANCED: Final = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?=[ \t]|$)[ \t]*")
+    from analyzer.smtp.reply import Reply
 
 #: Units whose lines may hold a secret whatever they look like.
 _SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
@@ -26,29 +24,6 @@ _SCRAM_FIRST: Final = re.compile(rb"[nyp][^,]*,[^,]*,n=[^,]*,r=[^,]*\Z")
 
 #: Client lines before a reply that are looked for in it.
 _LINES: Final = 4
-
-
-class Reply(NamedTuple):
-    """A reply in words: its enhanced code, and the text of its lines without codes."""
-
-    enhanced: str | None
-    text: bytes
-    shown: str
-
-
-@lru_cache(maxsize=4096)
-def reply_of(raw: bytes) -> Reply:
-    """Take a reply's lines apart (RFC 5321 section 4.2, RFC 3463 section 2)."""
-    enhanced, texts = None, []
-    for line in raw.splitlines() or [b""]:
-        text = line[4:] if line[:3].isdigit() else line
-        found = _ENHANCED.match(text)
-        if found:
-            enhanced = enhanced or found[1].decode()
-            text = text[found.end() :]
-        texts.append(text)
-    joined = b" ".join(texts).strip()
-    return Reply(enhanced, joined, printable(joined))
 
 
 def is_open(line: bytes) -> bool:

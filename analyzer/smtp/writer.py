@@ -18,7 +18,8 @@ from analyzer.smtp.findings import FINDINGS, finding
 from analyzer.smtp.law import Flag, Kind, Mode
 from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
-from analyzer.smtp.said import Said, reply_of
+from analyzer.smtp.reply import reply_of
+from analyzer.smtp.said import Said
 from analyzer.smtp.via import via_text
 from analyzer.tables import Builder, Ids, Places, Table, Text, mixed, taken
 from analyzer.tcp import columns as c
