@@ -13,6 +13,7 @@ from analyzer.stats.columns import BY, ENDINGS, IN_ORDER, OF_CLOCK
 from analyzer.stats.counts import merged, partial
 from analyzer.stats.distinct import numbered, ordered, taken
 from analyzer.stats.facts import MEASURES
+from analyzer.stats.networks import KINDS
 from analyzer.stats.rates import change, rate
 from analyzer.tables import Text, series
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from analyzer.stats.counts import Counts
     from analyzer.stats.distinct import Column
     from analyzer.stats.facts import Facts
+    from analyzer.stats.networks import Places
 
     Array = np.ndarray[Any, Any]
 
@@ -111,14 +113,24 @@ def _known(column: Array) -> list[Any]:
     return [None if none else value for value, none in zip(column.tolist(), unknown.tolist(), strict=True)]
 
 
-def checked(by: str | Sequence[str], measure: str | None = None) -> tuple[str, ...]:
-    """Read the columns to group by, as a list or separated by commas; each has to be known, and so has the duration."""
+def checked(
+    by: str | Sequence[str], measure: str | None = None, places: Places | None = None, *, rates: bool = False
+) -> tuple[str, ...]:
+    """Read the columns to group by, as a list or separated by commas; what cannot be answered is told now.
+
+    `rates`: whether failures alone, or two periods, are asked for.
+    """
     names = [name.strip() for name in by.split(",")] if isinstance(by, str) else list(by)
     names = list(dict.fromkeys(filter(None, names)))
     for what, asked, known in (("column", names, BY), ("duration", [measure] if measure else [], MEASURES)):
         unknown = [name for name in asked if name not in known]
         if unknown:
             raise AnalyzerError(f"statistics have no {what} {', '.join(unknown)}; known are {', '.join(known)}")
+    untold = KINDS.keys() & set(names) - (places.kinds if places else set())
+    if untold:
+        raise AnalyzerError(f"{', '.join(sorted(untold))} needs a MaxMind database that tells it: give --geoip FILE")
+    if measure and rates:
+        raise AnalyzerError("durations are of all attempts in one period; for those of failures filter by outcome")
     return tuple(names)
 
 
@@ -135,9 +147,7 @@ def answer(
     `measure` names a duration and gives its percentiles instead of rates; `other` is a second period, set beside the
     first one; `failures` leaves out what succeeded and what nobody saw the ending of.
     """
-    names = checked(by, measure)
-    if measure and (other or failures):
-        raise AnalyzerError("durations are of one period, and of all attempts; filter by outcome for those of failures")
+    names = checked(by, measure, facts.places, rates=failures or other is not None)
     counts = partial(facts, names, measure, failures=failures)
     made = (
         finish(counts, failures=failures)

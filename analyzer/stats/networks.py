@@ -18,7 +18,7 @@ _BITS: Final = {4: 24, 6: 64}
 _DOTTED: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}")
 
 #: By what a database can tell: the kinds that do, as its metadata names them.
-_KINDS: Final = {"country": ("Country", "City", "Enterprise"), "asn": ("ASN", "ISP", "Enterprise")}
+KINDS: Final = {"country": ("Country", "City", "Enterprise"), "asn": ("ASN", "ISP", "Enterprise")}
 
 
 def network_of(client: str) -> str | None:
@@ -46,7 +46,7 @@ class Places:
         self.readers = readers
         types = [reader.metadata().database_type for reader in readers]
         #: What the databases tell.
-        self.kinds = {name for name, marks in _KINDS.items() if any(mark in kind for mark in marks for kind in types)}
+        self.kinds = {name for name, marks in KINDS.items() if any(mark in kind for mark in marks for kind in types)}
 
     def country(self, client: str) -> str | None:
         """Give the country of an address, as two letters (ISO 3166-1)."""
