@@ -73,11 +73,13 @@ class Places:
 
 
 def _asked(reader: Any, client: str) -> Any:
-    """Ask a database; one for IPv4 alone complains about IPv6."""
+    """Ask a database; one for IPv4 alone complains about IPv6. Raises AnalyzerError for a damaged one."""
     try:
         return reader.get(client)
     except ValueError:
         return None
+    except RuntimeError:  # maxminddb.InvalidDatabaseError is one
+        raise AnalyzerError("a MaxMind database is damaged: fetch it again") from None
 
 
 def opened(paths: Sequence[str], resources: ExitStack) -> Places | None:
