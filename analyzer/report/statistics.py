@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-#: Columns of groups are made no narrower than this, or than what is usual for them; no prose is wider.
+#: Columns of groups are made no narrower than this, or than what is usual for them, unless there are too many; no
+#: prose is wider.
 _LEAST: Final = 8
+_BARE: Final = 4
 _LEAST_OF: Final = {"client": 15, "network": 15, "server": 15, "outcome": 13, "reason": 12}
 _WIDEST: Final = 120
 
@@ -105,7 +107,8 @@ def table(
         narrow = sum(min(column.width, column.least or 0) - column.width for column in groups)
         while len(numbers) > 1 and _width([*numbers, *groups]) + narrow > room:
             numbers.pop()
-        _squeeze(groups, _width([*numbers, *groups]) - room)
+        for floors in ([column.least or 0 for column in groups], [_BARE] * len(groups)):
+            _squeeze(groups, floors, _width([*numbers, *groups]) - room)
     yield from lines([*numbers, *groups], screen)
 
 
@@ -113,10 +116,10 @@ def _width(columns: Sequence[Column]) -> int:
     return sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
 
 
-def _squeeze(columns: Sequence[Column], over: int) -> None:
-    """Make columns narrower by so many cells, a cell at a time, the widest first."""
+def _squeeze(columns: Sequence[Column], floors: Sequence[int], over: int) -> None:
+    """Make columns narrower by so many cells, a cell at a time, the widest first, none below its floor."""
     for _ in range(over):
-        yielding = [column for column in columns if column.width > (column.least or 0)]
+        yielding = [column for column, floor in zip(columns, floors, strict=True) if column.width > floor]
         if not yielding:
             return
         max(yielding, key=lambda column: column.width).width -= 1
