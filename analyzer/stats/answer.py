@@ -63,7 +63,7 @@ MEASURED: Final = {
 CLOCK: Final = {"timezone": "the timezone of hours and days"}
 #: With a second period: its columns end in `_other`, and the rates are compared.
 COMPARED: Final = {
-    "attempts_other": "the same of the other period; so are failed_other, of_other, rate_other, rate_other_low, rate_other_high",
+    "attempts_other": "the same of the other period; so are failed_other, of_other and rate_other with its ends",
     "change": "rate - rate_other",
     "change_low": "lower end of its 95 % interval (Newcombe)",
     "change_high": "upper end; where both have one sign, chance alone seldom explains the difference",
