@@ -174,12 +174,11 @@ def _listing(name: str, text: str, example: str) -> click.Command:
     @filtering
     @reading
     def command(form: str, columns: str | None, **options: Any) -> None:
-        from analyzer.report.listing import chosen, listing, ordinals_of
+        from analyzer.report.listing import chosen, listing
 
         names = chosen(name, columns)
         whole, trace, screen = _read(options, name)
-        ordinals = ordinals_of(whole.tables["sessions"]) if form == "table" else {}
-        _write(listing(trace.tables[name], form, screen, names, ordinals))
+        _write(listing(trace.tables[name], form, screen, names, whole.tables["sessions"].ids("session")))
 
     return click.command(name, help=f"{text}\n\nExample: smtp-analyzer {example}")(command)
 
@@ -275,12 +274,10 @@ def show(session: str, **options: Any) -> None:
     Example: smtp-analyzer show mail.pcap --session 3
     """
     from analyzer.report.ladder import ladder
-    from analyzer.report.listing import ordinals_of
 
     _, trace, screen = _read(options)
-    key = trace.session(session).id
-    number = ordinals_of(trace.tables["sessions"])[key]
-    _write(f"{line}\n" for line in ladder(trace.tables, key, screen, number))
+    about = trace.session(session)
+    _write(f"{line}\n" for line in ladder(trace.tables, about.id, screen, about.ordinal))
 
 
 def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.schema import NULL
-from analyzer.tables import Table, Text
+from analyzer.tables import Table, taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from analyzer.tables import Column
 
     Array = np.ndarray[Any, Any]
 
@@ -36,19 +38,15 @@ def once(tables: Mapping[str, Table]) -> dict[str, Table]:
 
 def _merged(table: Table, rank: Array) -> Table:
     """Join the rows of an event, those of low rank first."""
-    event = table.text("event").codes.astype(np.int64)
-    event = np.where(event < 0, -1 - np.arange(len(event)), event)  # what is unknown is nobody else's
-    order = np.lexsort((np.arange(len(event)), rank, event))
-    first = np.ones(len(event), bool)
-    first[1:] = event[order][1:] != event[order][:-1]
-    if first.all():
+    event = table.ids("event").keys()
+    ordered = np.sort(event)
+    if (ordered[1:] != ordered[:-1]).all():  # the usual case, found in a tenth of the time of the order
         return table
+    order = np.lexsort((rank, event))
+    first = np.append(True, ordered[1:] != ordered[:-1])
     heads = order[first]
     sizes = np.diff([*np.flatnonzero(first).tolist(), len(order)])
-    columns = {
-        name: column.take(heads) if isinstance(column, Text) else column[heads]
-        for name, column in table.columns.items()
-    }
+    columns = {name: taken(column, heads) for name, column in table.columns.items()}
     for turn in range(1, int(sizes.max())):
         more = np.flatnonzero(sizes > turn)
         rows = order[np.flatnonzero(first)[more] + turn]
@@ -58,15 +56,12 @@ def _merged(table: Table, rank: Array) -> Table:
     return Table(table.name, columns).take(kept)
 
 
-def _filled(column: Array | Text, places: Array, source: Array | Text, rows: Array) -> Array | Text:
-    """Fill what is unknown at the places of a column from rows of another."""
-    if isinstance(column, Text):
-        assert isinstance(source, Text)
-        codes = column.codes.copy()
-        empty = codes[places] < 0
-        codes[places[empty]] = source.codes[rows[empty]]
-        return Text(codes, column.words)
-    assert not isinstance(source, Text)
+def _filled(column: Any, places: Array, source: Any, rows: Array) -> Column:
+    """Fill what is unknown at the places of a column from rows of another of its kind."""
+    if not isinstance(column, np.ndarray):
+        empty = ~column.known()[places]
+        filled: Column = column.put(places[empty], source.take(rows[empty]))
+        return filled
     made = column.copy()
     values = made[places]
     unknown = np.isnan(values) if made.dtype.kind == "f" else values == (-1 if made.dtype == np.int8 else NULL)

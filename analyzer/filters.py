@@ -105,7 +105,7 @@ def select(tables: Mapping[str, Table], conditions: Conditions) -> dict[str, Tab
         "auth": auth.take(attempts),
         "sessions": sessions,
         # A finding that names no session is about the whole input and stays.
-        **{name: t.take(_among(t, names) | (t.text("session").codes < 0)) for name, t in followers.items()},
+        **{name: t.take(_among(t, names) | ~t.ids("session").known()) for name, t in followers.items()},
     }
 
 
@@ -194,15 +194,13 @@ def _nanoseconds(span: dt.timedelta) -> int:
 # -- masks: one flag a row, found on distinct words -------------------------------------------------------------------
 
 
-def _names(table: Table) -> set[str]:
-    """Give the sessions that a table has."""
-    column = table.text("session")
-    return {column.words[code] for code in np.unique(column.codes).tolist() if code >= 0}
+def _names(table: Table) -> Array:
+    """Give the numbers of the sessions that a table has."""
+    return np.unique(table.ids("session").numbers)
 
 
-def _among(table: Table, names: set[str]) -> Array:
-    column = table.text("session")
-    return column.mask([word in names for word in column.words])
+def _among(table: Table, names: Array) -> Array:
+    return np.isin(table.ids("session").numbers, names)
 
 
 def _like(table: Table, name: str, pattern: str | None) -> Array:

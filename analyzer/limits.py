@@ -90,3 +90,9 @@ SECRETS_BYTES = 64 * 1024 * 1024
 
 #: Interfaces of one section of a pcapng file; their numbers have 16 bits in the old packet block.
 INTERFACES = 65_536
+
+#: Rows of a table that are collected in memory, in bytes; more goes to disk, part after part.
+TABLE_BYTES = 16 * 1024 * 1024
+
+#: Rows of a table that are worked on at a time where not all of its columns fit into memory.
+TABLE_ROWS = 1 << 16

@@ -11,6 +11,8 @@ kind       held as                                       unknown              in
 ``flag``   int8, 0 or 1                                  -1                   boolean
 ``text``   `Text`: int32 codes into distinct words       code -1              str
 ``words``  `Text` of space-joined words (a list in JSON) never; empty instead str
+``id``     `Ids`: int64, with int32 where there are parts  `NULL`             str
+``place``  `Places`: int64, files and numbers            never                str
 ========== ============================================= ==================== ===========================
 """
 
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-Kind = Literal["int", "time", "seconds", "flag", "text", "words"]
+Kind = Literal["int", "time", "seconds", "flag", "text", "words", "id", "place"]
 
 #: Unknown in an int64 column.
 NULL: Final = -(2**63)
@@ -41,8 +43,8 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "sessions": _columns("""
-        session          text     stable id of the SMTP connection, 11 letters
-        event            text     rows of different sources that show one connection share this
+        session          id       stable id of the SMTP connection, 11 letters
+        event            id       rows of different sources that show one connection share this
         source           text     the capture or log that shows it
         role             text     who logs in to whom: server (a client to this server) or client (this server to its relay)
         first            time?    first packet or line of the session
@@ -72,9 +74,9 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         caveats          words    what weakens the rows of this session
     """),
     "auth": _columns("""
-        session          text     stable id of the SMTP connection
+        session          id       stable id of the SMTP connection
         attempt          int      number of the AUTH exchange in its session, from 1
-        event            text     rows of different sources that show one event share this
+        event            id       rows of different sources that show one event share this
         client_ip        text?    address of the client
         client_port      int?     TCP port of the client
         server_ip        text?    address of the server
@@ -106,10 +108,10 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         confidence       seconds? 0 to 1; unknown unless inferred or joined
         caveats          words    what weakens this label
         source           text     the capture or log that shows it
-        where            text     file and frame, or line, of the AUTH command
+        where            place    file and frame, or line, of the AUTH command
     """),
     "exchanges": _columns("""
-        session          text     stable id of the SMTP connection
+        session          id       stable id of the SMTP connection
         n                int      number of the unit in its session, from 0 (the greeting)
         at               time?    when the client's unit was complete, or, with no client unit, its reply
         verb             text     command verb; (greeting), (answer), (end of data), (unsolicited), (lost), (before TLS) for what is none
@@ -124,7 +126,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         reply_frame      int?     frame that completes the reply
     """),
     "messages": _columns("""
-        session          text     stable id of the SMTP connection
+        session          id       stable id of the SMTP connection
         n                int      number of the transaction in its session, from 1
         at               time?    when MAIL was sent
         mail_from        text?    reverse-path
@@ -139,7 +141,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "findings": _columns("""
         severity         text     high, medium, low or info
         kind             text     name of the finding
-        session          text?    session where it was seen
+        session          id?      session where it was seen
         at               time?    when
         evidence         text     what was seen, and in which frame
         confidence       seconds? 0 to 1

@@ -19,7 +19,7 @@ from analyzer.schema import NULL, TABLES
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import WRITTEN, Writer
-from analyzer.tables import Table, Text, concatenate, rows_of
+from analyzer.tables import Table, Text, concatenate, letters, number_of, rows_of
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.sources import size_of
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analyzer.inputs import Input
     from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.read import Log
+    from analyzer.tables import Ids
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
 
@@ -145,19 +146,18 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     counted = [(writer, len(part["sessions"])) for writer, part in zip(writers, made, strict=True)]
     # Lines of a log often have the same second: there the order of the lines tells more than the ids.
     lines = np.concatenate([np.asarray(getattr(writer, "order", np.zeros(n))) for writer, n in counted])
-    sessions.sort(_ordered(sessions.array("first"), lines, sessions.text("session")))
-    names = sessions.text("session")
+    sessions = tables["sessions"] = sessions.sort(_ordered(sessions.array("first"), lines, sessions.ids("session")))
+    names = sessions.ids("session")
     for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
-        table, within = tables[name], tables[name][number]
+        table = tables[name]
+        within = table[number]
         if not len(table):
             continue
-        ranks = rows_of(table.text("session"), names)
+        ranks = rows_of(table.ids("session"), names)
         ranks[ranks < 0] = len(names)
-        order = np.lexsort((alphabetic(within) if isinstance(within, Text) else within, ranks))
-        table.sort(order)
-        if name == "auth":
-            secrets = [secret for writer in writers for secret in writer.secrets]
-            table.columns["secret_group"] = grouped([secrets[i] for i in order.tolist()] if any(secrets) else secrets)
+        numbers = alphabetic(within) if isinstance(within, Text) else table.array(number)
+        tables[name] = table.sort(np.lexsort((numbers, ranks)))
+    tables["auth"].columns["secret_group"] = grouped(tables["auth"].array("secret_group"))
     return tables
 
 
@@ -168,25 +168,22 @@ def joined(tables: dict[str, Table]) -> dict[str, Table]:
     sessions, auth = tables["sessions"], tables["auth"]
     several = len(auth.text("source").words) > 1
     for fold in (once_written, folded) if several else (folded,):
-        before, names = auth, sessions.text("session")
+        before = auth.ids("session")
         auth, kept = fold(auth, sessions)
-        if not kept.all():
-            owners = np.append(names.codes, -1)[rows_of(before.text("session"), names)]
-            gone = np.zeros(len(names.words) + 1, bool)
-            gone[owners[~kept]] = True
-            gone[owners[kept]] = gone[-1] = False
-            sessions = sessions.take(~gone[names.codes])
+        if not kept.all():  # a session of which no row is left goes, too
+            gone = np.setdiff1d(before.numbers[~kept], before.numbers[kept])
+            sessions = sessions.take(~np.isin(sessions.ids("session").numbers, gone))
     auth, sessions = same_events(auth, sessions)
     return {**tables, "sessions": sessions, "auth": auth}
 
 
-def _ordered(first: Array, lines: Array, names: Text) -> Array:
+def _ordered(first: Array, lines: Array, names: Ids) -> Array:
     """Give the order by time, then by line; only rows that are equal in both are compared by name."""
     order: Array = np.lexsort((lines, first))
     same = (np.diff(first[order]) == 0) & (np.diff(lines[order]) == 0)
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same)[: len(order)])
     rows = order[tied]
-    order[tied] = rows[np.lexsort((alphabetic(names.take(rows)), lines[rows], first[rows]))]
+    order[tied] = rows[np.lexsort((np.array(letters(names.numbers[rows])), lines[rows], first[rows]))]
     return order
 
 
@@ -198,13 +195,13 @@ def alphabetic(column: Text) -> Array:
     return places
 
 
-def grouped(secrets: Sequence[bytes | None]) -> Array:
-    """Number equal digests alike, in the order in which they come."""
-    if not any(secrets):
-        return np.full(len(secrets), NULL, np.int64)
-    groups: dict[bytes, int] = {}
-    numbers = [NULL if secret is None else groups.setdefault(secret, len(groups) + 1) for secret in secrets]
-    return np.array(numbers, np.int64)
+def grouped(digests: Array) -> Array:
+    """Number equal digests alike, from 1, in the order in which they come; NULL stays."""
+    known = np.flatnonzero(digests != NULL)
+    _, first, which = np.unique(digests[known], return_index=True, return_inverse=True)
+    numbers = digests.copy()
+    numbers[known] = (np.argsort(np.argsort(first)) + 1)[which]
+    return numbers
 
 
 class Trace:
@@ -313,11 +310,12 @@ class Trace:
 
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""
-        known = self.tables["sessions"].text("session").list()
+        known = self.tables["sessions"].ids("session")
         if str(key).isdecimal() and 1 <= int(key) <= len(known):
-            return Session(self, str(known[int(key) - 1]))
-        if key in known:
-            return Session(self, str(key))
+            return Session(self, int(key))
+        rows = np.flatnonzero(known.numbers == number_of(str(key)))
+        if len(rows):
+            return Session(self, int(rows[0]) + 1)
         raise AnalyzerError(f"no session {key!r} in {', '.join(self.sources)}; the listing `sessions` has their ids")
 
     def __repr__(self) -> str:
@@ -328,9 +326,11 @@ class Trace:
 class Session:
     """One conversation of a trace."""
 
-    def __init__(self, trace: Trace, id_: str) -> None:
-        self.trace, self.id = trace, id_
-        self.about = {name: values[0] for name, values in trace.tables["sessions"].of_session(id_).lists().items()}
+    def __init__(self, trace: Trace, ordinal: int) -> None:
+        self.trace, self.ordinal = trace, ordinal
+        row = trace.tables["sessions"].take(np.array([ordinal - 1]))
+        self.about = {name: values[0] for name, values in row.lists().items()}
+        self.id: str = self.about["session"]
 
     def _of(self, name: str) -> pd.DataFrame:
         return self.trace.tables[name].of_session(self.id).frame()

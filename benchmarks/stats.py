@@ -18,7 +18,7 @@ from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.reasons import REASONS
 from analyzer.stats.answer import answer
 from analyzer.stats.facts import Facts
-from analyzer.tables import Builder, Table, Text
+from analyzer.tables import Builder, Ids, Table, Text
 
 #: What is asked; the first is what the figure in docs/statistics.md is of.
 QUESTIONS: tuple[tuple[str, str | None], ...] = (
@@ -29,16 +29,19 @@ QUESTIONS: tuple[tuple[str, str | None], ...] = (
     ("mechanism,outcome", "seconds_server"),
 )
 
+#: Kinds of columns that hold text.
+TEXTS = ("text", "words", "place")
+
 
 def attempts(rows: int, draw: np.random.Generator) -> dict[str, Table]:
     """Make sessions and attempts."""
     sessions = np.arange(rows) // 3
-    ids = [f"{n:011}" for n in range(sessions[-1] + 1)]
+    ids = draw.integers(0, 2**62, sessions[-1] + 1)
     made: dict[str, Any] = {c.name: None if c.nullable else 0 for c in TABLES["auth"]}
-    made |= dict.fromkeys((c.name for c in TABLES["auth"] if not c.nullable and c.kind in ("text", "words")), "")
+    made |= dict.fromkeys((c.name for c in TABLES["auth"] if not c.nullable and c.kind in TEXTS), "")
     made |= {
-        "session": Text(sessions.astype(np.int32), ids),
-        "event": Text(np.arange(rows, dtype=np.int32), [str(n) for n in range(rows)]),
+        "session": Ids(ids[sessions]),
+        "event": Ids(ids[sessions], (np.arange(rows) % 3 + 1).astype(np.int32)),
         "attempt": np.arange(rows) % 3 + 1,
         "client_ip": _some(draw, rows, [f"192.0.{n // 250}.{n % 250}" for n in range(10_000)]),
         "identity": _some(draw, rows, [f"user{n}@example.test" for n in range(100_000)]),
@@ -54,8 +57,8 @@ def attempts(rows: int, draw: np.random.Generator) -> dict[str, Table]:
     builders = {name: Builder(name) for name in ("auth", "sessions")}
     builders["auth"].add(rows, made)
     blank: dict[str, Any] = {c.name: None if c.nullable else 1 for c in TABLES["sessions"]}
-    blank |= dict.fromkeys((c.name for c in TABLES["sessions"] if not c.nullable and c.kind in ("text", "words")), "")
-    builders["sessions"].add(len(ids), {**blank, "session": ids, "event": ids})
+    blank |= dict.fromkeys((c.name for c in TABLES["sessions"] if not c.nullable and c.kind in TEXTS), "")
+    builders["sessions"].add(len(ids), {**blank, "session": Ids(ids), "event": Ids(ids)})
     return {name: builder.table() for name, builder in builders.items()}
 
 

@@ -23,6 +23,8 @@ KINDS = {
     "seconds": "number, seconds",
     "flag": "true or false",
     "text": "text",
+    "id": "text",
+    "place": "text",
     "words": "list of words (CSV: joined by spaces)",
 }
 
@@ -361,7 +363,7 @@ def statistics() -> str:
         "",
         _prose(counts),
         "",
-        "A million attempts by mechanism, outcome and reason take 0.1 s on one core (`benchmarks/stats.py`).",
+        "A million attempts by mechanism, outcome and reason take 0.2 s on one core (`benchmarks/stats.py`).",
     ]
     return "\n".join(page) + "\n"
 

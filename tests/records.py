@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from analyzer.schema import TABLES
 from analyzer.tables import Table
 
@@ -11,12 +13,20 @@ START = 1_794_999_780_000_000_000
 
 def rows(name: str, *records: dict[str, object]) -> Table:
     """Make a table of a few records; what a record leaves out is unknown, or a default where it cannot be."""
-    default = {"int": 0, "time": START, "flag": 1, "seconds": 0.0, "text": "", "words": ""}
+    default = {"int": 0, "time": START, "flag": 1, "seconds": 0.0, "text": "", "words": "", "id": None, "place": ""}
     columns = {
         c.name: [record.get(c.name, None if c.nullable else default[c.kind]) for record in records]
         for c in TABLES[name]
     }
-    return Table.of(name, columns)
+    ids = {c.name: [id_of(value) for value in columns[c.name]] for c in TABLES[name] if c.kind == "id"}
+    return Table.of(name, columns | ids)
+
+
+def id_of(name: str | None) -> str | None:
+    """Make an id of a short name; what stands behind a dash is a part."""
+    whole, dash, part = (name or "").partition("-")
+    whole = whole if len(whole) == 11 else f"{whole}z".ljust(11, "0")
+    return name and f"{whole}{dash}{part}"
 
 
 def ms(milliseconds: float) -> int:
@@ -41,7 +51,7 @@ def attempt(name: str, client: str, at: int, outcome: str, **more: object) -> di
     }
     reason, code, enhanced, text = told.get(outcome, (None, None, None, None))
     return {
-        "session": name, "attempt": 1, "event": f"{name}-{more.get('attempt', 1)}-{at}",
+        "session": name, "attempt": 1, "event": f"{name}-{crc32(f'{more} {at}'.encode()) >> 1}",
         "client_ip": client, "client_port": 41559,
         "server_ip": "127.0.0.1", "server_port": 2525, "role": "server", "started": at + 6_000_000,
         "ended": at + 13_992_500, "seconds": 0.0079925, "seconds_server": 0.0075, "seconds_client": 0.0004925,

@@ -639,7 +639,7 @@ def test_truth(tmp_path: Path, group: str, style: str) -> None:
         log += ["* connect", *(line for side, _, text in items for line in _written(side, text, style))]
         log += [ENDS[truth[names[-1]]["close"]]] if truth[names[-1]]["close"] in ENDS else []
     tables = tables_of(made, dialogue(*log).encode("utf-8", "replace"))
-    ids = tables["sessions"].text("session").list()
+    ids = tables["sessions"].ids("session").list()
     assert len(ids) == len(names)
     rows = rows_of(tables["auth"])
     wrong: Counter[str] = Counter()

@@ -10,7 +10,8 @@ import pytest
 
 from analyzer.logs.join import folded, joined, same_events
 from analyzer.schema import NULL, TABLES
-from analyzer.tables import Table, Text
+from analyzer.tables import Ids, Places, Table, Text
+from tests.records import id_of
 
 SECOND = 10**9
 AUTH: dict[str, Any] = {
@@ -41,7 +42,9 @@ def table(name: str, base: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
         for key in ("started", "ended") if name == "auth" else ("first", "last"):
             if "at" in row:
                 row[key] = round(row["at"] * SECOND) + (SECOND if key == "last" else 0)
-    return Table.of(name, {c.name: [row[c.name] for row in whole] for c in TABLES[name]})
+    columns = {c.name: [row[c.name] for row in whole] for c in TABLES[name]}
+    ids = {c.name: [*map(id_of, columns[c.name])] for c in TABLES[name] if c.kind == "id"}
+    return Table.of(name, columns | ids)
 
 
 def auth(*rows: dict[str, Any]) -> Table:
@@ -58,8 +61,10 @@ def details(*rows: dict[str, Any]) -> dict[str, Any]:
     """Make details; `at` in seconds."""
     base = {"client_ip": "192.0.2.7", "identity": "alice@example.org", "mechanism": None, "reason": "bad_password"}
     whole = [base | {"where": f"dovecot.log line {n}", "session": f"detail{n}"} | row for n, row in enumerate(rows, 7)]
-    made: dict[str, Any] = {name: Text.of([row[name] for row in whole]) for name in (*base, "where", "session")}
-    return made | {"at": np.array([round(row.get("at", 100) * SECOND) for row in whole], np.int64)}
+    made: dict[str, Any] = {name: Text.of([row[name] for row in whole]) for name in base}
+    made["where"] = Places.of([row["where"] for row in whole])
+    made["session"] = Ids.of([id_of(row["session"]) for row in whole])
+    return made | {"started": np.array([round(row.get("at", 100) * SECOND) for row in whole], np.int64)}
 
 
 @pytest.mark.parametrize(
@@ -172,8 +177,8 @@ def test_own_session() -> None:
 
 def events(rows: Table, of: Table) -> list[str]:
     """Give the events after rows of logs have found their partners."""
-    found: list[str] = same_events(rows, of)[0].lists()["event"]
-    return found
+    names = {id_of(f"event{n}"): f"event{n}" for n in range(10)}
+    return [names[event] for event in same_events(rows, of)[0].lists()["event"]]
 
 
 @pytest.mark.parametrize(
@@ -296,4 +301,4 @@ def test_strangers() -> None:
     begin = time.process_time()
     made = same_events(rows.take(many), of)[0]
     assert time.process_time() - begin < 5
-    assert set(made.lists()["event"][1:]) == {"event1"}
+    assert set(made.lists()["event"][1:]) == {id_of("event1")}

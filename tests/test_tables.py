@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analyzer.schema import NULL, TABLES
 from analyzer.tables import Table, Text, concatenate
-from tests.records import START, attempt, rows, session
+from tests.records import START, attempt, id_of, rows, session
 
 words = st.lists(st.one_of(st.none(), st.text(max_size=3)))
 
@@ -74,16 +74,16 @@ def test_take():
 
     kept = table.take(np.array([False, True]))
     assert len(kept) == 1
-    assert kept.lists()["session"] == ["b"]
+    assert kept.lists()["session"] == [id_of("b")]
     assert kept.lists()["first"] == [2]
 
 
 @given(st.lists(words, min_size=1, max_size=4))
 def test_concatenate(parts):
     """Joined tables give the rows of the parts in order, whatever words each of them knows."""
-    tables = [rows("findings", *({"kind": word, "session": word} for word in part)) for part in parts]
+    tables = [rows("findings", *({"kind": "", "advice": word or ""} for word in part)) for part in parts]
 
-    assert concatenate(tables).lists()["session"] == [word for part in parts for word in part]
+    assert concatenate(tables).lists()["advice"] == [word or "" for part in parts for word in part]
 
 
 def test_frame_has_the_dtypes_of_the_schema():
@@ -105,6 +105,8 @@ def test_frame_has_the_dtypes_of_the_schema():
         "flag": "boolean",
         "text": "str",
         "words": "str",
+        "id": "str",
+        "place": "str",
     }
     assert {c.name: str(frame[c.name].dtype) for c in TABLES["auth"]} == {
         c.name: dtypes[c.kind] for c in TABLES["auth"]

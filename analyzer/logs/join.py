@@ -12,11 +12,12 @@ import numpy as np
 from analyzer.logs.reconcile import ALONE
 from analyzer.logs.told import VAGUE
 from analyzer.schema import NULL
-from analyzer.smtp.ids import mixed
-from analyzer.tables import Table, Text, rows_of
+from analyzer.tables import Places, Text, mixed, rows_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from analyzer.tables import Column, Table
 
     Array = np.ndarray[Any, Any]
     Fits = Callable[[int, int], bool]
@@ -73,9 +74,9 @@ def folded(auth: Table, _sessions: Table) -> tuple[Table, Array]:
     """
     caveats = auth.text("caveats")
     service = np.flatnonzero(caveats.mask([ALONE in word.split() for word in caveats.words]))
-    names = ("session", "where", "client_ip", "identity", "mechanism", "reason")
-    details: dict[str, Any] = {name: auth.text(name).take(service) for name in names}
-    made, lone = joined(auth, details | {"at": auth.array("started")[service]})
+    names = ("session", "where", "client_ip", "identity", "mechanism", "reason", "started")
+    details: dict[str, Any] = {name: taken(auth[name], service) for name in names}
+    made, lone = joined(auth, details)
     kept = np.ones(len(auth), bool)
     kept[service[~lone]] = False
     return (auth, kept) if kept.all() else (made.take(kept), kept)
@@ -88,7 +89,7 @@ def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
     """
     timed = np.flatnonzero(auth.has("evidence", "logged") & (auth.array("started") != NULL))
     source = auth.text("source").codes[timed].astype(np.int64)
-    owner = rows_of(auth.text("session"), sessions.text("session"))[timed]
+    owner = rows_of(auth.ids("session"), sessions.ids("session"))[timed]
     names = ("started", "client_ip", "client_port", "identity")  # a log may tell more of an ending than the other
     facts = [_codes(auth[name])[timed].astype(np.int64) for name in names]
     keys = mixed([*facts, np.where(owner < 0, -1, sessions.text("product").codes[owner].astype(np.int64))])
@@ -111,14 +112,14 @@ def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
 def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
     """Give each detail to the one failed row of a mail server's log that it explains.
 
-    `details` has columns of one length: at (int64), session, where, client_ip, identity, mechanism, reason (Text). What
+    `details` has columns of one length: started (int64), session (Ids), where (Places), and Text. What
     its own session tells besides, of other exchanges, is not what it explains.
     Gives the new table, and which of the details belong to no row.
     """
     caveats = auth.text("caveats")
     open_rows = auth.has("evidence", "logged") & auth.has("role", "server") & ~auth.has("outcome", "succeeded")
     open_rows &= ~caveats.mask([ALONE in word.split() for word in caveats.words])
-    partner = np.full(len(details["at"]), -1, np.int64)
+    partner = np.full(len(details["started"]), -1, np.int64)
     worth = np.full(len(partner), np.nan)
     if not len(partner) or not open_rows.any():
         return auth, partner < 0
@@ -127,11 +128,11 @@ def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
         "whole": _shared(details["identity"], auth.text("identity"), str.casefold),
         "local": _shared(details["identity"], auth.text("identity"), _local),
     }
-    session = _shared(details["session"], auth.text("session"), str)
+    session = details["session"].numbers, auth.ids("session").numbers
     for way in _WAYS:
         by_address, by_user, value = way
         key, row_key = _keys(address, users, by_address=by_address, by_user=by_user)
-        mine = Side(key, details["at"]).only(partner < 0)
+        mine = Side(key, details["started"]).only(partner < 0)
         theirs = Side(row_key, auth.array("started")).only(open_rows)
         fits = _possible(address, users["whole"], session, way)
         left, right, rivals = _pairs(mine, theirs, (_BEFORE_NS, _AFTER_NS), fits)
@@ -170,7 +171,7 @@ def _possible(
     def fits(left: int, right: int) -> bool:
         blank = all(side[0][left] < 0 or side[1][right] < 0 for side in blind)
         some = len(blind) < 2 or (user[0][left] >= 0 and address[1][right] >= 0)
-        return bool(blank and some and not 0 <= session[0][left] == session[1][right])
+        return bool(blank and some and session[0][left] != session[1][right])
 
     return fits
 
@@ -179,21 +180,22 @@ def _explained(auth: Table, details: dict[str, Any], left: Array, right: Array, 
     """Give the table with what details add to its rows."""
     if not len(left):
         return auth
-    columns = dict(auth.columns)
+    columns: dict[str, Any] = {}
     for name in ("identity", "mechanism", "client_ip"):
         blank = auth.text(name).codes[right] < 0
-        columns[name] = _put(auth.text(name), right[blank], details[name].take(left[blank]))
+        columns[name] = auth.text(name).put(right[blank], details[name].take(left[blank]))
     reason = auth.text("reason")
     vague = reason.mask([word in VAGUE for word in reason.words]) | (reason.codes < 0)
     better = details["reason"].mask([word not in VAGUE for word in details["reason"].words])
     chosen = vague[right] & better[left]
-    columns["reason"] = _put(reason, right[chosen], details["reason"].take(left[chosen]))
-    places = zip(auth.text("where").take(right).list(), details["where"].take(left).list(), strict=True)
-    columns["where"] = _put(auth.text("where"), right, Text.of([f"{row}; {detail}" for row, detail in places]))
+    columns["reason"] = reason.put(right[chosen], details["reason"].take(left[chosen]))
+    where = auth.places("where")
+    other = details["where"].renamed({file: number for number, file in enumerate(where.files)})
+    columns["where"] = where.put(right, Places(where.at[right], other.files, other.at[left]))
     confidence = auth.array("confidence").copy()
     confidence[right] = worth
     columns["confidence"] = confidence
-    return Table(auth.name, columns)
+    return auth.replaced(columns)
 
 
 def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
@@ -201,7 +203,7 @@ def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
     logged, of_log = auth.has("evidence", "logged"), sessions.array("packets") == NULL  # a log has no packets
     if of_log.all() or not of_log.any():
         return auth, sessions
-    owner = rows_of(auth.text("session"), sessions.text("session"))
+    owner = rows_of(auth.ids("session"), sessions.ids("session"))
     joined_sessions = np.full(len(sessions), -1, np.int64)
     partner = np.full(len(auth), -1, np.int64)
     source = sessions.text("source").codes
@@ -221,8 +223,8 @@ def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
 def _shares(table: Table, partner: Array) -> Table:
     """Let rows share the event of their partners."""
     found = np.flatnonzero(partner >= 0)
-    event = table.text("event")
-    return Table(table.name, dict(table.columns) | {"event": _put(event, found, event.take(partner[found]))})
+    event = table.ids("event")
+    return table.replaced({"event": event.put(found, event.take(partner[found]))})
 
 
 def _match(auth: Table, mine: Array, whose: Array, shown: Array, partner: Array) -> None:
@@ -385,10 +387,11 @@ def _agree(codes: Array, left: int, right: int) -> bool:
     return bool(codes[left] < 0 or codes[right] < 0 or codes[left] == codes[right])
 
 
-def _codes(column: Array | Text) -> Array:
+def _codes(column: Column) -> Array:
     """Give a column as numbers from 0 on; -1 for unknown."""
     if isinstance(column, Text):
         return column.codes
+    assert isinstance(column, np.ndarray)
     codes: Array = np.where(column == NULL, -1, column)
     return codes
 
@@ -416,12 +419,3 @@ def _shared(first: Text, second: Text, fold: Callable[[str], str]) -> tuple[Arra
     )
     codes = _folded(both, fold)
     return codes[: len(first)], codes[len(first) :]
-
-
-def _put(text: Text, rows: Array, values: Text) -> Text:
-    """Replace the values of some rows."""
-    numbers = {word: code for code, word in enumerate(text.words)}
-    renamed = [numbers.setdefault(word, len(numbers)) for word in values.words]
-    codes = text.codes.copy()
-    codes[rows] = np.array([*renamed, -1], np.int32)[values.codes]
-    return Text(codes, list(numbers))

@@ -13,8 +13,7 @@ from analyzer.schema import NULL
 from analyzer.smtp import law
 from analyzer.smtp.attempts import NAME, ROUNDS_KNOWN
 from analyzer.smtp.encoding import printable
-from analyzer.smtp.ids import mixed
-from analyzer.tables import Text
+from analyzer.tables import Text, mixed
 
 if TYPE_CHECKING:
     from analyzer.logs.sessions import Group

@@ -20,8 +20,7 @@ from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.lines import Block
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
-from analyzer.smtp.ids import letters, mixed
-from analyzer.tables import Text
+from analyzer.tables import Ids, Text, mixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,15 +112,9 @@ class Group(NamedTuple):
     def ends(self) -> dict[str, Any]:
         """Give ids, addresses, ports, times and roles of the sessions.
 
-        `client_ip`, `server_ip`, `role`, `session`: Text; `client_port`, `server_port`, `first`, `last`: int64, NULL
-        for unknown.
+        `session`: Ids; `client_ip`, `server_ip`, `role`: Text; `client_port`, `server_port`, `first`, `last`: int64,
+        NULL for unknown.
         """
-        made = self.facts()
-        names = letters(made["number"]) if len(self.starts) > 1 else []
-        return made | {"session": Text(np.arange(len(names), dtype=np.int32), names)}
-
-    def facts(self) -> dict[str, Any]:
-        """Give the same but ids, and instead `number`, the uint64 that `letters` makes an id of."""
         made: dict[str, Any] = {}
         for name in ("client_ip", "server_ip"):
             first = self.first_with(name)
@@ -138,10 +131,10 @@ class Group(NamedTuple):
         made["last"] = np.maximum.reduceat(times, self.starts[:-1]) if some else times
         heads = self.starts[:-1]
         made["role"] = Text.of(self.catalogue.roles).take(self.events[heads, c.E_PATTERN])
-        made["number"] = self._ids(made)
+        made["session"] = self._ids(made)
         return made
 
-    def _ids(self, made: dict[str, Any]) -> Array:
+    def _ids(self, made: dict[str, Any]) -> Ids:
         """Number sessions by what does not change when a log is read again: time, host, pid, key, client, line."""
         heads = self.starts[:-1]
         lines = self.block.lines[self.events[heads, c.E_LINE]]
@@ -151,7 +144,7 @@ class Group(NamedTuple):
         # A transcript without times has nothing else that is its own.
         keys += [made["client_port"], np.where(made["first"] == NULL, stable(self.source), 0)]
         keys += [np.arange(len(heads)) - np.searchsorted(self.order, self.order)]  # of a line that was written often
-        return mixed(keys)
+        return Ids(mixed(keys).view(np.int64)) if len(heads) else Ids(np.zeros(0, np.int64))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -14,10 +14,9 @@ from analyzer.logs.sessions import stable
 from analyzer.logs.told import VAGUE, told_of
 from analyzer.schema import NULL, TABLES
 from analyzer.smtp.attempts import NAME
-from analyzer.smtp.ids import letters, mixed
 from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.writer import Writer
-from analyzer.tables import Table, Text
+from analyzer.tables import PLACE_BITS, Ids, Places, Table, Text, mixed
 from analyzer.tcp import columns as t
 
 if TYPE_CHECKING:
@@ -37,9 +36,7 @@ if TYPE_CHECKING:
 _TELLING: Final = frozenset(EVENT_NAMES.index(name) for name in ("failed", "succeeded", "detail"))
 _ENDING: Final = frozenset(EVENT_NAMES.index(name) for name in ("failed", "succeeded"))
 
-#: A frame holds the number of a line, and above these bits that of its file.
-_FILE_BITS: Final = 40
-_NUMBER: Final = (1 << _FILE_BITS) - 1
+_NUMBER: Final = (1 << PLACE_BITS) - 1
 
 #: What other lines tell of an AUTH exchange: who, how, and (the arguments of `told_of`) why.
 _MORE: Final = ("identity", "mechanism", "reason", "reply", "code", "text", "enhanced")
@@ -67,8 +64,8 @@ class Talk(NamedTuple):
 
 
 def frames_of(lines: Array) -> Array:
-    """Give the numbers of lines, with their files, as steps have them; lines stand in the order of the source."""
-    frames: Array = lines[:, c.FILE] << _FILE_BITS | lines[:, c.NUMBER]
+    """Give the places of lines, as steps have them for frames; lines stand in the order of the source."""
+    frames: Array = lines[:, c.FILE] << PLACE_BITS | lines[:, c.NUMBER]
     return frames
 
 
@@ -77,7 +74,7 @@ class LogWriter(Writer):
 
     def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
         super().__init__(source, wanted, decoder)
-        self.order: list[int] = []  # where each session begins
+        self.order = np.zeros(0, np.int64)  # where each session begins
 
     def write_told(self, rows: Rows, group: Group, talks: Sequence[Talk]) -> None:
         """Write sessions; `talks` are theirs, in order."""
@@ -114,12 +111,12 @@ class LogWriter(Writer):
     def _ends(self, _: Rows) -> dict[str, Any]:
         ends = self.group.ends()
         owners = [talk.owner for talk in self.talks]
-        made = {name: ends[name].take(owners).list() for name in ("client_ip", "server_ip", "role")}
+        made = {name: ends[name].take(owners) for name in ("client_ip", "server_ip", "role")}
         made |= {name: ends[name][owners] for name in ("client_port", "server_port")}
         parts = np.array([talk.part for talk in self.talks], np.int64)
-        names = ends["session"].take(owners).list()
-        others = letters(mixed([np.array([stable(name) for name in names], np.int64), parts]))
-        ids = [other if part else name for name, other, part in zip(names, others, parts.tolist(), strict=True)]
+        names = ends["session"].take(owners)
+        others = mixed([np.array([stable(name) for name in names.list()], np.int64), parts]).view(np.int64)
+        ids = Ids(np.where(parts > 0, others, names.numbers))
         alone = np.bincount(owners, minlength=len(ends["session"]))[owners] == 1
         self.times = {
             name: np.where(alone, ends[name][owners], [_time(talk, end) for talk in self.talks])
@@ -134,9 +131,7 @@ class LogWriter(Writer):
             known.tls_version = next(filter(None, versions), None)
 
     def _seen(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
-        places = attempts.frames.tolist()
-        files = self.group.block.files
-        where = [f"{files[place >> _FILE_BITS]} line {place & _NUMBER}" for place in places]
+        where = Places(attempts.frames, [f"{file} line" for file in self.group.block.files])
         return {"evidence": "logged", "source": self.source, "where": where, **self._more(attempts, columns)}
 
     def _more(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +176,7 @@ class LogWriter(Writer):
         places = rows.sessions[over, t.ROW]
         ends = [_ended_by(self.talks[k]) for k in places.tolist()]
         times = {name: times[places] for name, times in self.times.items()}
-        self.order += self._orders[places].tolist()
+        self.order = np.append(self.order, self._orders[places])
         return {**times, "packets": NULL, "bytes": NULL, "ended_by": Text.of(ends)}
 
 

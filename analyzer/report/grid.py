@@ -14,13 +14,14 @@ import numpy as np
 from analyzer.report import safe
 from analyzer.report.screen import padded, width_of
 from analyzer.schema import NULL, TABLES
-from analyzer.tables import Text
+from analyzer.tables import Text, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from analyzer.report.screen import Clock, Screen
-    from analyzer.tables import Table
+    from analyzer.tables import Column as TableColumn
+    from analyzer.tables import Ids, Table
 
     Array = np.ndarray[Any, Any]
 
@@ -75,9 +76,9 @@ class Column:
         self.width = max(map(width_of, [self.head, *self.cells]), default=0)
 
 
-def grid(table: Table, screen: Screen, columns: Sequence[str] | None, ordinals: dict[str, int]) -> Iterator[str]:
+def grid(table: Table, screen: Screen, columns: Sequence[str] | None, sessions: Ids) -> Iterator[str]:
     """Give the lines of a table: what it is about, the heads, and a line a row."""
-    view = _View(table, screen.clock, ordinals)
+    view = _View(table, screen.clock, sessions)
     names = columns or [n for n in WANTED[table.name].split() if n == ORDINAL or _any_known(table[n])]
     made = [view.column(name) for name in names]
     made = _squeezed(made if columns else _fitting(made, screen.width or PIPED), screen.width)
@@ -103,17 +104,19 @@ def _styled(text: str, head: str, cell: str, screen: Screen) -> str:
     return screen.style(text.rstrip(), style) + text[len(text.rstrip()) :] if style else text
 
 
-def _any_known(column: Array | Text) -> bool:
+def _any_known(column: TableColumn) -> bool:
     if isinstance(column, Text):
         return any(column.words[code] for code in np.unique(column.codes).tolist() if code >= 0)
+    if not isinstance(column, np.ndarray):
+        return bool(column.known().any())
     return bool((column >= 0).any())  # not so for NaN, NULL and an unknown flag
 
 
 class _View:
     """A table as people read it: times in one timezone, without the date where all are of one day."""
 
-    def __init__(self, table: Table, clock: Clock, ordinals: dict[str, int]) -> None:
-        self.table, self.clock, self.ordinals = table, clock, ordinals
+    def __init__(self, table: Table, clock: Clock, sessions: Ids) -> None:
+        self.table, self.clock, self.sessions = table, clock, sessions
         self.kinds = {column.name: column.kind for column in TABLES[table.name]}
         times = [np.asarray(table[name]) for name, kind in self.kinds.items() if kind == "time"]
         known = np.concatenate([np.empty(0, np.int64), *times])
@@ -133,12 +136,14 @@ class _View:
 
     def column(self, name: str) -> Column:
         """Format a column: once for each distinct value."""
-        data = self.table["session" if name == ORDINAL else name]
-        if isinstance(data, Text):
-            distinct, rows = np.unique(data.codes, return_inverse=True)
-            words = [data.words[code] if code >= 0 else None for code in distinct.tolist()]
-            if name == ORDINAL:
-                return Column(name, [str(self.ordinals.get(word or "", "")) for word in words], rows, right=True)
+        if name == ORDINAL:
+            distinct, rows = np.unique(rows_of(self.table.ids("session"), self.sessions), return_inverse=True)
+            return Column(name, [str(row + 1) if row >= 0 else "" for row in distinct.tolist()], rows, right=True)
+        data = self.table[name]
+        if not isinstance(data, np.ndarray):
+            text = data if isinstance(data, Text) else Text.of(data.list())
+            distinct, rows = np.unique(text.codes, return_inverse=True)
+            words = [text.words[code] if code >= 0 else None for code in distinct.tolist()]
             cells = ["-" if word is None else safe.visible(word)[: 2 * WIDEST] for word in words]
             return Column(name, cells, rows, least=LEAST.get(name))
         kind = self.kinds[name]

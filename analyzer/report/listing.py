@@ -12,18 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from analyzer.report.screen import Screen
-    from analyzer.tables import Table
+    from analyzer.tables import Ids, Table
 
 #: The formats: for people, for spreadsheets, for programs.
 FORMATS: Final = ("table", "csv", "jsonl")
 
 
-def listing(
-    table: Table, form: str, screen: Screen, columns: Sequence[str] | None, ordinals: dict[str, int]
-) -> Iterator[str]:
-    """Give the text of a table, block by block; without `columns`, all of them, or in a table those that fit."""
+def listing(table: Table, form: str, screen: Screen, columns: Sequence[str] | None, sessions: Ids) -> Iterator[str]:
+    """Give the text of a table, block by block; without `columns`, all of them, or in a table those that fit.
+
+    `sessions`: all there are, in their order: the ordinal of a session is its place, from 1.
+    """
     if form == "table":
-        return (line + "\n" for line in grid.grid(table, screen, columns, ordinals))
+        return (line + "\n" for line in grid.grid(table, screen, columns, sessions))
     names = [name for name in columns or column_names(table.name) if name != grid.ORDINAL]
     return rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names)
 
@@ -45,9 +46,3 @@ def chosen(name: str, columns: str | None) -> list[str] | None:
     if unknown:
         raise AnalyzerError(f"{name} has no column {', '.join(unknown)}; it has {', '.join(known)}")
     return asked
-
-
-def ordinals_of(sessions: Table) -> dict[str, int]:
-    """Number the sessions from 1, in the order of their table."""
-    names = sessions.text("session")
-    return {names.words[code]: row for row, code in enumerate(names.codes.tolist(), 1)}

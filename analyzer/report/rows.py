@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analyzer import limits
 from analyzer.report import safe
 from analyzer.schema import NULL
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from analyzer.stats.answer import Answer
-    from analyzer.tables import Table, Text
+    from analyzer.tables import Ids, Places, Table, Text
 
     Array = np.ndarray[Any, Any]
     Pieces = Callable[[slice], list[str]]
@@ -65,12 +66,12 @@ def csv(table: Table | Answer, columns: Sequence[str]) -> Iterator[str]:
 def _blocks(
     table: Table | Answer, columns: Sequence[str], syntax: Syntax, heads: Sequence[str], end: str
 ) -> Iterator[str]:
-    kinds = table.kinds
-    makers = [_MAKERS[kinds[name]](table[name], syntax, head) for name, head in zip(columns, heads, strict=True)]
-    for start in range(0, len(table), BLOCK):
-        part = slice(start, min(start + BLOCK, len(table)))
-        ends = [end] * (part.stop - start)
-        yield "".join(chain.from_iterable(zip(*(maker(part) for maker in makers), ends, strict=True)))
+    for rows in table.slices(limits.TABLE_ROWS):
+        makers = [_MAKERS[table.kinds[n]](rows[n], syntax, head) for n, head in zip(columns, heads, strict=True)]
+        for start in range(0, len(rows), BLOCK):
+            part = slice(start, min(start + BLOCK, len(rows)))
+            ends = [end] * (part.stop - start)
+            yield "".join(chain.from_iterable(zip(*(maker(part) for maker in makers), ends, strict=True)))
 
 
 class _Known(dict[Any, str]):
@@ -97,6 +98,16 @@ def _text(column: Text, syntax: Syntax, head: str) -> Pieces:
 
 def _words(column: Text, syntax: Syntax, head: str) -> Pieces:
     return _texts(column, syntax.words, head, syntax.words(""))
+
+
+def _written(column: Ids | Places, syntax: Syntax, head: str) -> Pieces:
+    """Give ids and places: hardly any two rows have the same."""
+    unknown, text = head + syntax.unknown, syntax.text
+
+    def pieces(part: slice) -> list[str]:
+        return [unknown if word is None else head + text(word) for word in column.take(part).list()]
+
+    return pieces
 
 
 def _flag(column: Array, syntax: Syntax, head: str) -> Pieces:
@@ -194,4 +205,6 @@ _MAKERS: dict[str, Callable[[Any, Syntax, str], Pieces]] = {
     "int": _int,
     "seconds": _seconds,
     "time": _time,
+    "id": _written,
+    "place": _written,
 }

@@ -109,8 +109,9 @@ def _refused(auth: Table) -> Array:
 
 
 def _count(column: Text) -> Counter[str]:
+    """Count words; those that are met equally often stay in alphabetic order."""
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.words)).tolist()
-    return Counter({word: count for word, count in zip(column.words, counts, strict=True) if count})
+    return Counter(dict(sorted((word, count) for word, count in zip(column.words, counts, strict=True) if count)))
 
 
 def _groups(*columns: Column) -> list[tuple[list[int], int]]:
@@ -131,7 +132,7 @@ def _cells(auth: Table) -> Counter[tuple[str, str, str]]:
 
 
 def _parties(auth: Table, name: str, other: str) -> list[Party]:
-    """Give the parties of a column, most attempts first."""
+    """Give the parties of a column, most attempts first, then by name."""
     column, others = auth.text(name), auth.text(other)
     known = column.codes >= 0
     codes, size = column.codes[known], len(column.words)
@@ -139,12 +140,10 @@ def _parties(auth: Table, name: str, other: str) -> list[Party]:
     succeeded = np.bincount(codes[auth.has("outcome", "succeeded")[known]], minlength=size)
     rejected = np.bincount(codes[_refused(auth)[known]], minlength=size)
     distinct = np.bincount(pairs(codes, others.take(known))[0], minlength=size)
-    order = np.argsort(-attempts, kind="stable")
-    return [
-        Party(column.words[code], *(int(counts[code]) for counts in (attempts, succeeded, rejected, distinct)))
-        for code in order.tolist()
-        if attempts[code]
-    ]
+    met = np.flatnonzero(attempts)
+    parties = zip(*(counts[met].tolist() for counts in (attempts, succeeded, rejected, distinct)), strict=True)
+    made = [Party(column.words[code], *party) for code, party in zip(met.tolist(), parties, strict=True)]
+    return sorted(made, key=lambda party: (-party.attempts, party.name))
 
 
 def _servers(sessions: Table) -> Counter[str]:
@@ -157,7 +156,13 @@ def _servers(sessions: Table) -> Counter[str]:
         counts[name] += count
         if p >= 0:
             products[name][product.words[p]] += count
-    return Counter({f"{e} ({products[e].most_common(1)[0][0]})" if e in products else e: n for e, n in counts.items()})
+    named = {
+        f"{name} ({min(products[name].items(), key=lambda item: (-item[1], item[0]))[0]})"
+        if name in products
+        else name: count
+        for name, count in counts.items()
+    }
+    return Counter(dict(sorted(named.items())))
 
 
 def _caveats(auth: Table) -> Counter[str]:

@@ -69,7 +69,6 @@ class Attempts:
         flags = rows.attempts[:, s.A_FLAGS]
         self.attempts = rows.attempts[flags & int(Flag.HELD | Flag.VOID) == 0]
         self.sessions = self.attempts[:, s.A_SESSION]
-        self.secrets: list[bytes | None] = []
 
     @property
     def frames(self) -> Array:
@@ -80,7 +79,10 @@ class Attempts:
         return frames
 
     def columns(self) -> dict[str, Any]:
-        """Give all columns but those that are the session's, and where it was seen."""
+        """Give all columns but those that are the session's, and where it was seen.
+
+        `secret_group` has digests; groups are numbered when all is read.
+        """
         a = self.attempts
         how, code = a[:, s.A_HOW], a[:, s.A_CODE]
         outcome = law.outcomes()[how, code, a[:, s.A_LAST]]
@@ -105,7 +107,6 @@ class Attempts:
             "rounds_known": Text(np.where(unheard, 2, vague).astype(np.int32), ROUNDS_KNOWN),
             "outcome": Text(outcome, list(law.OUTCOMES)),
             "code": np.where(code == 0, NULL, code),
-            "secret_group": NULL,
             "tls": Text(a[:, s.A_TLS].astype(np.int32), TLS_NAMES),
             "confidence": None,
             "caveats": caveats(flags),
@@ -126,7 +127,7 @@ class Attempts:
             turns, last = self._turns(attempt)
             decoded = self.decoder.decode(mechanism, initial, turns, bool(flags & _TRUNCATED))
             masked = attempt[s.A_FLAGS] & _MASKED != 0
-            self.secrets.append(None if masked else decoded.secret)
+            secret = None if masked or not decoded.secret else int.from_bytes(decoded.secret, "little", signed=True)
             raw = self.said.cut(attempt[s.A_REPLY_OFF], attempt[s.A_REPLY_LENGTH]) if attempt[s.A_CODE] else b""
             reply = reply_of(raw)
             line, decodable = self._last_line(attempt, turns, initial)
@@ -151,12 +152,12 @@ class Attempts:
                     initial_response(flags, units[first, s.U_SIZE], words) if seen else None,
                     known[key], reply.enhanced, text,
                     decoded.identity, decoded.authzid, decoded.realm, decoded.host, decoded.challenge,
-                    decoded.oauth_error,
+                    decoded.oauth_error, secret,
                 )
             )  # fmt: skip
         names_of_columns = (
             "mechanism", "initial_response", "reason", "enhanced", "text",
-            "identity", "authzid", "realm", "host", "challenge", "oauth_error",
+            "identity", "authzid", "realm", "host", "challenge", "oauth_error", "secret_group",
         )  # fmt: skip
         columns = zip(*told, strict=True) if told else ((),) * len(names_of_columns)
         return dict(zip(names_of_columns, columns, strict=True))

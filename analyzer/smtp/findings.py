@@ -41,14 +41,12 @@ FINDINGS: Final[dict[Flag, tuple[str, str, str, str]]] = {
 }
 
 
-def finding(flag: Flag, session: str, at: int) -> dict[str, Any]:
-    """Give the columns of one finding."""
+def finding(flag: Flag) -> dict[str, Any]:
+    """Give what all findings of a flag have in common."""
     kind, severity, evidence, advice = FINDINGS[flag]
     return {
         "severity": severity,
         "kind": kind,
-        "session": session,
-        "at": at,
         "evidence": evidence,
         "confidence": 1.0,
         "advice": advice,

@@ -94,6 +94,6 @@ class Mailbag:
 
 
 def columns(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
-    """Give the columns of `messages` of rows that begin with the session's id."""
-    names = ("session", "n", "at", "mail_from", "accepted", "refused", "size", "chunks", "code", "enhanced", "text")
+    """Give the columns of `messages`, but for the session's id, of rows that begin with its number in the batch."""
+    names = ("batch", "n", "at", "mail_from", "accepted", "refused", "size", "chunks", "code", "enhanced", "text")
     return dict(zip(names, zip(*rows, strict=True), strict=True))

@@ -67,7 +67,7 @@ class Decoder:
     __slots__ = ("_keyed",)
 
     def __init__(self) -> None:
-        self._keyed = blake2b(key=token_bytes(32), digest_size=16)
+        self._keyed = blake2b(key=token_bytes(32), digest_size=8)
 
     def decode(
         self,

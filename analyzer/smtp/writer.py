@@ -11,17 +11,17 @@ import numpy as np
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import exchanges, law, mail
+from analyzer.smtp.addresses import address
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.findings import FINDINGS, finding
-from analyzer.smtp.ids import address, letters, mixed
 from analyzer.smtp.law import Flag, Kind, Mode
 from analyzer.smtp.offered import Stages
 from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.said import Said, reply_of
 from analyzer.smtp.via import via_text
-from analyzer.tables import Builder, Table, Text
+from analyzer.tables import Builder, Ids, Places, Table, Text, mixed, taken
 from analyzer.tcp import columns as c
 from analyzer.tls.hello import hello
 
@@ -74,7 +74,6 @@ class Writer:
         self.source, self.wanted, self.decoder = source, wanted, decoder
         self.builders = {name: Builder(name) for name in WRITTEN}
         self.facts: dict[int, Facts] = {}
-        self.secrets: list[bytes | None] = []
         self.unreadable = 0
 
     def write(self, rows: Rows) -> None:
@@ -88,9 +87,8 @@ class Writer:
         self._hear(rows, said, facts, shown)
         self._attempts(rows, said, facts, ends)
         if "exchanges" in self.wanted:
-            place = rows.units[shown, s.U_SESSION].astype(np.int32)
             columns = {
-                "session": Text(place, ends["session"]),
+                "session": ends["session"].take(rows.units[shown, s.U_SESSION]),
                 **exchanges.columns(rows.units, shown, said, rows.sessions[:, c.FIRST_TIME]),
             }
             self.builders["exchanges"].add(len(shown), columns)
@@ -102,11 +100,11 @@ class Writer:
         self._remember(rows, said)
 
     def tables(self) -> dict[str, Table]:
-        """Give the tables, in the order of writing; `secret_group` is still unknown."""
+        """Give the tables, in the order of writing; `secret_group` has digests."""
         return {name: builder.table() for name, builder in self.builders.items()}
 
     def _ends(self, rows: Rows) -> dict[str, Any]:
-        """Give ids, roles, addresses and ports of the batch's sessions."""
+        """Give ids, roles, addresses and ports of the batch's sessions, as columns."""
         sessions, at = rows.sessions, np.arange(len(rows.sessions))
         client = rows.states[:, s.CLIENT]
         made: dict[str, Any] = {}
@@ -114,9 +112,10 @@ class Writer:
         for name, side in (("client", client), ("server", 1 - client)):
             high, low, port = (sessions[at, column + side] for column in (c.HI_0, c.LO_0, c.PORT_0))
             keys += [high, low, port]
-            made[f"{name}_ip"] = [address(*pair) for pair in zip(high.tolist(), low.tolist(), strict=True)]
+            made[f"{name}_ip"] = Text.of(address(*pair) for pair in zip(high.tolist(), low.tolist(), strict=True))
             made[f"{name}_port"] = port
-        return {"session": letters(mixed(keys)) if len(at) else [], "role": ["server"] * len(at), **made}
+        ids = mixed(keys).view(np.int64) if len(at) else np.zeros(0, np.int64)
+        return {"session": Ids(ids), "role": Text.one("server", len(at)), **made}
 
     def _hear(self, rows: Rows, said: Said, facts: list[Facts], shown: Array) -> None:
         """Take banners, names, offers and TLS hellos."""
@@ -149,23 +148,19 @@ class Writer:
         for k, identity, code in zip(place, columns["identity"], columns["outcome"].codes.tolist(), strict=True):
             if code == succeeded and facts[k].authenticated_as is None:
                 facts[k].authenticated_as = identity
-        for name, values in ends.items():
-            taken = isinstance(values, np.ndarray)
-            columns[name] = values[attempts.sessions] if taken else [values[k] for k in place]
-        numbers = columns["attempt"].tolist()
-        columns["event"] = [f"{name}-{number}" for name, number in zip(columns["session"], numbers, strict=True)]
+        columns |= {name: taken(values, attempts.sessions) for name, values in ends.items()}
+        columns["event"] = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
         self.builders["auth"].add(len(place), columns)
-        self.secrets += attempts.secrets
         early = attempts.attempts[:, s.A_FLAGS] & int(Flag.EARLY_ANSWER) != 0
-        for k, at in attempts.attempts[early][:, (s.A_SESSION, s.A_AT)].tolist():
-            self.builders["findings"].add(1, finding(Flag.EARLY_ANSWER, ends["session"][k], at))
+        at = attempts.attempts[early]
+        self._find(Flag.EARLY_ANSWER, ends["session"].take(at[:, s.A_SESSION]), at[:, s.A_AT])
 
     def _seen(self, attempts: Attempts, _: dict[str, Any]) -> dict[str, Any]:
         """Say how attempts are known, and from where."""
-        where = [f"{self.source} frame {frame}" for frame in attempts.frames.tolist()]
+        where = Places(attempts.frames, [f"{self.source} frame"])
         return {"evidence": "observed", "source": self.source, "where": where}
 
-    def _mail(self, rows: Rows, said: Said, facts: list[Facts], shown: Array, ids: list[str]) -> None:
+    def _mail(self, rows: Rows, said: Said, facts: list[Facts], shown: Array, ids: Ids) -> None:
         """Follow the mail transactions."""
         made: list[tuple[Any, ...]] = []
         kinds = rows.units[shown, s.U_KIND]
@@ -176,11 +171,12 @@ class Writer:
         mailing[under_way] = True
         for number in shown[np.isin(kinds, _IN_MAIL) & mailing[rows.units[shown, s.U_SESSION]]].tolist():
             k = said.units[number, s.U_SESSION]
-            made += [(ids[k], *row) for row in facts[k].mail.feed(said, number)]
+            made += [(k, *row) for row in facts[k].mail.feed(said, number)]
         for k in np.flatnonzero(mailing & (rows.sessions[:, c.FINAL] == 1)).tolist():
-            made += [(ids[k], *row) for row in facts[k].mail.end(said)]
+            made += [(k, *row) for row in facts[k].mail.end(said)]
         if made:
-            self.builders["messages"].add(len(made), mail.columns(made))
+            owners = np.array([row[0] for row in made], np.int64)
+            self.builders["messages"].add(len(made), {**mail.columns(made), "session": ids.take(owners)})
 
     def _sessions(self, rows: Rows, facts: list[Facts], ends: dict[str, Any]) -> None:
         """Write the sessions that are over."""
@@ -193,10 +189,8 @@ class Writer:
         first = session[:, c.FIRST_TIME]
         backwards = state[:, s.ENDED_AT] < first
         flags = state[:, s.FLAGS] | np.where(backwards & (state[:, s.ENDED_AT] > 0), int(Flag.CLOCK), 0)
-        taken = np.array([each.mail.taken for each in known], np.int64)
-        columns: dict[str, Any] = {
-            name: v[over] if isinstance(v, np.ndarray) else [v[k] for k in over.tolist()] for name, v in ends.items()
-        }
+        accepted = np.array([each.mail.taken for each in known], np.int64)
+        columns: dict[str, Any] = {name: taken(values, over) for name, values in ends.items()}
         columns |= {
             "event": columns["session"],
             "source": self.source,
@@ -207,16 +201,20 @@ class Writer:
             "commands": state[:, s.COMMANDS],
             "replies": state[:, s.REPLIES],
             "attempts": np.where(blind, NULL, state[:, s.ATTEMPTS]),
-            "messages": np.where(hidden, NULL, taken),
+            "messages": np.where(hidden, NULL, accepted),
             "caveats": caveats(flags),
         }
         for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):
             columns[name] = [getattr(each, name) for each in known]
         self.builders["sessions"].add(len(over), columns)
         for flag in FINDINGS:
-            for k in np.flatnonzero(flags & int(flag)).tolist():
-                if flag is not Flag.EARLY_ANSWER:
-                    self.builders["findings"].add(1, finding(flag, columns["session"][k], int(first[k])))
+            found = np.flatnonzero(flags & int(flag))
+            if flag is not Flag.EARLY_ANSWER:
+                self._find(flag, columns["session"].take(found), first[found])
+
+    def _find(self, flag: Flag, sessions: Ids, at: Array) -> None:
+        """Write findings of one kind."""
+        self.builders["findings"].add(len(sessions), {**finding(flag), "session": sessions, "at": at})
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
         """Say from when to when sessions went, how much they were, and how they ended."""

@@ -11,14 +11,14 @@ from analyzer.errors import AnalyzerError
 from analyzer.schema import NULL
 from analyzer.stats.columns import BY, ENDINGS, IN_ORDER, OF_CLOCK
 from analyzer.stats.counts import merged, partial
-from analyzer.stats.distinct import numbered, ordered, taken
+from analyzer.stats.distinct import numbered, ordered
 from analyzer.stats.facts import MEASURES
 from analyzer.stats.networks import KINDS
 from analyzer.stats.rates import change, rate
-from analyzer.tables import Text, series
+from analyzer.tables import Text, series, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -91,9 +91,14 @@ class Answer:
             for name, column in self.columns.items()
         }
 
-    def take(self, rows: Array) -> Answer:
-        """Give the rows that an index or a mask names."""
+    def take(self, rows: slice) -> Answer:
+        """Give a part of the rows."""
         return Answer(self.by, {name: taken(column, rows) for name, column in self.columns.items()})
+
+    def slices(self, rows: int) -> Iterator[Answer]:
+        """Give the answer in parts of so many rows."""
+        for start in range(0, len(self), rows):
+            yield self.take(slice(start, start + rows))
 
     def rows(self) -> list[dict[str, Any]]:
         """Give the rows as dictionaries, unknown as None."""
@@ -155,7 +160,7 @@ def answer(
         else compare(counts, partial(other, names, failures=failures), failures=failures)
     )
     if not OF_CLOCK.isdisjoint(names):
-        made.columns["timezone"] = Text(np.zeros(len(made), np.int32), [facts.timezone])
+        made.columns["timezone"] = Text.one(facts.timezone, len(made))
     return made
 
 

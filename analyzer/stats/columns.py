@@ -123,7 +123,11 @@ def _place(facts: Facts, name: str) -> Text:
 
 
 def _own(name: str) -> Callable[[Facts], Column]:
-    return lambda facts: facts.auth[name]
+    return lambda facts: facts.auth.text(name)
+
+
+def _number(name: str) -> Callable[[Facts], Column]:
+    return lambda facts: facts.auth.array(name)
 
 
 def _flag(facts: Facts) -> Text:
@@ -135,7 +139,7 @@ _COLUMNS: Final[dict[str, tuple[Callable[[Facts], Column], str]]] = {
     "mechanism": (_own("mechanism"), "SASL mechanism"),
     "outcome": (_own("outcome"), "how the attempt ended"),
     "reason": (_own("reason"), "why, as far as the reply tells"),
-    "code": (_own("code"), "final reply code"),
+    "code": (_number("code"), "final reply code"),
     "enhanced": (_own("enhanced"), "enhanced status code"),
     "client": (_own("client_ip"), "address of the client"),
     "network": (lambda facts: renamed(facts.auth.text("client_ip"), network_of), "its network, /24 or /64"),
@@ -156,7 +160,7 @@ _COLUMNS: Final[dict[str, tuple[Callable[[Facts], Column], str]]] = {
     "challenge": (_own("challenge"), "kinds of the challenges, in order"),
     "left_after": (_left_after, "the challenge after which the client closed or cancelled"),
     "offered": (_offered, "yes or no: whether the server's EHLO reply lists the mechanism"),
-    "attempt": (_own("attempt"), "number of the attempt in its session; 1 shows what succeeds at first try"),
+    "attempt": (_number("attempt"), "number of the attempt in its session; 1 shows what succeeds at first try"),
     "session_attempts": (_session_attempts, "attempts in the same session"),
     "day": (_day, "date, in the display timezone"),
     "weekday": (_weekday, "1 is Monday (ISO 8601), in the display timezone"),
@@ -166,8 +170,8 @@ _COLUMNS: Final[dict[str, tuple[Callable[[Facts], Column], str]]] = {
 
 
 def column_of(facts: Facts, name: str) -> Column:
-    """Give the column of attempts that `BY` names."""
-    return _COLUMNS[name][0](facts)
+    """Give the column of attempts that `BY` names, or the sessions as numbers."""
+    return facts.session if name == "session" else _COLUMNS[name][0](facts)
 
 
 #: What attempts can be grouped by, and what it means.

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.stats.columns import column_of
-from analyzer.stats.distinct import chained, numbered, pairs, taken
+from analyzer.stats.distinct import chained, numbered, pairs
 from analyzer.stats.spread import Spread
+from analyzer.tables import taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 #: Of which columns of attempts the distinct values are counted.
-MEMBERS: Final = {"sessions": "session", "identities": "identity", "clients": "client_ip"}
+MEMBERS: Final = {"sessions": "session", "identities": "identity", "clients": "client"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,11 @@ def partial(facts: Facts, by: Sequence[str], measure: str | None = None, *, fail
     flags = {"succeeded": facts.succeeded, "unseen": facts.unseen, "rounds_unknown": facts.rounds_unknown}
     sums = {"attempts": np.bincount(places, minlength=groups)}
     sums |= {name: np.bincount(places[flag], minlength=groups) for name, flag in flags.items()}
-    members = {name: facts.auth.text(column) for name, column in MEMBERS.items()}
+    members = {name: column_of(facts, column) for name, column in MEMBERS.items()}
     whose = places
     if failures:
         chosen = ~(facts.succeeded | facts.unseen)
-        whose, members = places[chosen], {name: column.take(chosen) for name, column in members.items()}
+        whose, members = places[chosen], {name: taken(column, chosen) for name, column in members.items()}
     return Counts(
         {name: taken(column, first) for name, column in columns.items()},
         sums,

@@ -45,9 +45,11 @@ def coded(column: Column) -> Coded:
     if most - least < max(_PLACES, _PLACES_PER_ROW * len(column)):
         values = np.arange(least, most + 1) if most >= least else np.zeros(0, np.int64)
         return Coded(np.where(known, column - least + 1, 0), values)
-    values, codes = np.unique(column, return_inverse=True)
+    # Numbers from anywhere are ids, and rows with one id stand together: each run of them is looked up once.
+    begins = np.append(True, column[1:] != column[:-1])
+    values, codes = np.unique(column[begins], return_inverse=True)
     unknown = int(not known.all())  # NULL is the least of all
-    return Coded(codes + 1 - unknown, values[unknown:])
+    return Coded(codes[np.cumsum(begins) - 1] + 1 - unknown, values[unknown:])
 
 
 def numbered(columns: Sequence[Column], rows: int) -> tuple[Array, Array]:
@@ -87,11 +89,6 @@ def pairs(places: Array, column: Column) -> tuple[Array, Column]:
     if isinstance(codes.values, Text):
         return found, Text((members - 1).astype(np.int32), codes.values.words)
     return found, codes.values[members - 1]
-
-
-def taken(column: Column, rows: Array) -> Column:
-    """Give rows of a column."""
-    return column.take(rows) if isinstance(column, Text) else column[rows]
 
 
 def chained(parts: Sequence[Column]) -> Column:

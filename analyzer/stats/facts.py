@@ -111,14 +111,14 @@ class Facts:
         return getattr(self.zone, "key", None) or moment.tzname() or f"{moment:%z}"
 
     @cached_property
-    def session(self) -> Text:
-        """The session of each attempt."""
-        return self.auth.text("session")
+    def session(self) -> Array:
+        """The session of each attempt, as a number."""
+        return self.auth.ids("session").numbers
 
     @cached_property
     def owner(self) -> Array:
         """The row in `sessions` of each attempt's session; -1: it is not there."""
-        return rows_of(self.session, self.sessions.text("session"))
+        return rows_of(self.auth.ids("session"), self.sessions.ids("session"))
 
     def of_session(self, name: str) -> Text:
         """Give what the session of each attempt has in a column of text."""

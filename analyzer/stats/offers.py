@@ -9,8 +9,8 @@ import numpy as np
 from analyzer.stats.answer import Answer
 from analyzer.stats.columns import column_of
 from analyzer.stats.counts import Counts, merged
-from analyzer.stats.distinct import chained, numbered, ordered, pairs, taken
-from analyzer.tables import Text
+from analyzer.stats.distinct import chained, numbered, ordered, pairs
+from analyzer.tables import Text, taken
 
 if TYPE_CHECKING:
     from analyzer.stats.facts import Facts
@@ -46,7 +46,7 @@ def finish(counts: Counts) -> Answer:
 
 def _of_stage(facts: Facts, stage: str) -> Counts:
     """Count the sessions of a stage: of every mechanism of a list a row, of every attempt two, one for all together."""
-    lists, names = facts.sessions.text(STAGES[stage]), facts.sessions.text("session")
+    lists, names = facts.sessions.text(STAGES[stage]), facts.sessions.ids("session").numbers
     known = np.flatnonzero(lists.codes >= 0)
     rows, listed = _listed(lists.take(known))
     offered = column_of(facts, "offered")
@@ -55,9 +55,9 @@ def _of_stage(facts: Facts, stage: str) -> Counts:
     here = facts.auth.has("tls", "none") == (stage == "clear")
     tried = np.flatnonzero(here & (facts.of_session(STAGES[stage]).codes >= 0))
     mechanisms = facts.auth.text("mechanism").take(tried)
-    together = Text(np.full(len(tried), -1, np.int32), [])
+    together = Text.one(None, len(tried))
     mechanism = chained([listed, mechanisms, together])
-    session = chained([names.take(known[rows]), *2 * [facts.session.take(tried)]])
+    session = np.concatenate([names[known[rows]], *2 * [facts.session[tried]]])
     flags = {
         "offered": (True, np.zeros(len(tried), bool)),
         "tried": (False, np.ones(len(tried), bool)),
@@ -68,8 +68,8 @@ def _of_stage(facts: Facts, stage: str) -> Counts:
     members = {}
     for name, (of_list, of_attempt) in flags.items():
         chosen = np.concatenate([np.full(len(rows), of_list), of_attempt, of_attempt])
-        members[name] = pairs(places[chosen], taken(session, chosen))
-    by = {"stage": Text(np.zeros(len(first), np.int32), [stage]), "mechanism": taken(mechanism, first)}
+        members[name] = pairs(places[chosen], session[chosen])
+    by = {"stage": Text.one(stage, len(first)), "mechanism": taken(mechanism, first)}
     return Counts(by, {"rows": np.bincount(places, minlength=len(first))}, members, None)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.report.ladder import ladder
 from analyzer.report.screen import Clock, Screen, width_of
-from tests.records import START, attempt, ms, rows, session
+from tests.records import START, attempt, id_of, ms, rows, session
 
 SCREEN = Screen(80, False, Clock(dt.UTC))
 
@@ -68,7 +68,7 @@ def test_odd_units():
         readable=0, tls="starttls", tls_version="TLSv1.3", caveats="gap one_sided", packets=None, bytes=None,
     )  # fmt: skip
 
-    text = "\n".join(ladder(tables, "a", Screen(120, False, Clock(dt.UTC))))
+    text = "\n".join(ladder(tables, id_of("a"), Screen(120, False, Clock(dt.UTC))))
     for part in (
         "(empty line)", "(no reply)", " .  ", "250 queued",
         "(lost bytes)", "<-- 421 4.4.2 timeout", "STARTTLS, TLSv1.3",
@@ -85,7 +85,7 @@ def test_hostile_text_stays_on_its_side():
         {"verb": "EHLO", "argument": hostile, "at": ms(1), "code": 250, "text": hostile + "\n  \n\n" + hostile}
     )
 
-    got = list(ladder(tables, "a", SCREEN))
+    got = list(ladder(tables, id_of("a"), SCREEN))
     assert all(width_of(line) <= 80 for line in got)
     assert "\x1b" not in "".join(got)
 

@@ -23,7 +23,7 @@ When      2026-11-18 11:03:00 to 2026-11-19 11:03:00, UTC
 Servers   127.0.0.1:2525 (Postfix)
 Outcomes  7 rejected, 2 succeeded, 1 client_closed
 Clients   2: 192.0.2.66 (8), 198.51.100.7 (2)
-Tried     5: user0 (3), user1 (2), user2 (2), alice@example.test (2), bob (1)
+Tried     5: user0 (3), alice@example.test (2), user1 (2), user2 (2), bob (1)
 Got in    2 times; look at 192.0.2.66 as bob after 7 rejections
 Do next   change the password of bob unless 192.0.2.66 is known to you
           keep 192.0.2.66 out
@@ -109,9 +109,7 @@ def test_hostile(tables):
     """Names, replies and findings written by strangers print as text."""
     evil = "\x1b[31m[/]\u202e\n" + "w" * 200
     tables["auth"] = rows("auth", attempt("a", evil, ms(0), "rejected", identity=evil, mechanism=evil, reason=evil))
-    tables["findings"] = rows(
-        "findings", {"severity": evil, "kind": evil, "evidence": evil, "advice": evil, "session": evil}
-    )
+    tables["findings"] = rows("findings", {"severity": evil, "kind": evil, "evidence": evil, "advice": evil})
 
     got = text(tables, sources=[evil])
     assert "\x1b" not in got

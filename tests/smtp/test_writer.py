@@ -26,7 +26,9 @@ TEXT = (
 def tables(text: str, wanted: frozenset[str] = frozenset(TABLES)):
     writer = Writer("case", wanted, Decoder())
     writer.write(Reader().read(to_batch(sessions_of(to_events(HEAD + text))), tracker()))
-    return {name: table.lists() for name, table in writer.tables().items()}
+    made = {name: table.lists() for name, table in writer.tables().items()}
+    del made["auth"]["secret_group"]  # digests, of another key each time
+    return made
 
 
 def test_only_what_is_wanted():
@@ -44,7 +46,7 @@ def test_nothing_to_write():
     made = tables("-- fin client\n")
 
     assert all(not any(columns.values()) for columns in made.values())
-    assert list(made["auth"]) == [column.name for column in TABLES["auth"]]
+    assert list(made["auth"]) == [column.name for column in TABLES["auth"] if column.name != "secret_group"]
 
 
 def test_sessions_of_a_batch_are_kept_apart():

@@ -110,7 +110,7 @@ def test_merged_offers(made, parts):
         counts.append(
             offers.partial(
                 facts(
-                    *({"event": f"{n}", **row} for n, row in enumerate(made) if row["session"] in names),
+                    *({"event": f"E{n}", **row} for n, row in enumerate(made) if row["session"] in names),
                     sessions=tuple(s for s in SESSIONS if s["session"] in names),
                 )
             )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from analyzer.schema import NULL
 from analyzer.stats import distinct
-from analyzer.stats.distinct import chained, numbered, ordered, pairs, renamed, taken
-from analyzer.tables import Text
+from analyzer.stats.distinct import chained, numbered, ordered, pairs, renamed
+from analyzer.tables import Text, taken
 
 texts = st.lists(st.sampled_from([None, "a", "b", "zz", ""]), max_size=30)
 #: Near each other, far from each other, and unknown.

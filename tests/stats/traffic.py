@@ -20,7 +20,7 @@ def tables(*attempts: Row, sessions: tuple[Row, ...] = ()) -> dict[str, Table]:
     for number, more in enumerate(attempts):
         name = str(more.get("session", f"S{number}"))
         base = attempt(name, "192.0.2.1", ms(number), str(more.get("outcome", "rejected")))
-        made.append({**base, "event": f"event {number}", **more, "session": name})
+        made.append({**base, "event": f"E{number}", **more, "session": name})
     known = {one["session"] for one in sessions}
     others = {str(row["session"]): row for row in made if row["session"] not in known}
     return {

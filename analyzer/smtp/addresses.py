@@ -1,0 +1,13 @@
+"""Addresses as text, made from the numbers of columns."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+
+@lru_cache(maxsize=1 << 16)
+def address(high: int, low: int) -> str:
+    """Write an address of two signed halves; IPv4 in its own form."""
+    mapped = ipaddress.IPv6Address((high & (2**64 - 1)) << 64 | low & (2**64 - 1))
+    return str(mapped.ipv4_mapped or mapped)

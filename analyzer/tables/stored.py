@@ -1,0 +1,190 @@
+"""Columns that lie on disk: a table of any size, of which only what is looked at comes into memory.
+
+A builder that has collected enough puts its rows behind those that are in its file already. What is read again is one
+column of all rows, or all columns of some rows.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.tables.columns import Column, Text, taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import BinaryIO
+
+    Array = np.ndarray[Any, Any]
+
+
+NOWHERE: Final = -1
+
+
+class Place(NamedTuple):
+    """Where an array is in the file (NOWHERE: all of it is its first value), and its first value, as an array."""
+
+    at: int
+    first: Array
+
+
+class Shelf:
+    """A file without a name, which is gone when nobody needs it any more (folder: `TMPDIR`)."""
+
+    def __init__(self) -> None:
+        self.file: BinaryIO = tempfile.TemporaryFile(prefix="smtp-analyzer-")  # noqa: SIM115
+        self.size = 0
+
+    def __del__(self) -> None:
+        self.file.close()
+
+    def put(self, array: Array) -> Place:
+        """Write an array; what is one value all along is only noted. Raises OSError where there is no room."""
+        first = array[:1]
+        if first.size and (array.view(f"V{array.itemsize}") == first.view(f"V{array.itemsize}")).all():
+            return Place(NOWHERE, first.copy())
+        data, at = memoryview(np.ascontiguousarray(array)).cast("B"), self.size
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self.file.fileno(), data[done:], at + done)
+        self.size += len(data)
+        return Place(at, array[:1].copy())
+
+    def get(self, place: Place, start: int, stop: int) -> Array:
+        """Read a part of an array."""
+        if place.at == NOWHERE:
+            return np.repeat(place.first, stop - start)
+        array: Array = np.empty(stop - start, place.first.dtype)
+        data = memoryview(array).cast("B")
+        at, done = place.at + start * array.itemsize, 0
+        while done < len(data):
+            done += os.preadv(self.file.fileno(), [data[done:]], at + done)
+        return array
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that were written at a time; `places` has, by column, where its arrays are."""
+
+    shelf: Shelf
+    rows: int
+    places: dict[str, list[Place]]
+
+    def read(self, name: str, start: int, stop: int) -> list[Array]:
+        """Read the arrays of a column, some rows of them."""
+        return [self.shelf.get(place, start, stop) for place in self.places[name]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Parts of one builder. `patterns` are columns without rows; `codes` has what became of codes on disk since."""
+
+    parts: list[Part]
+    patterns: dict[str, Column]
+    codes: dict[str, Array] = field(default_factory=dict)
+
+    def read(self, name: str, spans: list[tuple[Part, int, int]]) -> Column:
+        """Read rows of a column."""
+        arrays = [part.read(name, start, stop) for part, start, stop in spans]
+        pattern = self.patterns[name]
+        joined = [np.concatenate(each) for each in zip(*arrays, strict=True)]
+        if name in self.codes:
+            joined[0] = self.codes[name][joined[0]]
+        return joined[0] if isinstance(pattern, np.ndarray) else pattern.like(*joined)
+
+
+def of_one_vocabulary(runs: list[Run]) -> list[Run]:
+    """Let the texts of runs have the same words, so that they can be put together without looking at them."""
+    known = [dict(run.patterns) for run in runs]
+    codes = [dict(run.codes) for run in runs]
+    for name, first in runs[0].patterns.items():
+        if isinstance(first, Text):
+            numbers: dict[str, int] = {}
+            for run, made in zip(runs, codes, strict=True):
+                pattern = run.patterns[name]
+                assert isinstance(pattern, Text)
+                new = [numbers.setdefault(word, len(numbers)) for word in pattern.words]
+                renamed = np.array([*new, -1], np.int32)
+                made[name] = renamed[made[name]] if name in made else renamed
+            words = list(numbers)
+            for patterns in known:
+                patterns[name] = Text(first.codes[:0], words)
+    return [Run(run.parts, *each) for run, each in zip(runs, zip(known, codes, strict=True), strict=True)]
+
+
+@dataclass(slots=True)
+class Stored(MutableMapping[str, Column]):
+    """The columns of runs of parts, put behind each other; `chosen` are the rows (None: all), `own` other columns."""
+
+    runs: list[Run]
+    chosen: Array | None = None
+    own: dict[str, Column] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self._all() if self.chosen is None else len(self.chosen)
+
+    def __len__(self) -> int:
+        return len(self.runs[0].patterns)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.runs[0].patterns)
+
+    def __getitem__(self, name: str) -> Column:
+        if name in self.own:
+            return self.own[name]
+        column = self._read(name, [(part, 0, part.rows) for run in self.runs for part in run.parts])
+        return column if self.chosen is None else taken(column, self.chosen)
+
+    def __setitem__(self, name: str, column: Column) -> None:
+        self.own[name] = column
+
+    def __delitem__(self, name: str) -> None:
+        raise KeyError(name)
+
+    def take(self, rows: Array) -> Stored:
+        """Give some rows, or all in another order; nothing is read for it."""
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        chosen = rows if self.chosen is None else self.chosen[rows]
+        return Stored(self.runs, chosen, {name: taken(column, rows) for name, column in self.own.items()})
+
+    def replaced(self, columns: Mapping[str, Column]) -> Stored:
+        """Give the columns with others in the place of some."""
+        return Stored(self.runs, self.chosen, {**self.own, **columns})
+
+    def part(self, rows: slice) -> dict[str, Column]:
+        """Read some rows that follow each other: of each part on disk, what lies between the first and last of them."""
+        wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen[rows]
+        spans, moved, before, behind = [], np.empty(len(wanted), np.int64), 0, 0
+        for part in (part for run in self.runs for part in run.parts):
+            mine = (wanted >= before) & (wanted < before + part.rows)
+            if mine.any():
+                inside = wanted[mine] - before
+                start, stop = int(inside.min()), int(inside.max()) + 1
+                spans.append((part, start, stop))
+                moved[mine] = inside - start + behind
+                behind += stop - start
+            before += part.rows
+        return {
+            name: taken(self.own[name], rows) if name in self.own else taken(self._read(name, spans), moved)
+            for name in self
+        }
+
+    def _all(self) -> int:
+        return sum(part.rows for run in self.runs for part in run.parts)
+
+    def _read(self, name: str, spans: list[tuple[Part, int, int]]) -> Column:
+        """Read rows of a column."""
+        mine = [(run, [span for span in spans if any(span[0] is part for part in run.parts)]) for run in self.runs]
+        columns = [run.read(name, found) for run, found in mine if found]
+        first = columns[0] if columns else self.runs[0].patterns[name]
+        if len(columns) < 2:
+            return first
+        return np.concatenate(columns) if isinstance(first, np.ndarray) else type(first).joined(columns)  # type: ignore[arg-type]
