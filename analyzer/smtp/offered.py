@@ -11,7 +11,7 @@ import numpy as np
 from analyzer.smtp import columns as s
 from analyzer.smtp import law
 from analyzer.smtp.attempts import NAME, TLS_NAMES
-from analyzer.smtp.law import Kind
+from analyzer.smtp.law import Flag, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,11 @@ class Stages:
         self.first_auth = _first(owners, kinds == Kind.AUTH, len(states))
         self.first_tls = _first(owners, begun, len(states))
         self.first_tls[states[:, s.TLS] == _IMPLICIT] = -1
+        # Units that are held come again with the next part, and what was said before them may come with them.
+        done = units[:, s.U_FLAGS] & int(Flag.HELD) == 0
+        self.tried, self.secured = (
+            _first(owners, chosen & done, len(states)) < _NEVER for chosen in (kinds == Kind.AUTH, begun)
+        )
 
     def offer(self, known: Facts, said: Said, number: int) -> None:
         """Take what the server offers, from the reply to a greeting of the client."""
@@ -64,8 +69,8 @@ class Stages:
     def keep(self, facts: Sequence[Facts], going_on: Array) -> None:
         """Remember of sessions that go on what was begun."""
         for k in np.flatnonzero(going_on).tolist():
-            facts[k].tried |= bool(self.first_auth[k] < _NEVER)
-            facts[k].secured |= bool(self.first_tls[k] < _NEVER)
+            facts[k].tried |= bool(self.tried[k])
+            facts[k].secured |= bool(self.secured[k])
 
 
 def _first(owners: Array, chosen: Array, sessions: int) -> Array:

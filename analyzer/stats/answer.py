@@ -219,9 +219,9 @@ def _measured(counts: Counts) -> dict[str, Array]:
 def _arranged(counts: Counts, made: Mapping[str, Array], *, failures: bool) -> Answer:
     """Put groups into the order that people want, which depends on nothing but what is in them."""
     keys = [ordered(column) for column in reversed(counts.by.values())]
-    weight = made["failed"] if failures else made["attempts"]
+    weight = "failed" if failures else "attempts"
     if not counts.by or not IN_ORDER.issuperset(counts.by):
-        keys += [-made.get("attempts_other", weight), -weight]
+        keys += [-made[name] for name in (f"{weight}_other", weight) if name in made]
     order = np.lexsort(keys) if keys else np.arange(len(counts))
     if failures:
         some = made["failed"] + made.get("failed_other", 0) > 0

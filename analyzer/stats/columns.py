@@ -84,7 +84,8 @@ def _left_after(facts: Facts) -> Text:
     def say(left: int, rounds: int, challenge: str | None) -> str | None:
         if not left:
             return None
-        return (challenge or "").split()[-1] if challenge else "(no challenge)" if rounds == 0 else "(unknown)"
+        kinds = (challenge or "").split()
+        return kinds[-1] if kinds else "(no challenge)" if rounds == 0 else "(unknown)"
 
     return _told((left, asked, facts.auth.text("challenge")), len(facts), say)
 
@@ -153,10 +154,7 @@ _COLUMNS: Final[dict[str, tuple[Callable[[Facts], Column], str]]] = {
     "tls": (_own("tls"), "none, starttls or implicit"),
     "initial_response": (_flag, "yes where the AUTH command carried an initial response"),
     "rounds": (_rounds, "replies 334; 2+ is at least 2, ? unknown"),
-    "expected": (
-        _expected,
-        "rounds of a success or rejection: fewer or more than the mechanism takes, or expected",
-    ),
+    "expected": (_expected, "rounds of a success or rejection: fewer or more than the mechanism takes, or expected"),
     "challenge": (_own("challenge"), "kinds of the challenges, in order"),
     "left_after": (_left_after, "the challenge after which the client closed or cancelled"),
     "offered": (_offered, "yes or no: whether the server's EHLO reply lists the mechanism"),

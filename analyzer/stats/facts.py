@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _SECOND: Final = 10**9
-#: Since 1972 timezones have changed at quarters of an hour only, and differ by such.
-_QUARTER: Final = 900 * _SECOND
+#: In most quarters of an hour no timezone changes; some change within one (Newfoundland did at one minute past).
+_QUARTER: Final = 900
 
 #: Durations, and what they mean.
 MEASURES: Final = {
@@ -107,7 +107,7 @@ class Facts:
         """The name of the timezone of hours and days."""
         times = self.auth.array("started")
         known = times[times != NULL]
-        moment = self._moment(int(known.min()) if len(known) else 0)
+        moment = self._moment(int(known.min()) // _SECOND if len(known) else 0)
         return getattr(self.zone, "key", None) or moment.tzname() or f"{moment:%z}"
 
     @cached_property
@@ -129,13 +129,21 @@ class Facts:
     def local(self) -> Array:
         """Seconds since 1970 on the clocks of the timezone; NULL where the time is unknown."""
         started = self.auth.array("started")
-        quarters = np.where(started == NULL, NULL, started // _QUARTER)
-        which, first = numbered([quarters], len(quarters))
-        offsets = [0 if time == NULL else self._offset(time) for time in started[first].tolist()]
-        return np.where(started == NULL, NULL, started // _SECOND + np.array(offsets, np.int64)[which])
+        known = np.flatnonzero(started != NULL)
+        seconds = started[known] // _SECOND
+        quarters = seconds // _QUARTER * _QUARTER
+        begin, end = (self._offsets(quarters + at) for at in (0, _QUARTER - 1))
+        changing = begin != end
+        begin[changing] = self._offsets(seconds[changing])
+        local = np.full(len(started), NULL)
+        local[known] = seconds + begin
+        return local
 
-    def _moment(self, time: int) -> dt.datetime:
-        return (_EPOCH + dt.timedelta(seconds=time // _SECOND)).astimezone(self.zone)
+    def _moment(self, seconds: int) -> dt.datetime:
+        return (_EPOCH + dt.timedelta(seconds=seconds)).astimezone(self.zone)
 
-    def _offset(self, time: int) -> int:
-        return (self._moment(time).utcoffset() or dt.timedelta()) // dt.timedelta(seconds=1)
+    def _offsets(self, seconds: Array) -> Array:
+        """Give the distance to UTC at some times, asked once for each."""
+        which, first = numbered([seconds], len(seconds))
+        distances = [self._moment(time).utcoffset() or dt.timedelta() for time in seconds[first].tolist()]
+        return np.array([distance // dt.timedelta(seconds=1) for distance in distances], np.int64)[which]

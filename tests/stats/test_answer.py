@@ -148,7 +148,11 @@ def test_rate_of_what_is_alike():
 
 def test_failures_are_of_those_who_failed():
     """Sessions, names and clients of failures are not those of successes."""
-    made = facts({"session": "A", "identity": "a"}, {"session": "B", "identity": "b", "outcome": "succeeded"})
+    made = facts(
+        {"session": "A", "identity": "a"},
+        {"session": "B", "identity": "b", "outcome": "succeeded", "client_ip": "192.0.2.2"},
+        {"session": "C", "identity": "c", "outcome": "unseen", "client_ip": "192.0.2.3"},
+    )
 
     (row,) = answer(made, failures=True).rows()
     assert [row[name] for name in ("failed", "of", "sessions", "identities", "clients")] == [1, 2, 1, 1, 1]
@@ -166,6 +170,16 @@ def test_two_periods():
         "timeout": [0, 2, 0.0, 2, 2, 1.0, -1.0],
     }
     assert all(row["change_low"] <= row["change"] <= row["change_high"] for row in rows.values())
+
+
+def test_order():
+    """Groups stand by their attempts, then by those of the other period, then by name; hours in their own order."""
+    made = facts(*({"mechanism": name, "started": ms(3_600_000 * n)} for n, name in enumerate("CCDBABDE")))
+    first, second = made.take(range(5)), made.take(range(5, 8))
+
+    assert [row["mechanism"] for row in answer(first, "mechanism").rows()] == list("CABD")
+    assert [row["mechanism"] for row in answer(first, "mechanism", other=second).rows()] == list("CBDAE")
+    assert [row["hour"] for row in answer(made, "hour").rows()] == list(range(11, 19))
 
 
 def test_nothing():

@@ -158,6 +158,8 @@ def at(text):
         (ZoneInfo("Europe/Berlin"), "2026-11-29T23:59:59Z", 0, 1, "2026-11-30"),
         (ZoneInfo("Europe/Berlin"), "2026-10-25T00:59:59Z", 2, 7, "2026-10-25"),  # still summer
         (ZoneInfo("Europe/Berlin"), "2026-10-25T01:00:00Z", 2, 7, "2026-10-25"),  # the hour comes twice
+        (ZoneInfo("America/St_Johns"), "2010-03-14T03:30:59Z", 0, 7, "2010-03-14"),  # it changes at one minute past
+        (ZoneInfo("America/St_Johns"), "2010-03-14T03:31:00Z", 1, 7, "2010-03-14"),
         (ZoneInfo("Asia/Kathmandu"), "2026-11-28T18:14:59Z", 23, 6, "2026-11-28"),
         (ZoneInfo("Asia/Kathmandu"), "2026-11-28T18:15:00Z", 0, 7, "2026-11-29"),
     ],

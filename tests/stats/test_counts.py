@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.stats import offers
@@ -59,6 +59,7 @@ def in_parts(count, whole, split):
     return merged([merged(parts[:2]), parts[2]]) if first else merged([parts[0], merged(parts[1:])])
 
 
+@settings(deadline=None)
 @given(
     st.lists(attempts, max_size=25),
     st.lists(st.sampled_from(COLUMNS), max_size=3, unique=True),
@@ -76,6 +77,7 @@ def test_merged(made, by, measure, failures, split):
     assert got.rows() == expected.rows()
 
 
+@settings(deadline=None)
 @given(st.lists(attempts, max_size=25), splits)
 def test_merged_periods(made, split):
     """Two periods that were counted in parts compare as the whole ones."""
@@ -87,6 +89,7 @@ def test_merged_periods(made, split):
     assert compare(in_parts(count, first, split), count(second)).rows() == compare(count(first), count(second)).rows()
 
 
+@settings(deadline=None)
 @given(st.lists(attempts, max_size=25))
 def test_sums(made):
     """Groups hold all attempts, each once; endings add up, and so do rates of endings that were seen."""
@@ -100,6 +103,7 @@ def test_sums(made):
         assert not rates or sum(rates) == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(st.lists(attempts, max_size=25), st.lists(st.integers(0, 1), min_size=4, max_size=4))
 def test_merged_offers(made, parts):
     """What is offered and used adds up where whole sessions are in one part."""

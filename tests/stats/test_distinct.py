@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.schema import NULL
@@ -35,6 +35,7 @@ def places(request, monkeypatch):
 def test_numbered():
     """Equal rows have one number and others another, in the order of the values; each number has a row."""
 
+    @settings(deadline=None)
     @given(columns())
     def check(two):
         text, whole = two
@@ -58,6 +59,7 @@ def test_no_columns():
 def test_pairs():
     """Pairs are distinct, and what is unknown is in none, for text and for integers."""
 
+    @settings(deadline=None)
     @given(columns(), st.data())
     def check(two, data):
         text, whole = two
@@ -73,6 +75,7 @@ def test_pairs():
     check()
 
 
+@settings(deadline=None)
 @given(columns(), columns())
 def test_chained(one, other):
     """Columns of parts that do not share their words are put one behind the other."""

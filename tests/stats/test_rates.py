@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.stats.rates import change, rate
@@ -21,6 +21,7 @@ def test_wilson(count, of, low, high):
     assert [round(float(value[0]), 4) for value in got] == [round(count / of, 4), low, high]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 10_000))
 def test_ends(count, of):
     """An interval holds its rate and lies between 0 and 1; none and all reach the end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.stats.spread import Spread
@@ -17,6 +17,7 @@ def nearest_rank(values, percent):
     return sorted(values)[max(-(-len(values) * percent // 100), 1) - 1]
 
 
+@settings(deadline=None)
 @given(st.lists(durations, min_size=1, max_size=60), st.sampled_from([1, 50, 90, 99, 100]))
 def test_error(values, percent):
     """A percentile is within 0.5 % of the value of that rank (or a nanosecond); the ends and the number are exact."""
@@ -27,6 +28,7 @@ def test_error(values, percent):
     assert spread.known[0] == len(values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), durations), max_size=40), st.data())
 def test_joined(rows, data):
     """Histograms of parts, whose groups are numbered in their own way, are the histogram of the whole."""
