@@ -125,6 +125,17 @@ def filtering(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+#: How what was found is written.
+formatted = click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="For people, spreadsheets or programs: --format csv.",
+)
+
+
 @main.command()
 @filtering
 @reading
@@ -181,14 +192,7 @@ def explain(terms: tuple[str, ...], lang: str, *, as_json: bool) -> None:
 
 
 def _listing(name: str, text: str, example: str) -> click.Command:
-    @click.option(
-        "--format",
-        "form",
-        type=click.Choice(FORMATS),
-        default="table",
-        show_default=True,
-        help="For people, spreadsheets or programs.",
-    )
+    @formatted
     @click.option("--columns", metavar="NAMES", help="Columns, separated by commas, or all.  [default: what fits]")
     @filtering
     @reading
@@ -204,6 +208,82 @@ def _listing(name: str, text: str, example: str) -> click.Command:
 
 for _name, (_text, _example) in LISTINGS.items():
     main.add_command(_listing(_name, _text, _example))
+
+
+@main.command()
+@click.option(
+    "--by",
+    metavar="COLUMNS",
+    help="Columns to group by, separated by commas: --by reason,mechanism. docs/statistics.md lists them.  "
+    "[default: a page of the main statistics]",
+)
+@click.option("--failures", is_flag=True, help="Only what failed, as a rate of all alike: --failures --by reason.")
+@click.option(
+    "--measure",
+    metavar="NAME",
+    help="Percentiles of seconds, seconds_server, seconds_client or seconds_to_auth: --measure seconds --by outcome.",
+)
+@click.option(
+    "--compare",
+    metavar="SINCE..UNTIL",
+    help="Set a second period beside the one of --since and --until: --compare 2026-11-01..2026-11-07; one end may "
+    "be left out.",
+)
+@click.option(
+    "--geoip",
+    type=click.Path(),
+    multiple=True,
+    metavar="FILE",
+    help="MaxMind database, for --by country,asn; needs the extra `geo`: --geoip GeoLite2-ASN.mmdb.",
+)
+@formatted
+@filtering
+@reading
+def stats(**options: Any) -> None:
+    """Count attempts by any columns: rates with intervals, sessions, names, clients, durations.
+
+    Example: smtp-analyzer stats mail.pcap --by mechanism,reason
+    """
+    from contextlib import ExitStack
+
+    from analyzer.filters import zone
+    from analyzer.report import rows, statistics
+    from analyzer.report.overview import page
+    from analyzer.stats.answer import answer, checked
+    from analyzer.stats.facts import Facts
+    from analyzer.stats.networks import opened
+
+    form, measure, where = options["form"], options["measure"], options["display_timezone"]
+    rates = options["failures"] or options["compare"] is not None
+    second = _period(options["compare"], options) if options["compare"] is not None else None
+    with ExitStack() as resources:
+        places = opened(options["geoip"], resources)
+        by = checked(options["by"] or (), measure, places, rates=rates)
+        whole, trace, screen = _read(options, "auth")
+        facts = Facts(trace.tables, zone(where), places)
+        other = Facts(whole.filter(**second).tables, zone(where), places) if second else None
+        if form == "table" and not (by or measure or rates):
+            _write(f"{line}\n" for line in page(facts, trace.sources, screen))
+            return
+        made = answer(facts, by, measure=measure, other=other, failures=options["failures"])
+    if form == "table":
+        _write(f"{line}\n" for line in statistics.answered(made, facts, other, screen))
+        return
+    for line in statistics.basis(facts)[1:2] if facts.totals.unreadable else ():
+        click.echo(f"Note: {line}.", err=True)
+    _write((rows.jsonl if form == "jsonl" else rows.csv)(made, list(made.columns)))
+
+
+def _period(text: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Read SINCE..UNTIL; gives the conditions with that period."""
+    from analyzer.filters import Conditions
+
+    since, dots, until = text.partition("..")
+    if not dots or not (since or until):
+        raise AnalyzerError(f"{text!r} is no period: give SINCE..UNTIL, as in 2026-11-01..2026-11-07")
+    conditions = _conditions({**options, "since": since or None, "until": until or None})
+    Conditions(**conditions)
+    return conditions
 
 
 @main.command()
@@ -231,10 +311,8 @@ def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
     from analyzer.report.screen import Clock, Screen
 
     clock = Clock(zone(options["display_timezone"]))
-    asked = {name[2:]: options.get(name[2:]) for name, _, _ in CONDITIONS}
-    conditions = {name: value for name, value in asked.items() if value is not None}
+    conditions = _conditions(options)
     if conditions:
-        conditions["timezone"] = options["display_timezone"]
         Conditions(**conditions)  # a condition that makes no sense is told before anything is read
     settings = {
         name: options[name] for name in ("workers", "year", "timezone", "formats", "log_format") if options[name]
@@ -247,6 +325,13 @@ def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
         click.echo(warning, err=True)
     kept = trace.filter(**conditions) if conditions else trace
     return trace, kept, Screen.of(sys.stdout, clock)
+
+
+def _conditions(options: dict[str, Any]) -> dict[str, Any]:
+    """Give the conditions that were asked for."""
+    asked = {name[2:]: options.get(name[2:]) for name, _, _ in CONDITIONS}
+    conditions = {name: value for name, value in asked.items() if value is not None}
+    return {**conditions, "timezone": options["display_timezone"]} if conditions else {}
 
 
 def _warnings(trace: Trace) -> Iterator[str]:

@@ -39,11 +39,11 @@ def once(tables: Mapping[str, Table]) -> dict[str, Table]:
 def _merged(table: Table, rank: Array) -> Table:
     """Join the rows of an event, those of low rank first."""
     event = table.ids("event").keys()
-    order = np.lexsort((np.arange(len(event)), rank, event))
-    first = np.ones(len(event), bool)
-    first[1:] = event[order][1:] != event[order][:-1]
-    if first.all():
+    ordered = np.sort(event)
+    if (ordered[1:] != ordered[:-1]).all():  # the usual case, found in a tenth of the time of the order
         return table
+    order = np.lexsort((rank, event))
+    first = np.append(True, ordered[1:] != ordered[:-1])
     heads = order[first]
     sizes = np.diff([*np.flatnonzero(first).tolist(), len(order)])
     columns = {name: taken(column, heads) for name, column in table.columns.items()}

@@ -57,6 +57,8 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         banner           text?    text of the greeting (RFC 5321 section 4.2)
         product          text?    server product, as far as the greeting tells
         helo             text?    name that the client gave in its last EHLO, HELO or LHLO
+        offered          text?    SASL mechanisms in the last EHLO reply in the clear before AUTH, in its order; empty: it lists none; unknown: no such reply was seen
+        offered_tls      text?    the same of the last EHLO reply inside TLS
         tls              text?    none, starttls or implicit; unknown where a log does not tell
         tls_version      text?    version of TLS that was negotiated
         sni              text?    server name that the client asked for in TLS

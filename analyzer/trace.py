@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +14,7 @@ import numpy as np
 from analyzer import kernel, limits
 from analyzer.errors import AnalyzerError, Skip
 from analyzer.filters import LocalZone
-from analyzer.filters import zone as timezone
+from analyzer.filters import zone as zone_of
 from analyzer.inputs import find
 from analyzer.schema import NULL, TABLES
 from analyzer.smtp.reader import Reader
@@ -105,7 +105,7 @@ def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progr
     """Read one log, or one transcript."""
     from analyzer.logs.read import Log
 
-    zone = timezone(settings.timezone) or LocalZone()
+    zone = zone_of(settings.timezone) or LocalZone()
     log = Log(
         given.name, catalogue(settings.formats), zone, settings.year, settings.log_format, settings.tables, decoder
     )
@@ -265,6 +265,57 @@ class Trace:
 
         kept = select(self.tables, Conditions(**conditions))
         return Trace(kept, self.sources, self.warnings, self.inputs, self.cannot)
+
+    def stats(
+        self,
+        by: str | Sequence[str] = (),
+        *,
+        measure: str | None = None,
+        compare: Trace | None = None,
+        timezone: str = "local",
+        geoip: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """Count attempts by columns (docs/statistics.md has them): rates with intervals, sessions, people.
+
+        `measure` names a duration, and gives its percentiles instead; `compare` is the trace of another period, which
+        is set beside this one. `timezone` is that of hours and days; `geoip` are MaxMind databases. The sessions that
+        nobody could read are in the frame's `attrs`.
+        """
+        return self._answer(by, compare, timezone, geoip, measure=measure)
+
+    def failures(
+        self,
+        by: str | Sequence[str] = (),
+        *,
+        compare: Trace | None = None,
+        timezone: str = "local",
+        geoip: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """Count the attempts that did not succeed, by columns; rates are of all that are alike but for the ending."""
+        return self._answer(by, compare, timezone, geoip, failures=True)
+
+    def offered(self) -> pd.DataFrame:
+        """Count the sessions in which each mechanism was offered, tried, and succeeded with."""
+        from analyzer.stats import offers
+        from analyzer.stats.facts import Facts
+
+        return offers.finish(offers.partial(Facts(self.tables, None))).frame()
+
+    def _answer(
+        self, by: str | Sequence[str], other: Trace | None, timezone: str, geoip: Sequence[str], **how: Any
+    ) -> pd.DataFrame:
+        from analyzer.stats.answer import answer
+        from analyzer.stats.facts import Facts
+        from analyzer.stats.networks import opened
+
+        with ExitStack() as resources:
+            places = opened(geoip, resources)
+            facts = Facts(self.tables, zone_of(timezone), places)
+            others = Facts(other.tables, zone_of(timezone), places) if other else None
+            made = answer(facts, by, other=others, **how)
+        frame = made.frame()
+        frame.attrs.update(facts.totals._asdict())
+        return frame
 
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""

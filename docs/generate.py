@@ -359,12 +359,141 @@ def _fields(cls: type) -> Iterator[tuple[str, str]]:
             yield name, rest.partition("#: ")[2]
 
 
+def statistics() -> str:
+    """Give the page of the statistics."""
+    from analyzer.smtp.expected import EXPECTED, SCRAM
+    from analyzer.stats import counts, offers
+    from analyzer.stats.answer import CLOCK, COMPARED, COUNTED, FAILED, MEASURED
+    from analyzer.stats.columns import BY, ENDINGS
+    from analyzer.stats.facts import MEASURES
+
+    def meanings(head: str, told: dict[str, str]) -> list[str]:
+        return ["", f"| {head} | meaning |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in told.items())]
+
+    rounds = {**EXPECTED, "SCRAM-…": SCRAM}
+    page = [
+        "# Statistics",
+        "",
+        "Made from `analyzer/stats/` by `python docs/generate.py`; do not edit.",
+        "",
+        "```text",
+        "smtp-analyzer stats mail.pcap                           a page of the main statistics",
+        "smtp-analyzer stats mail.pcap --by mechanism,reason     attempts by any columns",
+        "smtp-analyzer stats mail.pcap --by reason --failures    only what failed, as a rate of all alike",
+        "smtp-analyzer stats mail.pcap --by outcome --measure seconds_server",
+        "                                                        how long replies took: tarpits",
+        "smtp-analyzer stats mail.pcap --until 2026-11-07 --compare 2026-11-08..",
+        "                                                        two periods side by side",
+        "```",
+        "",
+        "```python",
+        'trace.stats(by=["mechanism", "reason"])',
+        'trace.failures(by="network", timezone="Europe/Berlin")',
+        'trace.stats(by="outcome", measure="seconds_server")',
+        'trace.filter(until="2026-11-07").stats(by="hour", compare=trace.filter(since="2026-11-08"))',
+        "trace.offered()",
+        "```",
+        "",
+        "The library gives DataFrames; `attrs` of a frame has the numbers of sessions: all, those that TLS hides",
+        "(`unreadable`), those of which nobody knows whether they had attempts, and those without any. On the command",
+        "line the same is said above a table.",
+        "",
+        "## What is counted",
+        "",
+        "A row is a group of AUTH exchanges. **Attempts, sessions, names and clients are counted apart**: a client",
+        "that has one wrong password and tries four mechanisms makes four attempts, in one session, with one name.",
+        "What a capture and a log tell of one attempt counts once. An attempt whose ending nobody saw is neither a",
+        "success nor a failure: it is `unseen`, and is in no rate. Sessions inside TLS have no attempts to count;",
+        "their number stands with every statistic. A condition on attempts (`--outcome` …) keeps the sessions that",
+        "have such an attempt, so none of those.",
+        *meanings("column", COUNTED | CLOCK),
+        "",
+        f"With `--failures` (`Trace.failures`) the columns are {', '.join(f'`{name}`' for name in FAILED)}; sessions,",
+        "identities and clients are those of failures then.",
+        "",
+        "## Rates",
+        "",
+        f"Columns that tell how an attempt ended are {', '.join(f'`{name}`' for name in BY if name in ENDINGS)}.",
+        "Where one of them is among those to group by, the rate of a row is how many of the attempts that are alike",
+        "in the *other* columns ended so: by `mechanism,reason`, of all attempts with that mechanism. Without such a",
+        "column it is how many failed.",
+        "",
+        "The interval is Wilson's score interval at 95 %, with z = 1.96, for a rate p of n attempts:",
+        "",
+        "```text",
+        "(p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)",
+        "```",
+        "",
+        "E. B. Wilson, *Probable inference, the law of succession, and statistical inference*, Journal of the American",
+        "Statistical Association 22 (1927), 209-212. It takes attempts to be independent of each other; those of one",
+        "client are not quite, so look at `clients` too.",
+        "",
+        "## Two periods",
+        "",
+        "The interval of the change is made of both rates' intervals: R. G. Newcombe, *Interval estimation for the",
+        "difference between independent proportions*, Statistics in Medicine 17 (1998), 873-890, method 10. In a table",
+        "the heads of the second period end in 2.",
+        *meanings("column", COMPARED),
+        "",
+        "## Durations",
+        "",
+        "Percentiles come from histograms whose bins are 1 % wide, so they are within 0.5 % of the value with that",
+        "rank (nearest rank); the shortest, the longest and their number are exact. An unknown duration is in no",
+        "percentile.",
+        *meanings("`--measure`", MEASURES),
+        *meanings("column", MEASURED),
+        "",
+        "## What to group by",
+        *meanings("column", BY),
+        "",
+        "`country` and `asn` need a MaxMind database of your own (`--geoip FILE`, `geoip=[…]`) and the extra `geo`.",
+        "Hours, days and weekdays are those of `--display-timezone` (`timezone=`), which the answer names.",
+        "",
+        "## Expected rounds",
+        "",
+        "`expected` holds the replies 334 of a success or a rejection against what the mechanism takes. It is a check,",
+        "never the label: what was seen counts. Other endings are not checked, since they can come at any time.",
+        "",
+        "| mechanism | success | rejection | success with initial response | rejection with it |",
+        "|---|---|---|---|---|",
+        *(f"| {name} | {' | '.join(map(_span, spans))} |" for name, spans in rounds.items()),
+        "",
+        "## Offered and used",
+        "",
+        "`Trace.offered`, and the last section of the page, hold the mechanisms that EHLO replies list against those",
+        "that clients tried.",
+        *meanings("column", offers.COLUMNS),
+        "",
+        "## Parts",
+        "",
+        _prose(counts),
+        "",
+        "A million attempts by mechanism, outcome and reason take 0.2 s on one core (`benchmarks/stats.py`).",
+    ]
+    return "\n".join(page) + "\n"
+
+
+def _span(span: tuple[int, int] | None) -> str:
+    """Write how many rounds are expected."""
+    if span is None:
+        return "-"
+    least, most = span
+    return f"{least}" if least == most else f"{least} or more" if most > least + 1 else f"{least} or {most}"
+
+
 def _prose(module: ModuleType) -> str:
     """Give a module's docstring as a page shows it."""
     return f"```text\n{inspect.cleandoc(module.__doc__ or '')}\n```"
 
 
-PAGES = {"cli.md": cli, "law.md": law, "logs.md": logs, "replies.md": replies, "tables.md": tables}
+PAGES = {
+    "cli.md": cli,
+    "law.md": law,
+    "logs.md": logs,
+    "replies.md": replies,
+    "statistics.md": statistics,
+    "tables.md": tables,
+}
 
 
 def main() -> None:

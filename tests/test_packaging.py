@@ -148,9 +148,8 @@ def test_readme_commands_are_commands():
 def test_dependencies_are_used_and_declared():
     """What the package imports is what it says that it needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {
-        re.split(r"[^\w.-]", need)[0] for need in [*project["dependencies"], *project["optional-dependencies"]["fast"]]
-    }
+    extras = project["optional-dependencies"]
+    declared = {re.split(r"[^\w.-]", need)[0] for need in [*project["dependencies"], *extras["fast"], *extras["geo"]]}
     imports = re.compile(r"^\s*(?:from|import) (\w+(?:\.zstd)?)", re.MULTILINE)
     used = {
         name for path in (ROOT / "analyzer").rglob("*.py") for name in imports.findall(path.read_text(encoding="utf-8"))

@@ -305,6 +305,8 @@ class Facts:
             "banner": None,
             "product": Text.of([each.product or each.title for each in group.catalogue.formats]).take(owners),
             "helo": _of_first(group, "helo", helo),
+            "offered": None,
+            "offered_tls": None,
             "tls": self._tls(),
             "tls_version": _of_first(group, "tls_version", version),
             "sni": None,

@@ -17,11 +17,12 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.report import safe
-from analyzer.schema import NULL, TABLES
+from analyzer.schema import NULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from analyzer.stats.answer import Answer
     from analyzer.tables import Ids, Places, Table, Text
 
     Array = np.ndarray[Any, Any]
@@ -50,22 +51,23 @@ JSON = Syntax(
 CSV = Syntax(text=safe.csv, words=safe.csv, quote="", unknown="")
 
 
-def jsonl(table: Table, columns: Sequence[str]) -> Iterator[str]:
+def jsonl(table: Table | Answer, columns: Sequence[str]) -> Iterator[str]:
     """Give blocks of lines, one object a row with all the columns as keys."""
     heads = [f"{', ' if n else '{'}{safe.json_text(name)}: " for n, name in enumerate(columns)]
     return _blocks(table, columns, JSON, heads, "}\n")
 
 
-def csv(table: Table, columns: Sequence[str]) -> Iterator[str]:
+def csv(table: Table | Answer, columns: Sequence[str]) -> Iterator[str]:
     """Give the row of heads, then blocks of lines."""
     yield ",".join(columns) + "\n"
     yield from _blocks(table, columns, CSV, ["," if n else "" for n in range(len(columns))], "\n")
 
 
-def _blocks(table: Table, columns: Sequence[str], syntax: Syntax, heads: Sequence[str], end: str) -> Iterator[str]:
-    kinds = {column.name: column.kind for column in TABLES[table.name]}
+def _blocks(
+    table: Table | Answer, columns: Sequence[str], syntax: Syntax, heads: Sequence[str], end: str
+) -> Iterator[str]:
     for rows in table.slices(limits.TABLE_ROWS):
-        makers = [_MAKERS[kinds[name]](rows[name], syntax, head) for name, head in zip(columns, heads, strict=True)]
+        makers = [_MAKERS[table.kinds[n]](rows[n], syntax, head) for n, head in zip(columns, heads, strict=True)]
         for start in range(0, len(rows), BLOCK):
             part = slice(start, min(start + BLOCK, len(rows)))
             ends = [end] * (part.stop - start)

@@ -11,11 +11,15 @@ import numpy as np
 from analyzer.events import once
 from analyzer.schema import NULL
 from analyzer.smtp.law import REFUSED
+from analyzer.stats.columns import end, rounds_text
+from analyzer.stats.distinct import numbered, pairs
+from analyzer.tables import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analyzer.tables import Table, Text
+    from analyzer.stats.distinct import Column
+    from analyzer.tables import Table
 
     Array = np.ndarray[Any, Any]
 
@@ -110,22 +114,20 @@ def _count(column: Text) -> Counter[str]:
     return Counter(dict(sorted((word, count) for word, count in zip(column.words, counts, strict=True) if count)))
 
 
-def _groups(*columns: Array) -> list[tuple[list[int], int]]:
-    """Give the distinct rows of some columns of integers, and how often each occurs."""
-    key = np.zeros(len(columns[0]), np.int64)
-    for column in columns:  # renumbered after every column, so that no product grows too large
-        distinct, codes = np.unique(column, return_inverse=True)
-        key = np.unique(key * max(len(distinct), 1) + codes, return_inverse=True)[1]
-    _, rows, counts = np.unique(key, return_index=True, return_counts=True)
-    return [([int(column[row]) for column in columns], count) for row, count in zip(rows, counts.tolist(), strict=True)]
+def _groups(*columns: Column) -> list[tuple[list[int], int]]:
+    """Give the distinct rows of some columns, text as codes, and how often each occurs."""
+    numbers, rows = numbered(columns, len(columns[0]))
+    values = [(column.codes if isinstance(column, Text) else column)[rows].tolist() for column in columns]
+    counts = np.bincount(numbers, minlength=len(rows)).tolist()
+    return [(list(group), count) for *group, count in zip(*values, counts, strict=True)]
 
 
 def _cells(auth: Table) -> Counter[tuple[str, str, str]]:
     mechanism, known, outcome = (auth.text(name) for name in ("mechanism", "rounds_known", "outcome"))
     cells: Counter[tuple[str, str, str]] = Counter()
-    for (m, rounds, k, o), count in _groups(mechanism.codes, auth.array("rounds"), known.codes, outcome.codes):
-        about = {"exact": f"{rounds}", "at_least": f"{rounds}+"}.get(known.words[k], "?")
-        cells[mechanism.words[m] if m >= 0 else "(none)", about, outcome.words[o]] += count
+    for (m, rounds, k, o), count in _groups(mechanism, auth.array("rounds"), known, outcome):
+        name = mechanism.words[m] if m >= 0 else "(none)"
+        cells[name, rounds_text(rounds, known.words[k]), outcome.words[o]] += count
     return cells
 
 
@@ -137,9 +139,7 @@ def _parties(auth: Table, name: str, other: str) -> list[Party]:
     attempts = np.bincount(codes, minlength=size)
     succeeded = np.bincount(codes[auth.has("outcome", "succeeded")[known]], minlength=size)
     rejected = np.bincount(codes[_refused(auth)[known]], minlength=size)
-    both = known & (others.codes >= 0)
-    pairs = np.unique(column.codes[both].astype(np.int64) * max(len(others.words), 1) + others.codes[both])
-    distinct = np.bincount(pairs // max(len(others.words), 1), minlength=size)
+    distinct = np.bincount(pairs(codes, others.take(known))[0], minlength=size)
     met = np.flatnonzero(attempts)
     parties = zip(*(counts[met].tolist() for counts in (attempts, succeeded, rejected, distinct)), strict=True)
     made = [Party(column.words[code], *party) for code, party in zip(met.tolist(), parties, strict=True)]
@@ -151,17 +151,16 @@ def _servers(sessions: Table) -> Counter[str]:
     address, product = sessions.text("server_ip"), sessions.text("product")
     counts: Counter[str] = Counter()
     products: dict[str, Counter[str]] = defaultdict(Counter)
-    for (a, port, p), count in _groups(address.codes, sessions.array("server_port"), product.codes):
-        host = address.words[a] if a >= 0 else "unknown"
-        end = host if port == NULL else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        counts[end] += count
+    for (a, port, p), count in _groups(address, sessions.array("server_port"), product):
+        name = end(address.words[a] if a >= 0 else "unknown", port) or ""
+        counts[name] += count
         if p >= 0:
-            products[end][product.words[p]] += count
+            products[name][product.words[p]] += count
     named = {
-        f"{end} ({min(products[end].items(), key=lambda item: (-item[1], item[0]))[0]})"
-        if end in products
-        else end: count
-        for end, count in counts.items()
+        f"{name} ({min(products[name].items(), key=lambda item: (-item[1], item[0]))[0]})"
+        if name in products
+        else name: count
+        for name, count in counts.items()
     }
     return Counter(dict(sorted(named.items())))
 

@@ -396,6 +396,9 @@ GREETING, ANSWER_UNIT, END_OF_DATA, UNSOLICITED_UNIT, LOST_UNIT, UNKNOWN_VERB, I
 FIRST_VERB = len(UNIT_NAMES)
 VERB_NAMES = (*UNIT_NAMES, *VERBS)
 
+#: Numbers of the verbs whose positive reply lists what the server offers (RFC 5321 section 4.1.1.1, RFC 2033).
+LISTING = frozenset(VERB_NAMES.index(verb) for verb in ("EHLO", "LHLO"))
+
 
 def matrices() -> tuple[Array, Array, Array, Array]:
     """Make the tables for the kernel.

@@ -16,6 +16,7 @@ from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.findings import FINDINGS, finding
 from analyzer.smtp.law import Flag, Kind, Mode
+from analyzer.smtp.offered import Stages
 from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.reply import reply_of
@@ -50,6 +51,10 @@ class Facts:
     banner: str | None = None
     helo: str | None = None
     ehlo: bytes = b""
+    offered: str | None = None
+    offered_tls: str | None = None
+    tried: bool = False  # an AUTH command was seen in an earlier part
+    secured: bool = False  # so was the begin of TLS
     authenticated_as: str | None = None
     tls_version: str | None = None
     sni: str | None = None
@@ -114,8 +119,9 @@ class Writer:
         return {"session": Ids(ids), "role": Text.one("server", len(at)), **made}
 
     def _hear(self, rows: Rows, said: Said, facts: list[Facts], shown: Array) -> None:
-        """Take banners, names and TLS hellos."""
+        """Take banners, names, offers and TLS hellos."""
         units = rows.units[shown]
+        stages = Stages(rows.units, rows.states)
         named = (units[:, s.U_VERB] == law.GREETING) | np.isin(units[:, s.U_KIND], (Kind.HELLO, Kind.LHLO))
         for number in shown[named].tolist():
             known = facts[said.units[number, s.U_SESSION]]
@@ -125,6 +131,8 @@ class Writer:
             else:
                 words = said.line(number).split(None, 1)
                 known.helo, known.ehlo = printable(words[1].rstrip()) if len(words) > 1 else None, raw
+                stages.offer(known, said, number)
+        stages.keep(facts, rows.sessions[:, c.FINAL] == 0)
         for k in np.flatnonzero(rows.found[:, VIA]).tolist():
             kind, at, length = rows.found[k, (VIA, VIA_AT, VIA_LENGTH)].tolist()
             facts[k].via = via_text(VIAS[kind], said.cut(at, length))
@@ -197,7 +205,7 @@ class Writer:
             "messages": np.where(hidden, NULL, accepted),
             "caveats": caveats(flags),
         }
-        for name in ("via", "banner", "helo", "authenticated_as", "tls_version", "sni"):
+        for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):
             columns[name] = [getattr(each, name) for each in known]
         self.builders["sessions"].add(len(over), columns)
         for flag in FINDINGS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analyzer.tables.builder import Builder, concatenate
 from analyzer.tables.columns import PLACE_BITS, Column, Ids, Places, Text, Words, letters, mixed, number_of, taken
-from analyzer.tables.table import Table, among, rows_of
+from analyzer.tables.table import Table, among, rows_of, series
 
 __all__ = [
     "PLACE_BITS",
@@ -21,5 +21,6 @@ __all__ = [
     "mixed",
     "number_of",
     "rows_of",
+    "series",
     "taken",
 ]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from analyzer.schema import Kind
+
     Array = np.ndarray[Any, Any]
 
 DTYPES = {"int": np.int64, "time": np.int64, "seconds": np.float64, "flag": np.int8}
@@ -45,6 +47,11 @@ class Table:
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each column."""
+        return {column.name: column.kind for column in TABLES[self.name]}
 
     def text(self, name: str) -> Text:
         """Give a column of text."""
@@ -116,7 +123,7 @@ class Table:
         """Give a plain DataFrame with the dtypes that `analyzer.schema` names."""
         import pandas as pd
 
-        return pd.DataFrame({c.name: _series(c.kind, self.columns[c.name]) for c in TABLES[self.name]})
+        return pd.DataFrame({c.name: series(c.kind, self.columns[c.name]) for c in TABLES[self.name]})
 
 
 def made(kind: str, values: Any, rows: int | None = None) -> Column:
@@ -171,7 +178,8 @@ def _values(kind: str, data: Column) -> list[Any]:
     return [None if value == NULL else value for value in data.tolist()]
 
 
-def _series(kind: str, data: Column) -> Any:
+def series(kind: str, data: Column) -> Any:
+    """Give a column of that kind as a Series."""
     import pandas as pd
 
     if isinstance(data, Text):
