@@ -13,8 +13,11 @@ from analyzer import kernel, limits
 from analyzer.errors import AnalyzerError, Skip
 from analyzer.filters import LocalZone
 from analyzer.filters import zone as timezone
+from analyzer.findings.find import find as find_in
+from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
 from analyzer.schema import NULL, TABLES
+from analyzer.smtp.findings import Notes
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import WRITTEN, Writer
@@ -51,6 +54,7 @@ class Settings(NamedTuple):
     year: int | None = None  # of the first line of logs whose lines tell none
     formats: tuple[str, ...] = ()  # folders with log formats of your own
     log_format: str | None = None  # the format that every log is in; None: found by content
+    thresholds: Thresholds = Thresholds()  # from when on something is a finding
 
 
 class Shard:
@@ -146,7 +150,11 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     lines = np.concatenate([np.asarray(getattr(writer, "order", np.zeros(n))) for writer, n in counted])
     sessions.sort(_ordered(sessions.array("first"), lines, sessions.text("session")))
     names = sessions.text("session")
-    for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
+    notes = Notes()
+    for writer in writers:
+        notes.merge(writer.notes)
+    tables["findings"] = notes.table()
+    for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n")):
         table, within = tables[name], tables[name][number]
         if not len(table):
             continue
@@ -259,6 +267,10 @@ class Trace:
         kept = select(self.tables, Conditions(**conditions))
         return Trace(kept, self.sources, self.warnings, self.inputs, self.cannot)
 
+    def find(self, **thresholds: float) -> pd.DataFrame:
+        """Give the findings of these sessions with other thresholds; see `analyzer.findings.thresholds`."""
+        return find_in(self.tables, Thresholds.of(thresholds)).frame()
+
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""
         known = self.tables["sessions"].text("session").list()
@@ -318,14 +330,14 @@ class Session:
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
     """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
 
-    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); the other settings are
-    those of `Settings`. Raises InputError for what cannot be read at all; what is damaged in part is told in
+    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); `thresholds` are those
+    of `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`. Raises InputError for what cannot be read at all; what is damaged in part is told in
     `Trace.skipped` and `Trace.warnings`.
     """
     inputs = find(sources)
     compiled = kernel.select(sum(map(_weight, inputs)))
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
-    how = how._replace(tables=frozenset(how.tables))
+    how = how._replace(tables=frozenset(how.tables), thresholds=Thresholds.of(how.thresholds))
     decoder = Decoder()
     writers: list[Any] = []
     skipped: list[Skip] = []
@@ -349,5 +361,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     if any(each.kind == "text" for each in inputs):
         made = joined(made)
     names = [column.name for column in TABLES["skipped"]]
+    if "findings" in how.tables:
+        made["findings"] = find_in(made, how.thresholds)
     made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
     return Trace(made, [each.name for each in inputs], warnings, inputs, cannot)

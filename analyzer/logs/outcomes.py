@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.reconcile import Facts, worth_a_row
+from analyzer.smtp.findings import Notes
 from analyzer.smtp.ids import letters
 from analyzer.tables import Builder, Table, Text
 
@@ -34,7 +35,8 @@ class Outcomes:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.builders = {name: Builder(name) for name in ("sessions", "auth", "exchanges", "messages", "findings")}
+        self.builders = {name: Builder(name) for name in ("sessions", "auth", "exchanges", "messages")}
+        self.notes = Notes()  # these logs show nothing that the machine would note
         self.files: dict[str, int] = {}
         self._count = 0
         self._numbers: list[Array] = [np.zeros(0, np.uint64)]
@@ -54,7 +56,7 @@ class Outcomes:
 
     def tables(self) -> dict[str, Table]:
         """Give the tables that were made."""
-        made = {name: builder.table() for name, builder in self.builders.items()}
+        made = {name: builder.table() for name, builder in self.builders.items()} | {"findings": self.notes.table()}
         numbers, which = _distinct(np.concatenate(self._numbers))
         ids = Text(which, letters(numbers) if len(numbers) else [])
         made["sessions"].columns.update(session=ids, event=ids)

@@ -13,7 +13,7 @@ from analyzer.smtp import columns as s
 from analyzer.smtp import exchanges, law, mail
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
-from analyzer.smtp.findings import FINDINGS, finding
+from analyzer.smtp.findings import FLAGS, Notes, Offer, Sight, offer
 from analyzer.smtp.ids import address, letters, mixed
 from analyzer.smtp.law import Flag, Kind, Mode
 from analyzer.smtp.products import product
@@ -25,6 +25,8 @@ from analyzer.tcp import columns as c
 from analyzer.tls.hello import hello
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.sasl import Decoder
 
@@ -54,6 +56,8 @@ class Facts:
     sni: str | None = None
     mail: mail.Mailbag = field(default_factory=mail.Mailbag)
     secrets: list[bytes] = field(default_factory=list)  # the last client lines that hold, or may hold, a secret
+    offer: Offer | None = None  # of the first EHLO reply
+    tls_refused: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -67,7 +71,8 @@ class Writer:
 
     def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
         self.source, self.wanted, self.decoder = source, wanted, decoder
-        self.builders = {name: Builder(name) for name in WRITTEN}
+        self.builders = {name: Builder(name) for name in WRITTEN if name != "findings"}
+        self.notes = Notes()
         self.facts: dict[int, Facts] = {}
         self.secrets: list[bytes | None] = []
         self.unreadable = 0
@@ -98,7 +103,8 @@ class Writer:
 
     def tables(self) -> dict[str, Table]:
         """Give the tables, in the order of writing; `secret_group` is still unknown."""
-        return {name: builder.table() for name, builder in self.builders.items()}
+        made = {name: builder.table() for name, builder in self.builders.items()}
+        return {**made, "findings": self.notes.table()}
 
     def _ends(self, rows: Rows) -> dict[str, Any]:
         """Give ids, roles, addresses and ports of the batch's sessions."""
@@ -125,6 +131,10 @@ class Writer:
             else:
                 words = said.line(number).split(None, 1)
                 known.helo, known.ehlo = printable(words[1].rstrip()) if len(words) > 1 else None, raw
+                known.offer = known.offer or offer(raw)
+        for number in shown[(units[:, s.U_KIND] == Kind.STARTTLS) & (units[:, s.U_CODE] > 0)].tolist():
+            if said.units[number, s.U_CODE] != law.READY:
+                facts[said.units[number, s.U_SESSION]].tls_refused = True
         for k in np.flatnonzero(rows.found[:, VIA]).tolist():
             kind, at, length = rows.found[k, (VIA, VIA_AT, VIA_LENGTH)].tolist()
             facts[k].via = via_text(VIAS[kind], said.cut(at, length))
@@ -148,9 +158,14 @@ class Writer:
         columns["event"] = [f"{name}-{number}" for name, number in zip(columns["session"], numbers, strict=True)]
         self.builders["auth"].add(len(place), columns)
         self.secrets += attempts.secrets
-        early = attempts.attempts[:, s.A_FLAGS] & int(Flag.EARLY_ANSWER) != 0
-        for k, at in attempts.attempts[early][:, (s.A_SESSION, s.A_AT)].tolist():
-            self.builders["findings"].add(1, finding(Flag.EARLY_ANSWER, ends["session"][k], at))
+        starts, sources = columns["started"].tolist(), columns["where"]
+        for row, kind, detail in attempts.noted:
+            self._note(kind, columns, row, starts[row], sources[row], detail)
+
+    def _note(self, kind: str, ends: dict[str, Any], row: int, at: int, place: str, detail: str = "") -> None:
+        """Note what is a finding, of one row of some columns."""
+        sight = Sight(at, ends["session"][row], place, detail, ends["client_ip"][row] or "")
+        self.notes.add(kind, (ends["server_ip"][row], int(ends["server_port"][row])), sight)
 
     def _seen(self, attempts: Attempts, _: dict[str, Any]) -> dict[str, Any]:
         """Say how attempts are known, and from where."""
@@ -205,10 +220,10 @@ class Writer:
         for name in ("via", "banner", "helo", "authenticated_as", "tls_version", "sni"):
             columns[name] = [getattr(each, name) for each in known]
         self.builders["sessions"].add(len(over), columns)
-        for flag in FINDINGS:
-            for k in np.flatnonzero(flags & int(flag)).tolist():
-                if flag is not Flag.EARLY_ANSWER:
-                    self.builders["findings"].add(1, finding(flag, columns["session"][k], int(first[k])))
+        for kind, rows_noted in _noted(flags, state, known):
+            for row in rows_noted:
+                name = columns["session"][row]
+                self._note(kind, columns, row, int(first[row]), f"{self.source} session {name}")
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
         """Say from when to when sessions went, how much they were, and how they ended."""
@@ -229,6 +244,19 @@ class Writer:
             last = np.flatnonzero(places == k)
             if len(last):
                 self.facts[int(rows.sessions[k, c.OWNER])].secrets = said.secrets(int(last[-1]))
+
+
+def _noted(flags: Array, state: Array, known: list[Facts]) -> Iterator[tuple[str, list[int]]]:
+    """Give what sessions that are over show, by kind: flags of the machine, and how they came to TLS or not."""
+    for flag, kind in FLAGS.items():
+        yield kind, np.flatnonzero(flags & int(flag)).tolist()
+    clear, tried = (state[:, s.TLS] == 0).tolist(), (state[:, s.ATTEMPTS] > 0).tolist()
+    offered = [(row, each, each.offer) for row, each in enumerate(known) if each.offer and state[row, s.TLS] != _IMPLICIT]
+    yield "auth_offered_in_clear", [row for row, _, of in offered if of.passwords]
+    yield "starttls_mangled", [row for row, _, of in offered if of.mangled]
+    refused = [row for row, each, of in offered if of.starttls and each.tls_refused]
+    yield "starttls_refused_then_auth", [row for row in refused if clear[row] and tried[row]]
+    yield "starttls_refused", [row for row in refused if not (clear[row] and tried[row])]
 
 
 def _greet_tls(rows: Rows, k: int, said: Said, facts: Facts) -> None:

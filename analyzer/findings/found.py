@@ -1,0 +1,152 @@
+"""What was found, before it is a table: rows of evidence, and one sentence with numbers."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.findings.keys import parts
+from analyzer.findings.kinds import KINDS, SEVERITIES, advice_of
+from analyzer.limits import FINDINGS_PER_KIND, FINDING_PLACES
+from analyzer.schema import NULL
+from analyzer.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from analyzer.findings.tries import Logins
+
+    Array = np.ndarray[Any, Any]
+
+_RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
+class Found(NamedTuple):
+    """One finding: who, how many, from when to when, where it was first seen, and a sentence with the numbers."""
+
+    kind: str
+    evidence: str
+    count: int
+    first: int | None
+    last: int | None
+    confidence: float
+    client: str | None = None
+    identity: str | None = None
+    server: str | None = None
+    session: str | None = None
+    places: str | None = None
+    severity: str | None = None
+
+    @property
+    def worth(self) -> tuple[Any, ...]:
+        """Give what findings are ordered by: the severe and the large first, and never by chance."""
+        words = (self.kind, self.client or "", self.identity or "", self.server or "", self.evidence)
+        return _RANK[self.severity or KINDS[self.kind].severity], -self.count, self.first or 0, *words
+
+
+class Witness:
+    """Makes findings of rows of `auth`."""
+
+    def __init__(self, auth: Table) -> None:
+        self.auth = auth
+        self.started = auth.array("started")
+
+    def found(self, kind: str, rows: Array, *, evidence: str, confidence: float, **more: Any) -> Found:
+        """Give the finding that some rows, in any order, are the evidence of."""
+        times = self.started[rows]
+        known = times[times != NULL]
+        first = rows[np.lexsort((rows, times))[:FINDING_PLACES]]
+        few = self.auth.take(first)
+        told = {
+            "count": len(rows),
+            "first": int(known.min()) if len(known) else None,
+            "last": int(known.max()) if len(known) else None,
+            "session": few.text("session").list()[0] if len(few) else None,
+            "places": "; ".join(place for place in few.text("where").list() if place) or None,
+        }
+        return Found(kind, evidence, confidence=round(confidence, 2), **told | more)
+
+    def groups(
+        self, kind: str, key: Array, logins: Logins, describe: Callable[[Logins], dict[str, Any]]
+    ) -> list[Found]:
+        """Give a finding for each key of some logins: of the largest as described, one for all others."""
+        large, small, others = parts(key, FINDINGS_PER_KIND)
+        made = []
+        for rows in large:
+            group = logins.take(rows)
+            made.append(self.found(kind, group.row, **describe(group)))
+        if others:
+            group = logins.take(small)
+            evidence = f"{others:,} more findings of this kind, with {many(len(group), 'attempt')}"
+            made.append(self.found(kind, group.row, evidence=evidence, confidence=describe(group)["confidence"]))
+        return made
+
+    def name(self, column: str, code: int) -> str | None:
+        """Give the word of a code."""
+        return self.auth.text(column).words[code] if code >= 0 else None
+
+
+def bounded(found: Iterable[Found]) -> list[Found]:
+    """Put findings in order; of a kind the largest are kept, and one row tells of the others."""
+    kept: list[Found] = []
+    more: dict[str, list[Found]] = {}
+    count: dict[str, int] = {}
+    for each in sorted(found, key=lambda each: each.worth):
+        count[each.kind] = count.get(each.kind, 0) + 1
+        if count[each.kind] <= FINDINGS_PER_KIND:
+            kept.append(each)
+        else:
+            more.setdefault(each.kind, []).append(each)
+    kept += [_rest(others) for others in more.values()]
+    return sorted(kept, key=lambda each: each.worth)
+
+
+def _rest(others: Sequence[Found]) -> Found:
+    """Give the finding that stands for many."""
+    total = sum(each.count for each in others)
+    first = min((each.first for each in others if each.first is not None), default=None)
+    last = max((each.last for each in others if each.last is not None), default=None)
+    evidence = f"{len(others):,} more findings of this kind, with {total:,} cases; the largest is: {others[0].evidence}"
+    return Found(
+        others[0].kind,
+        evidence,
+        total,
+        first,
+        last,
+        min(each.confidence for each in others),
+        session=others[0].session,
+        places=others[0].places,
+        severity=others[0].severity,
+    )
+
+
+def table(found: Sequence[Found]) -> Table:
+    """Make the table `findings`."""
+    columns: dict[str, list[Any]] = {
+        name: [getattr(each, name) for each in found]
+        for name in ("kind", "client", "identity", "server", "session", "last", "count", "evidence", "places")
+    }
+    columns["at"] = [each.first for each in found]
+    columns["severity"] = [each.severity or KINDS[each.kind].severity for each in found]
+    columns["confidence"] = [each.confidence for each in found]
+    columns["advice"] = [advice_of(each.kind, each.client, each.identity, each.server) for each in found]
+    return Table.of("findings", columns)
+
+
+def many(count: int, what: str) -> str:
+    """Write a count with its noun."""
+    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"{count:,} {what if count == 1 else plural}"
+
+
+def network(address: str) -> str:
+    """Give the network that an address is in: /24 of IPv4, /64 of IPv6; of a name, the name."""
+    head, _, tail = address.rpartition(".")
+    if ":" not in address and head.count(".") == 2 and tail.isdecimal():
+        return f"{head}.0/24"
+    try:
+        return str(ipaddress.ip_network(f"{address.partition('%')[0]}/64", strict=False))
+    except ValueError:  # a log may name a host
+        return address

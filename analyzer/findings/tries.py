@@ -1,0 +1,207 @@
+"""Tries: what a person or a program tries once, however many mechanisms its mail program goes through for it.
+
+Mail programs offer one wrong password to three to five mechanisms, one after the other. These are one try. A try with
+a secret that this client has tried for this identity before is a repetition, and no new guess. `secret_group` is
+unknown for challenge-response mechanisms and in logs: then every try counts as a guess, and what is found says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.findings.keys import count_of, distinct, firsts, packed
+from analyzer.schema import NULL
+
+if TYPE_CHECKING:
+    from analyzer.findings.thresholds import Thresholds
+    from analyzer.tables import Table
+
+    Array = np.ndarray[Any, Any]
+
+#: Reasons of a refusal that say: this name with this secret, no. None where the reply gives no reason.
+REFUSED: Final = ("bad_credentials", "bad_password", "unknown_user", "account_disabled", "account_locked")
+#: Reasons that say so if a name or a secret came at all.
+_VAGUE: Final = ("throttled", "unknown", "policy")
+
+#: Tries of one identity from one client are regular if they are so many at least, this far apart, and their distances
+#: vary by no more than this part of their mean: mail programs retry by a timer, people and most bots do not.
+_REGULAR_TRIES: Final = 6
+_REGULAR_SECONDS: Final = 30
+_REGULAR_VARIATION: Final = 0.25
+#: A bot that goes through a list with fixed pauses is regular too: at more identities than this.
+_REGULAR_IDENTITIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Columns of logins, in the order of time: client and identity as codes of the table `auth`, -1 for unknown."""
+
+    #: Row of `auth`.
+    row: Array
+    client: Array
+    identity: Array
+    #: `NULL` for unknown.
+    secret: Array
+    time: Array
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, rows: Array) -> Logins:
+        """Give the logins that an index or a mask names."""
+        return Logins(*(getattr(self, name)[rows] for name in self.__slots__))
+
+    @property
+    def pair(self) -> Array:
+        """Client and identity as one key."""
+        return self.client.astype(np.int64) << 32 | (self.identity.astype(np.int64) + 1)
+
+    def fresh(self, *key: Array) -> Array:
+        """Say which are guesses: those that do not repeat a known secret for an identity, within a key."""
+        return (self.secret == NULL) | firsts(packed(*key, self.identity, self.secret))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Refused tries and successes, and how they belong together."""
+
+    tries: Logins
+    wins: Logins
+    #: Of each try: its secret is new for its client and identity.
+    fresh: Array
+    #: Of each try: its client and identity get in too, after few guesses: a typing error.
+    typo: Array
+    #: Of each try: one identity, secrets unknown, at regular times or after a success: a program, as it seems.
+    regular: Array
+    #: Of each success: how many guesses of the same client at the same identity came just before it.
+    before: Array
+
+
+def history(auth: Table, thresholds: Thresholds) -> History:
+    """Make tries of the attempts of a table (`analyzer.events.once`) that clients made at a server."""
+    mine = auth.has("role", "server") & (auth.array("started") != NULL)
+    tries = _collapsed(auth, np.flatnonzero(mine & refused(auth)), thresholds)
+    wins = logins(auth, np.flatnonzero(mine & auth.has("outcome", "succeeded")))
+    fresh = tries.fresh(tries.client)
+    regular = _regular(tries, wins)
+    typo, before = _runs(tries, wins, fresh & ~regular, thresholds.typos)
+    return History(tries, wins, fresh, typo, regular, before)
+
+
+def refused(auth: Table) -> Array:
+    """Say which attempts offered a name and a secret that the server refused."""
+    reason = auth.text("reason")
+    outcome = auth.has("outcome", "rejected") | auth.has("outcome", "failed") | auth.has("outcome", "account_disabled")
+    told = (auth.text("identity").codes >= 0) | (auth.array("secret_group") != NULL)
+    closed = auth.has("outcome", "server_closed") & auth.has("reason", "throttled")
+    vague = (reason.codes < 0) | reason.mask([word in _VAGUE for word in reason.words])
+    is_refusal: Array = outcome & reason.mask([word in REFUSED for word in reason.words])
+    return is_refusal | (auth.has("outcome", "failed") & (reason.codes < 0)) | ((outcome | closed) & vague & told)
+
+
+def logins(auth: Table, rows: Array) -> Logins:
+    """Take the columns of some rows, in the order of time."""
+    started = auth.array("started")[rows]
+    rows = rows[np.lexsort((auth.array("attempt")[rows], auth.array("client_port")[rows], started))]
+    return Logins(
+        rows,
+        auth.text("client_ip").codes[rows],
+        auth.text("identity").codes[rows],
+        auth.array("secret_group")[rows],
+        auth.array("started")[rows],
+    )
+
+
+def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
+    """Make one try of the attempts of a connection that only change the mechanism."""
+    if not len(rows):
+        return logins(auth, rows)
+    started, port = auth.array("started"), auth.array("client_port")
+    client, mechanism = auth.text("client_ip").codes, auth.text("mechanism").codes
+    identity, secret = auth.text("identity").codes, auth.array("secret_group")
+    rows = rows[np.lexsort((auth.array("attempt")[rows], started[rows], port[rows], client[rows]))]
+    one, two = rows[:-1], rows[1:]
+    goes_on = (
+        (client[one] == client[two])
+        & (port[one] == port[two])
+        & (auth.array("attempt")[two] > 1)
+        & (started[two] - started[one] <= thresholds.try_seconds * 10**9)
+        & (mechanism[one] != mechanism[two])
+        & ((identity[one] == identity[two]) | (identity[one] < 0) | (identity[two] < 0))
+        & ((secret[one] == secret[two]) | (secret[one] == NULL) | (secret[two] == NULL))
+    )
+    starts = np.flatnonzero(np.append(True, ~goes_on))
+    known = np.maximum.reduceat  # -1 and NULL are the least
+    made = Logins(
+        rows[starts],
+        client[rows[starts]],
+        known(identity[rows], starts),
+        known(secret[rows], starts),
+        started[rows[starts]],
+    )
+    return made.take(np.lexsort((port[made.row], made.client, made.time)))
+
+
+def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Array, Array]:
+    """Say which tries are typing errors, and how many guesses came before each success."""
+    typo = np.zeros(len(tries), bool)
+    named, before = tries.identity >= 0, np.zeros(len(wins), np.int64)
+    if len(wins):
+        typo[named], before = _between(tries.take(named), wins, counted[named], typos)
+        # Where a log names only those who got in, the tries of nobody belong to the client.
+        nobody = tries.take(~named)
+        anyone = Logins(wins.row, wins.client, np.full(len(wins), -1), wins.secret, wins.time)
+        typo[~named], _ = _between(nobody, anyone, counted[~named], typos)
+    return typo, before
+
+
+def _between(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Array, Array]:
+    """Count guesses between the successes of a client and identity; few of them are typing errors."""
+    is_win = np.repeat([False, True], [len(tries), len(wins)])
+    keys = np.concatenate([tries.pair, wins.pair])
+    order = np.lexsort((is_win, np.concatenate([tries.time, wins.time]), keys))
+    keys, is_win = keys[order], is_win[order]
+    change = np.append(True, keys[1:] != keys[:-1])
+    run = np.cumsum(change | np.append(False, is_win[:-1])) - 1
+    guesses = np.append(counted, np.zeros(len(wins), bool))[order]
+    size = np.bincount(run, weights=guesses).astype(np.int64)[run]
+    group = np.cumsum(change) - 1
+    got_in = (np.bincount(group, weights=is_win) > 0)[group]
+    typo, before = np.zeros(len(tries), bool), np.zeros(len(wins), np.int64)
+    typo[order[~is_win]] = (got_in & (size <= typos))[~is_win]
+    before[order[is_win] - len(tries)] = size[is_win]
+    return typo, before
+
+
+def _regular(tries: Logins, wins: Logins) -> Array:
+    """Say which tries look like a program with a stored password, where the password is not seen."""
+    known = (tries.secret == NULL) & (tries.identity >= 0) & (tries.client >= 0)
+    number = np.flatnonzero(known)
+    made = np.zeros(len(tries), bool)
+    if not len(number):
+        return made
+    pairs, which, counts = np.unique(tries.pair[number], return_inverse=True, return_counts=True)
+    order = np.lexsort((tries.time[number], which))
+    gap = np.diff(tries.time[number][order]) / 1e9
+    same = which[order][1:] == which[order][:-1]
+    owner = which[order][1:][same]
+    gap = gap[same]
+    gaps = np.maximum(counts - 1, 1)
+    mean = np.bincount(owner, weights=gap, minlength=len(pairs)) / gaps
+    square = np.bincount(owner, weights=(gap - mean[owner]) ** 2, minlength=len(pairs)) / gaps
+    steady = (np.sqrt(square) <= _REGULAR_VARIATION * mean) & (mean >= _REGULAR_SECONDS)
+    first_try = np.full(len(pairs), np.iinfo(np.int64).max)
+    np.minimum.at(first_try, which, tries.time[number])
+    earlier = np.zeros(len(pairs), bool)
+    if len(wins):
+        at = np.minimum(np.searchsorted(pairs, wins.pair), len(pairs) - 1)
+        hit = (pairs[at] == wins.pair) & (wins.time < first_try[at])
+        earlier[at[hit]] = True
+    taken = (counts >= _REGULAR_TRIES) & (steady | (earlier & (mean >= _REGULAR_SECONDS)))
+    client = pairs >> 32
+    few = count_of(client, *distinct(client[taken], pairs[taken])) <= _REGULAR_IDENTITIES
+    made[number] = (taken & few)[which]
+    return made
