@@ -331,7 +331,8 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
 
     `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); `thresholds` are those
-    of `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`. Raises InputError for what cannot be read at all; what is damaged in part is told in
+    of `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`.
+    Raises InputError for what cannot be read at all; what is damaged in part is told in
     `Trace.skipped` and `Trace.warnings`.
     """
     inputs = find(sources)

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.findings.found import many, network
 from analyzer.findings.keys import busiest, count_of, packed
-from analyzer.findings.tries import Logins, refused
+from analyzer.findings.tries import logins, refused
 from analyzer.schema import NULL
 from analyzer.smtp.findings import server_name
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from analyzer.findings.attacks import Accused
     from analyzer.findings.found import Found, Witness
     from analyzer.findings.thresholds import Thresholds
-    from analyzer.findings.tries import History
+    from analyzer.findings.tries import History, Logins
     from analyzer.tables import Table
 
     Array = np.ndarray[Any, Any]
@@ -133,19 +133,11 @@ class Everyone:
     def found(self, kind: str, mask: Array, key: Array, witness: Witness, sure: float) -> list[Found]:
         """Give a finding for each key of some attempts."""
         auth, rows = self.auth, np.flatnonzero(mask)
-        rows = rows[np.argsort(auth.array("started")[rows], kind="stable")]
-        made = Logins(
-            rows,
-            auth.text("client_ip").codes[rows],
-            auth.text("identity").codes[rows],
-            auth.array("secret_group")[rows],
-            auth.array("started")[rows],
-        )
 
         def describe(group: Logins) -> dict[str, Any]:
             return self._told(kind, group, witness) | {"confidence": sure}
 
-        return witness.groups(kind, key[rows], made, describe)
+        return witness.groups(kind, key[rows], logins(auth, rows), describe)
 
     def _told(self, kind: str, group: Logins, witness: Witness) -> dict[str, Any]:
         auth = self.auth
@@ -164,7 +156,9 @@ class Everyone:
         codes = auth.array("code")[group.row]
         if (codes != NULL).any():
             values, counts = np.unique(codes[codes != NULL], return_counts=True)
-            evidence += ", " + ", ".join(f"{n:,} with {c}" for c, n in zip(values.tolist(), counts.tolist(), strict=True))
+            evidence += ", " + ", ".join(
+                f"{n:,} with {c}" for c, n in zip(values.tolist(), counts.tolist(), strict=True)
+            )
         if kind == "backend_outage":
             evidence += self._recovery(group)
         only = witness.name("client_ip", int(clients[0])) if len(clients) == 1 else None

@@ -67,11 +67,9 @@ def _first_of(client: Array, of: Logins) -> Array:
 def _earliest(wanted: Array, keys: Array, times: Array) -> Array:
     if not len(keys):
         return np.full(len(wanted), _LATEST)
-    order = np.lexsort((times, keys))
-    keys, times = keys[order], times[order]
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    first: Array = np.where(keys[at] == wanted, times[at], _LATEST)
-    return first
+    known, first = np.unique(keys, return_index=True)  # of rows in the order of time
+    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[at] == wanted, times[first[at]], _LATEST)
 
 
 def _entry(group: Logins, guesses: Logins, before: dict[int, int], sure: float, witness: Witness) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from analyzer.events import once
@@ -38,7 +39,7 @@ def _noted(known: Table) -> Iterator[Found]:
     """Give the findings of the machine."""
     rows = known.lists()
     rows["first"] = rows.pop("at")
-    for values in zip(*(rows[name] for name in Found._fields), strict=True):
+    for values in zip(*(rows[field.name] for field in fields(Found)), strict=True):
         each = Found(*values)
         if each.kind in NOTED:
             yield each

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.findings.keys import parts
 from analyzer.findings.kinds import KINDS, SEVERITIES, advice_of
-from analyzer.limits import FINDINGS_PER_KIND, FINDING_PLACES
+from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
 from analyzer.schema import NULL
-from analyzer.tables import Table
+from analyzer.tables import Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 _RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Found:
     """One finding: who, how many, from when to when, where it was first seen, and a sentence with the numbers."""
 
     kind: str
@@ -46,25 +48,47 @@ class Found(NamedTuple):
         return _RANK[self.severity or KINDS[self.kind].severity], -self.count, self.first or 0, *words
 
 
+#: Columns of `auth` that findings are made of; the ids and places of the few rows that are named come from the whole.
+_COLUMNS: Final = (
+    "attempt", "client_ip", "client_port", "server_ip", "server_port", "role", "started", "mechanism", "outcome",
+    "reason", "code", "identity", "secret_group", "tls",
+)  # fmt: skip
+
+
+def _in_time(auth: Table) -> Array:
+    """Give the order of time; of equal times, by port and number, and not by the place in the table."""
+    started = auth.array("started")
+    order = np.argsort(started, kind="stable")
+    if (np.diff(started[order]) == 0).any():
+        order = np.lexsort((auth.array("attempt"), auth.array("client_port"), started))
+    return order
+
+
+def _known(column: Text) -> list[str]:
+    return [column.words[code] for code in column.codes.tolist() if code >= 0]
+
+
 class Witness:
-    """Makes findings of rows of `auth`."""
+    """Makes findings of rows of `auth`; its own `auth` has the columns that matter, in the order of time."""
 
     def __init__(self, auth: Table) -> None:
-        self.auth = auth
-        self.started = auth.array("started")
+        self.whole, self.order = auth, _in_time(auth)
+        taken = {name: auth[name] for name in _COLUMNS}
+        self.auth = Table(
+            auth.name, {n: c.take(self.order) if isinstance(c, Text) else c[self.order] for n, c in taken.items()}
+        )
 
     def found(self, kind: str, rows: Array, *, evidence: str, confidence: float, **more: Any) -> Found:
-        """Give the finding that some rows, in any order, are the evidence of."""
-        times = self.started[rows]
-        known = times[times != NULL]
-        first = rows[np.lexsort((rows, times))[:FINDING_PLACES]]
-        few = self.auth.take(first)
+        """Give the finding that some rows, in the order of time, are the evidence of."""
+        times = self.auth.array("started")[rows]
+        times = times[times != NULL]
+        few = self.whole.take(self.order[rows[:FINDING_PLACES]])
         told = {
             "count": len(rows),
-            "first": int(known.min()) if len(known) else None,
-            "last": int(known.max()) if len(known) else None,
-            "session": few.text("session").list()[0] if len(few) else None,
-            "places": "; ".join(place for place in few.text("where").list() if place) or None,
+            "first": int(times[0]) if len(times) else None,
+            "last": int(times[-1]) if len(times) else None,
+            "session": _known(few.text("session"))[0],
+            "places": "; ".join(_known(few.text("where"))) or None,
         }
         return Found(kind, evidence, confidence=round(confidence, 2), **told | more)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.found import many
+from analyzer.findings.found import many, network
 from analyzer.findings.keys import packed
 from analyzer.findings.tries import logins
 from analyzer.schema import NULL
@@ -37,14 +37,16 @@ def protocol(witness: Witness) -> list[Found]:
     def describe(group: Logins) -> dict[str, Any]:
         row = int(group.row[0])
         names = Counter(mechanism.take(group.row).list())
+        counted = ", ".join(f"{count:,} {name}" for name, count in names.most_common())
         clients, identities = (np.unique(codes[codes >= 0]) for codes in (group.client, group.identity))
         evidence = (
-            f"{many(len(group), 'attempt')} without TLS ({', '.join(f'{n:,} {name}' for name, n in names.most_common())})"
-            f" by {many(len(identities), 'identity')} from {many(len(clients), 'address')}"
+            f"{many(len(group), 'attempt')} without TLS ({counted}) by {many(len(identities), 'identity')} "
+            f"from {many(len(clients), 'address')}"
         )
-        public = sum(_public(str(witness.name("client_ip", code))) for code in clients.tolist())
+        networks = {network(str(witness.name("client_ip", code))) for code in clients.tolist()}
+        public = any(map(_public, networks))
         return {
-            "evidence": evidence + (f", {public:,} of them public" if public else ""),
+            "evidence": evidence + (", with public ones among them" if public else ""),
             "confidence": 1.0,
             "server": server_name(
                 witness.name("server_ip", int(auth.text("server_ip").codes[row])), int(auth.array("server_port")[row])
@@ -54,15 +56,13 @@ def protocol(witness: Witness) -> list[Found]:
 
     found = []
     for kind, mask, key in (("auth_in_clear", sent, server), ("weak_mechanism", weak, packed(server, mechanism.codes))):
-        rows = np.flatnonzero(mask)
-        group = logins(auth, rows)
-        found += witness.groups(kind, key[group.row], group, describe)
+        found += witness.groups(kind, key[mask], logins(auth, np.flatnonzero(mask)), describe)
     return found
 
 
-def _public(address: str) -> bool:
-    """Say whether an address is one of the Internet: what it sends crosses networks of others."""
+def _public(place: str) -> bool:
+    """Say whether a network is one of the Internet: what it sends crosses networks of others."""
     try:
-        return ipaddress.ip_address(address).is_global
+        return ipaddress.ip_network(place).is_global
     except ValueError:  # a log may name a host
         return False

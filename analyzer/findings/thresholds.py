@@ -101,7 +101,7 @@ class Thresholds:
         for name, value in (values or {}).items():
             if name not in known:
                 raise AnalyzerError(f"unknown threshold {name!r}; known are {', '.join(known)}")
-            if not (isinstance(value, (int, float)) and 0 < value < float("inf")):
+            if not 0 < value < float("inf"):
                 raise AnalyzerError(f"threshold {name} has to be a number above 0, not {value!r}")
         return cls(**(values or {}))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.keys import count_of, distinct, firsts, packed
+from analyzer.findings.keys import count_of, distinct, firsts, in_order, packed
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
@@ -60,8 +60,16 @@ class Logins:
         return self.client.astype(np.int64) << 32 | (self.identity.astype(np.int64) + 1)
 
     def fresh(self, *key: Array) -> Array:
-        """Say which are guesses: those that do not repeat a known secret for an identity, within a key."""
-        return (self.secret == NULL) | firsts(packed(*key, self.identity, self.secret))
+        """Say which are guesses: those that do not repeat a known secret for an identity, within a key.
+
+        A secret that is not seen counts as a new one, unless more are seen of the same key and identity: programs that
+        try several mechanisms over several connections show their one secret in some of them.
+        """
+        unseen = self.secret == NULL
+        whose = packed(*key, self.identity)
+        keys, which = np.unique(whose, return_inverse=True)
+        known, hidden = (np.bincount(which[mask], minlength=len(keys)) for mask in (~unseen, unseen))
+        return np.where(unseen, (hidden > known)[which], firsts(packed(whose, self.secret)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class History:
 
 
 def history(auth: Table, thresholds: Thresholds) -> History:
-    """Make tries of the attempts of a table (`analyzer.events.once`) that clients made at a server."""
+    """Make tries of the attempts that clients made at a server; the table is in the order of time."""
     mine = auth.has("role", "server") & (auth.array("started") != NULL)
     tries = _collapsed(auth, np.flatnonzero(mine & refused(auth)), thresholds)
     wins = logins(auth, np.flatnonzero(mine & auth.has("outcome", "succeeded")))
@@ -98,14 +106,14 @@ def refused(auth: Table) -> Array:
     told = (auth.text("identity").codes >= 0) | (auth.array("secret_group") != NULL)
     closed = auth.has("outcome", "server_closed") & auth.has("reason", "throttled")
     vague = (reason.codes < 0) | reason.mask([word in _VAGUE for word in reason.words])
-    is_refusal: Array = outcome & reason.mask([word in REFUSED for word in reason.words])
-    return is_refusal | (auth.has("outcome", "failed") & (reason.codes < 0)) | ((outcome | closed) & vague & told)
+    clear = outcome & reason.mask([word in REFUSED for word in reason.words])
+    untold = auth.has("outcome", "failed") & (reason.codes < 0)
+    refusals: Array = clear | untold | ((outcome | closed) & vague & told)
+    return refusals
 
 
 def logins(auth: Table, rows: Array) -> Logins:
-    """Take the columns of some rows, in the order of time."""
-    started = auth.array("started")[rows]
-    rows = rows[np.lexsort((auth.array("attempt")[rows], auth.array("client_port")[rows], started))]
+    """Take the columns of some rows."""
     return Logins(
         rows,
         auth.text("client_ip").codes[rows],
@@ -122,7 +130,7 @@ def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
     started, port = auth.array("started"), auth.array("client_port")
     client, mechanism = auth.text("client_ip").codes, auth.text("mechanism").codes
     identity, secret = auth.text("identity").codes, auth.array("secret_group")
-    rows = rows[np.lexsort((auth.array("attempt")[rows], started[rows], port[rows], client[rows]))]
+    rows = rows[in_order(packed(client[rows], port[rows]))]
     one, two = rows[:-1], rows[1:]
     goes_on = (
         (client[one] == client[two])
@@ -142,7 +150,7 @@ def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
         known(secret[rows], starts),
         started[rows[starts]],
     )
-    return made.take(np.lexsort((port[made.row], made.client, made.time)))
+    return made.take(np.argsort(made.row))
 
 
 def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Array, Array]:

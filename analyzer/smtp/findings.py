@@ -194,7 +194,7 @@ def _row(kind: str, host: str | None, port: int, note: Note) -> dict[str, Any]:
     where = server_name(host, port)
     clients = {sight.client for sight in note.sights}
     details = dict.fromkeys(sight.detail for sight in note.sights if sight.detail)
-    often = f" ({note.count:,} times)" if note.count > 1 else ""
+    often = f": {note.count:,} times" if note.count > 1 else ""
     only = clients.pop() or None if len(clients) == 1 and note.count <= FINDING_PLACES else None
     return {
         "severity": known.severity,

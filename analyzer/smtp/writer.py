@@ -251,7 +251,9 @@ def _noted(flags: Array, state: Array, known: list[Facts]) -> Iterator[tuple[str
     for flag, kind in FLAGS.items():
         yield kind, np.flatnonzero(flags & int(flag)).tolist()
     clear, tried = (state[:, s.TLS] == 0).tolist(), (state[:, s.ATTEMPTS] > 0).tolist()
-    offered = [(row, each, each.offer) for row, each in enumerate(known) if each.offer and state[row, s.TLS] != _IMPLICIT]
+    offered = [
+        (row, each, each.offer) for row, each in enumerate(known) if each.offer and state[row, s.TLS] != _IMPLICIT
+    ]
     yield "auth_offered_in_clear", [row for row, _, of in offered if of.passwords]
     yield "starttls_mangled", [row for row, _, of in offered if of.mangled]
     refused = [row for row, each, of in offered if of.starttls and each.tls_refused]
