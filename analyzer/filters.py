@@ -100,17 +100,13 @@ def select(tables: Mapping[str, Table], conditions: Conditions) -> dict[str, Tab
     sessions = sessions.take(kept)
     names = _names(sessions)
     followers = {name: table for name, table in tables.items() if name in ("exchanges", "messages")}
-    findings = tables.get("findings")
+    told = {"findings": tables["findings"]} if "findings" in tables else {}
     return {
         **tables,
         "auth": auth.take(attempts),
         "sessions": sessions,
         **{name: table.take(_among(table, names)) for name, table in followers.items()},
-        **(
-            {"findings": findings.take(_concerned(findings, names, conditions, since, until))}
-            if findings is not None
-            else {}
-        ),
+        **{name: table.take(_concerned(table, names, conditions, since, until)) for name, table in told.items()},
     }
 
 

@@ -25,16 +25,15 @@ def break_ins(past: History, who: Accused, witness: Witness, limits: Thresholds)
     """Give a finding for each client and identity that got in behind guesses."""
     tries, wins = past.tries, past.wins
     attacks = tries.take(who.client)
-    pairs = tries.take(who.any | past.typo)
-    # Who had got in before the first guess is at home there, and only shares the address with an attacker.
-    at_home = _first(wins.pair, wins) < np.minimum(_first(wins.pair, pairs), _first_of(wins.client, attacks))
-    after_client = _first_of(wins.client, attacks) < wins.time
     targets = count_of(wins.identity, *distinct(tries.identity[who.identity], tries.client[who.identity])) > 0
-    after_own = targets & (_first(wins.pair, tries) < wins.time)
+    came, began, tried = _first(wins.pair, wins), _first_of(wins.client, attacks), _first(wins.pair, tries)
     own = past.before >= limits.break_in_guesses
+    # Who had got in before the guesses began is at home there, and shares the address with an attacker at most.
+    by_client = (began < wins.time) & (came >= began)
+    by_identity = targets & (tried < wins.time) & (came >= tried)
     known = wins.client >= 0
-    certain = known & ~at_home & (own | after_client)
-    possible = known & ~certain & (own | (after_own & ~at_home))
+    certain = known & ((own & (came == wins.time)) | by_client)
+    possible = known & ~certain & (own | by_identity)
     found = []
     for mask, sure, severity in ((certain, 0.9, "high"), (possible, 0.5, "medium")):
         inside = wins.take(mask)

@@ -56,12 +56,24 @@ _COLUMNS: Final = (
 
 
 def _in_time(auth: Table) -> Array:
-    """Give the order of time; of equal times, by port and number, and not by the place in the table."""
+    """Give the order of time; of equal times, that of what is told, and only then that of the table."""
     started = auth.array("started")
     order = np.argsort(started, kind="stable")
-    if (np.diff(started[order]) == 0).any():
-        order = np.lexsort((auth.array("attempt"), auth.array("client_port"), started))
+    same = np.diff(started[order]) == 0
+    places = np.flatnonzero(np.append(same, False) | np.append(False, same)[: len(order)])
+    tied = order[places]
+    if len(tied):
+        told = [auth.array(name)[tied] for name in ("secret_group", "attempt", "client_port")]
+        told += [_ranks(auth.text(name).take(tied)) for name in ("identity", "client_ip")]
+        order[places] = tied[np.lexsort((*told, started[tied]))]
     return order
+
+
+def _ranks(column: Text) -> Array:
+    """Give for each row the place of its word among all of them in alphabetic order; unknown is the first."""
+    codes, which = np.unique(column.codes, return_inverse=True)
+    words = np.array([column.words[code] if code >= 0 else "" for code in codes.tolist()], object)
+    return np.argsort(np.argsort(words, kind="stable"))[which]
 
 
 def _known(column: Text) -> list[str]:

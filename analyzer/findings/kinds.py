@@ -15,14 +15,14 @@ SEVERITIES: Final = {
     "info": "a fact to know; normal traffic has such, too",
 }
 
-KINDS: Final[dict[str, Kind]] = {
-    # --- attacks
+#: Somebody tries to get in.
+ATTACKS: Final[dict[str, Kind]] = {
     "break_in": Kind(
         "high",
         "a guess that worked",
         "an identity got in from a client that had guessed just before: many different secrets for this identity, or "
         "as one of those that attack",
-        "change the password of {identity} unless {client} is known to you, and see what was sent since",
+        "change the password of {identity} unless {client} is known to you",
         "break_in_guesses",
     ),
     "many_networks": Kind(
@@ -50,7 +50,7 @@ KINDS: Final[dict[str, Kind]] = {
         "medium",
         "password spraying",
         "few secrets are tried at many identities, which stays below every limit of a single account; it may take days",
-        "keep {client} out, and forbid common passwords: who has the one that is tried will be found",
+        "keep {client} out, and forbid common passwords",
         "spray_identities spray_ratio",
     ),
     "distributed_guessing": Kind(
@@ -67,7 +67,10 @@ KINDS: Final[dict[str, Kind]] = {
         "no harm was done; keep {client} out if it bothers you",
         "scans",
     ),
-    # --- accidents that look like attacks
+}
+
+#: Nobody tries to get in, though it looks like it.
+ACCIDENTS: Final[dict[str, Kind]] = {
     "stale_client": Kind(
         "low",
         "a client with an old password",
@@ -108,16 +111,19 @@ KINDS: Final[dict[str, Kind]] = {
         "medium",
         "the relay refuses this server",
         "this server's own login at its relay is refused: mail waits or comes back",
-        "check the name and password that this server has for {server}",
+        "check the name and password that are used at {server}",
         "relay_refusals",
     ),
-    # --- protocol
+}
+
+#: How servers let clients log in, by their attempts.
+PROTOCOL: Final[dict[str, Kind]] = {
     "auth_in_clear": Kind(
         "info",
         "passwords in the clear",
         "secrets that can be read in the capture: mechanisms that send the password or token itself, without TLS "
-        "(RFC 8314 section 3, RFC 4954 section 9). Medium where a client's address is public, so that they crossed the "
-        "Internet; a capture between a TLS proxy and the server shows the same and is no fault",
+        "(RFC 8314 section 4.1, RFC 4954 section 9). Medium where a client's address is public, so that they crossed "
+        "the Internet; a capture between a TLS proxy and the server shows the same and is no fault",
         "offer AUTH only after STARTTLS, or on port 465; change passwords that crossed networks of others",
     ),
     "weak_mechanism": Kind(
@@ -127,8 +133,15 @@ KINDS: Final[dict[str, Kind]] = {
         "DIGEST-MD5 to Historic",
         "prefer SCRAM-SHA-256, or PLAIN inside TLS",
     ),
-    **smtp.KINDS,
 }
+
+#: The kinds as the documentation shows them.
+GROUPS: Final = {
+    "Attacks": ATTACKS,
+    "Accidents that look like attacks": ACCIDENTS,
+    "Protocol": smtp.KINDS | PROTOCOL,
+}
+KINDS: Final = {name: kind for kinds in GROUPS.values() for name, kind in kinds.items()}
 
 
 def advice_of(kind: str, client: str | None, identity: str | None, server: str | None) -> str:

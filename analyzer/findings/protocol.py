@@ -43,8 +43,8 @@ def protocol(witness: Witness) -> list[Found]:
             f"{many(len(group), 'attempt')} without TLS ({counted}) by {many(len(identities), 'identity')} "
             f"from {many(len(clients), 'address')}"
         )
-        networks = {network(str(witness.name("client_ip", code))) for code in clients.tolist()}
-        public = any(map(_public, networks))
+        addresses = (str(witness.name("client_ip", code)) for code in clients.tolist())
+        public = any(map(_public, {network(address): address for address in addresses}.values()))
         return {
             "evidence": evidence + (", with public ones among them" if public else ""),
             "confidence": 1.0,
@@ -60,9 +60,9 @@ def protocol(witness: Witness) -> list[Found]:
     return found
 
 
-def _public(place: str) -> bool:
-    """Say whether a network is one of the Internet: what it sends crosses networks of others."""
+def _public(address: str) -> bool:
+    """Say whether an address is one of the Internet: what it sends crosses networks of others."""
     try:
-        return ipaddress.ip_network(place).is_global
+        return ipaddress.ip_address(address).is_global
     except ValueError:  # a log may name a host
         return False

@@ -2,13 +2,14 @@
 
 Mail programs offer one wrong password to three to five mechanisms, one after the other. These are one try. A try with
 a secret that this client has tried for this identity before is a repetition, and no new guess. `secret_group` is
-unknown for challenge-response mechanisms and in logs: then every try counts as a guess, and what is found says so.
+unknown for challenge-response mechanisms and in logs: then every try counts as a guess, unless more secrets of the same
+client and identity are seen than not, and what is found says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -168,48 +169,59 @@ def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Ar
 
 def _between(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Array, Array]:
     """Count guesses between the successes of a client and identity; few of them are typing errors."""
+    runs = _numbered(tries, wins)
+    size = np.bincount(runs.of_try, weights=counted, minlength=runs.total)
+    return runs.got_in & (size[runs.of_try] <= typos), size[runs.of_win].astype(np.int64)
+
+
+class Runs(NamedTuple):
+    """Runs of tries: those of one client and identity up to each of its successes, and those behind the last."""
+
+    total: int
+    of_try: Array
+    #: The run that a success ends.
+    of_win: Array
+    #: Of each try: its client and identity get in at some time.
+    got_in: Array
+    #: Of each try: its client and identity had got in before.
+    earlier: Array
+
+
+def _numbered(tries: Logins, wins: Logins) -> Runs:
+    """Number the runs."""
     is_win = np.repeat([False, True], [len(tries), len(wins)])
     keys = np.concatenate([tries.pair, wins.pair])
     order = np.lexsort((is_win, np.concatenate([tries.time, wins.time]), keys))
-    keys, is_win = keys[order], is_win[order]
-    change = np.append(True, keys[1:] != keys[:-1])
-    run = np.cumsum(change | np.append(False, is_win[:-1])) - 1
-    guesses = np.append(counted, np.zeros(len(wins), bool))[order]
-    size = np.bincount(run, weights=guesses).astype(np.int64)[run]
-    group = np.cumsum(change) - 1
-    got_in = (np.bincount(group, weights=is_win) > 0)[group]
-    typo, before = np.zeros(len(tries), bool), np.zeros(len(wins), np.int64)
-    typo[order[~is_win]] = (got_in & (size <= typos))[~is_win]
-    before[order[is_win] - len(tries)] = size[is_win]
-    return typo, before
+    keys, ends = keys[order], is_win[order]
+    change = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
+    starts = change | np.append(False, ends[:-1])[: len(keys)]
+    pair = np.cumsum(change) - 1
+    number, got_in, earlier = (np.zeros(len(keys), dtype) for dtype in (np.int64, bool, bool))
+    number[order] = np.cumsum(starts) - 1
+    got_in[order] = (np.bincount(pair, weights=ends) > 0)[pair]
+    earlier[order] = number[order] > (np.cumsum(starts) - 1)[change][pair]
+    return Runs(int(starts.sum()), number[~is_win], number[is_win], got_in[~is_win], earlier[~is_win])
 
 
 def _regular(tries: Logins, wins: Logins) -> Array:
     """Say which tries look like a program with a stored password, where the password is not seen."""
-    known = (tries.secret == NULL) & (tries.identity >= 0) & (tries.client >= 0)
-    number = np.flatnonzero(known)
+    number = np.flatnonzero((tries.secret == NULL) & (tries.identity >= 0) & (tries.client >= 0))
     made = np.zeros(len(tries), bool)
     if not len(number):
         return made
-    pairs, which, counts = np.unique(tries.pair[number], return_inverse=True, return_counts=True)
-    order = np.lexsort((tries.time[number], which))
-    gap = np.diff(tries.time[number][order]) / 1e9
-    same = which[order][1:] == which[order][:-1]
-    owner = which[order][1:][same]
-    gap = gap[same]
-    gaps = np.maximum(counts - 1, 1)
-    mean = np.bincount(owner, weights=gap, minlength=len(pairs)) / gaps
-    square = np.bincount(owner, weights=(gap - mean[owner]) ** 2, minlength=len(pairs)) / gaps
-    steady = (np.sqrt(square) <= _REGULAR_VARIATION * mean) & (mean >= _REGULAR_SECONDS)
-    first_try = np.full(len(pairs), np.iinfo(np.int64).max)
-    np.minimum.at(first_try, which, tries.time[number])
-    earlier = np.zeros(len(pairs), bool)
-    if len(wins):
-        at = np.minimum(np.searchsorted(pairs, wins.pair), len(pairs) - 1)
-        hit = (pairs[at] == wins.pair) & (wins.time < first_try[at])
-        earlier[at[hit]] = True
-    taken = (counts >= _REGULAR_TRIES) & (steady | (earlier & (mean >= _REGULAR_SECONDS)))
-    client = pairs >> 32
-    few = count_of(client, *distinct(client[taken], pairs[taken])) <= _REGULAR_IDENTITIES
-    made[number] = (taken & few)[which]
+    hidden = tries.take(number)
+    runs = _numbered(hidden, wins)
+    run = runs.of_try
+    order = in_order(run)  # of rows in the order of time
+    same = np.diff(run[order]) == 0
+    owner, gap = run[order][1:][same], np.diff(hidden.time[order])[same] / 1e9
+    tried = np.bincount(run, minlength=runs.total)
+    gaps = np.maximum(tried - 1, 1)
+    mean = np.bincount(owner, weights=gap, minlength=runs.total) / gaps
+    square = np.bincount(owner, weights=(gap - mean[owner]) ** 2, minlength=runs.total) / gaps
+    steady = np.sqrt(square) <= _REGULAR_VARIATION * mean
+    slow = (tried >= _REGULAR_TRIES) & (mean >= _REGULAR_SECONDS)
+    taken = slow[run] & (steady[run] | runs.earlier)
+    few = count_of(hidden.client, *distinct(hidden.client[taken], hidden.identity[taken])) <= _REGULAR_IDENTITIES
+    made[number] = taken & few
     return made

@@ -32,6 +32,8 @@ _WIDEST: Final = 120
 _SEVERITIES: Final = tuple(SEVERITIES)
 #: How a headline names those whom a finding is about.
 _WHOM: Final = (("from", "client"), ("at", "identity"), ("on", "server"))
+#: Told where the report says who got in.
+_ENTRY: Final = "break_in"
 _BAD: Final = {"high": "red", "medium": "yellow"}
 
 
@@ -76,7 +78,7 @@ def _opening(
     screen: Screen,
 ) -> Iterator[str]:
     width = min(screen.columns, _WIDEST) - _LABEL
-    alarms = [row for row in findings if row["severity"] in _BAD]
+    alarms = [row for row in findings if row["severity"] in _BAD and row["kind"] != _ENTRY]  # that one is told before
     facts = [
         ("Input", some(sources, width), ""),
         ("Seen", _seen(summary), "bold"),
@@ -122,7 +124,7 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
     if not count:
         unknown = " that could be seen" if summary.attempts_unknown or summary.outcomes["unseen"] else ""
         return f"nobody{unknown}", "green"
-    guessed = [row for row in findings if row["kind"] == "break_in"]
+    guessed = [row for row in findings if row["kind"] == _ENTRY]
     if guessed:
         head = f"{_many(count, 'time')}; look at "
         entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
@@ -133,7 +135,7 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
 
 def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[str]:
     """Give lines on what to do: about what is severe, then the most frequent reasons."""
-    room = _STEPS - any(row["severity"] in _BAD for row in findings)
+    room = _STEPS - any(row["severity"] in _BAD and row["kind"] != _ENTRY for row in findings)
     steps = [row["advice"] for row in findings if row["severity"] in _BAD]
     steps += [
         f"{name}: {text}"
