@@ -40,15 +40,21 @@ def accused(past: History, limits: Thresholds) -> Accused:
     tries = past.tries
     suspect = ~past.typo & ~past.regular
     guilty = _clients(past, suspect & (tries.client >= 0), limits)
-    by_client = suspect & (count_of(tries.client, guilty, np.ones(len(guilty), np.int64)) > 0)
-    left = suspect & ~by_client & (tries.secret != NULL) & (tries.identity >= 0)
+    by_client = suspect & np.isin(tries.client, guilty)
+    # Many clients that each guess at one and the same identity alone are one attack.
+    alone = by_client & (tries.identity >= 0)
+    alone &= count_of(tries.client, *distinct(tries.client[by_client], tries.identity[by_client])) == 1
+    addresses = count_of(tries.identity, *distinct(tries.identity[alone], tries.client[alone]))
+    crowd = alone & (addresses >= limits.distributed_addresses)
+    by_client &= ~crowd
+    left = suspect & ~by_client & ~crowd & (tries.secret != NULL) & (tries.identity >= 0)
     secrets, names = distinct(tries.secret[left], tries.identity[left])
     by_secret = left & (count_of(tries.secret, secrets, names) >= limits.spray_identities)
     left = suspect & ~by_client & ~by_secret & (tries.identity >= 0) & (tries.client >= 0)
     guesses = np.zeros(len(tries), bool)
     guesses[left] = tries.take(left).fresh()
-    identities, addresses = distinct(tries.identity[guesses], tries.client[guesses])
-    by_identity = left & (count_of(tries.identity, identities, addresses) >= limits.distributed_addresses)
+    addresses = count_of(tries.identity, *distinct(tries.identity[guesses], tries.client[guesses]))
+    by_identity = crowd | (left & (addresses >= limits.distributed_addresses))
     return Accused(by_client, by_secret, by_identity)
 
 
@@ -75,7 +81,7 @@ def attacks(past: History, who: Accused, witness: Witness, limits: Thresholds) -
     """Give the findings of the attacks."""
     tries = past.tries
     by_client = tries.take(who.client)
-    places = _networks(by_client, witness)
+    places = witness.networks(by_client.client)
     kinds = _kinds(by_client, limits)
     found = []
     for number, kind in enumerate(_KINDS):
@@ -105,14 +111,6 @@ def _kinds(tries: Logins, limits: Thresholds) -> Array:
     sprays = few & (names >= limits.spray_identities)
     kinds: Array = np.where(sprays, 2, names == 1)
     return kinds
-
-
-def _networks(tries: Logins, witness: Witness) -> Array:
-    """Number the networks of some clients."""
-    codes, which = np.unique(tries.client, return_inverse=True)
-    numbers: dict[str, int] = {}
-    places = [numbers.setdefault(network(str(witness.name("client_ip", c))), len(numbers)) for c in codes.tolist()]
-    return np.array(places, np.int64)[which]
 
 
 def _one_place(group: Logins, witness: Witness) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.found import many, network
-from analyzer.findings.keys import count_of, distinct
+from analyzer.findings.found import many
+from analyzer.findings.keys import count_of, distinct, packed
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
@@ -18,26 +18,19 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_LATEST = np.iinfo(np.int64).max
+_LATEST: Final = np.iinfo(np.int64).max
+
+#: Identities that get in from an attacking address and are believed to be the attacker's, however few it tried.
+_FEW: Final = 3
 
 
 def break_ins(past: History, who: Accused, witness: Witness, limits: Thresholds) -> list[Found]:
     """Give a finding for each client and identity that got in behind guesses."""
-    tries, wins = past.tries, past.wins
-    attacks = tries.take(who.client)
-    targets = count_of(wins.identity, *distinct(tries.identity[who.identity], tries.client[who.identity])) > 0
-    came, began, tried = _first(wins.pair, wins), _first_of(wins.client, attacks), _first(wins.pair, tries)
-    own = past.before >= limits.break_in_guesses
-    # Who had got in before the guesses began is at home there, and shares the address with an attacker at most.
-    by_client = (began < wins.time) & (came >= began)
-    by_identity = targets & (tried < wins.time) & (came >= tried)
-    known = wins.client >= 0
-    certain = known & ((own & (came == wins.time)) | by_client)
-    possible = known & ~certain & (own | by_identity)
+    certain, possible = _guessed(past, who, limits)
     found = []
     for mask, sure, severity in ((certain, 0.9, "high"), (possible, 0.5, "medium")):
-        inside = wins.take(mask)
-        guesses = tries.take(past.fresh & ~past.regular & np.isin(tries.client, inside.client))
+        inside = past.wins.take(mask)
+        guesses = past.tries.take(past.fresh & ~past.regular & np.isin(past.tries.client, inside.client))
         before = dict(zip(inside.row.tolist(), past.before[mask].tolist(), strict=True))
 
         def describe(
@@ -53,17 +46,35 @@ def break_ins(past: History, who: Accused, witness: Witness, limits: Thresholds)
     return found
 
 
-def _first(pair: Array, of: Logins) -> Array:
-    """Give the first time that some logins have each pair; the latest time there is for none."""
-    return _earliest(pair, of.pair, of.time)
+def _guessed(past: History, who: Accused, limits: Thresholds) -> tuple[Array, Array]:
+    """Say which successes were guessed, and which may have been."""
+    tries, wins = past.tries, past.wins
+    known = wins.client >= 0
+    came, tried = _earliest(wins.pair, wins.pair, wins.time), _earliest(wins.pair, tries.pair, tries.time)
+    own = past.before >= limits.break_in_guesses
 
+    # Who had got in before the guesses began is at home there, and shares the address with an attacker at most.
+    attacks = tries.take(who.client)
+    began = _earliest(wins.client, attacks.client, attacks.time)
+    behind = known & (began < wins.time) & (came >= began)
+    offered = packed(np.append(attacks.client, wins.client), np.append(attacks.secret, wins.secret))
+    same_secret = (wins.secret != NULL) & np.isin(offered[len(attacks) :], offered[: len(attacks)])
+    # Where more people get in than names are tried there is an attacker among people, who mistype now and then.
+    names = count_of(wins.client, *distinct(tries.client, tries.identity))
+    inside = count_of(wins.client, *distinct(wins.client[behind], wins.identity[behind]))
+    alone = behind & (inside <= np.maximum(_FEW, names // 2))
+    aimed_at = (behind & same_secret) | (alone & (tried < wins.time))
 
-def _first_of(client: Array, of: Logins) -> Array:
-    """Give the first time that some logins have each client."""
-    return _earliest(client, of.client, of.time)
+    victims = tries.take(who.identity)
+    targets = count_of(wins.identity, *distinct(victims.identity, victims.client)) > 0
+    among_many = targets & (tried < wins.time) & (came >= tried)
+
+    certain = known & ((own & (came == wins.time)) | aimed_at)
+    return certain, known & ~certain & (own | alone | among_many)
 
 
 def _earliest(wanted: Array, keys: Array, times: Array) -> Array:
+    """Give for each key the first time of some rows with it; the latest time there is for none."""
     if not len(keys):
         return np.full(len(wanted), _LATEST)
     known, first = np.unique(keys, return_index=True)  # of rows in the order of time
@@ -101,10 +112,7 @@ def many_networks(past: History, witness: Witness, limits: Thresholds) -> list[F
         key = wins.identity.astype(np.int64) << 32 | (span - span.min() if len(span) else span)
         candidates |= count_of(key, *distinct(key, wins.client)) >= limits.networks
     wins = wins.take(candidates)
-    codes, which = np.unique(wins.client, return_inverse=True)
-    numbers: dict[str, int] = {}
-    known = [numbers.setdefault(network(str(witness.name("client_ip", c))), len(numbers)) for c in codes.tolist()]
-    place = np.array(known, np.int64)[which]
+    place = witness.networks(wins.client)
     order = np.lexsort((wins.time, wins.identity))
     most = np.zeros(len(wins), np.int64)
     most[order] = _places(wins.identity[order], wins.time[order], place[order], window)

@@ -119,6 +119,13 @@ class Witness:
             made.append(self.found(kind, group.row, evidence=evidence, confidence=describe(group)["confidence"]))
         return made
 
+    def networks(self, clients: Array) -> Array:
+        """Number the networks of some clients."""
+        codes, which = np.unique(clients, return_inverse=True)
+        numbers: dict[str, int] = {}
+        places = [numbers.setdefault(network(str(self.name("client_ip", c))), len(numbers)) for c in codes.tolist()]
+        return np.array(places, np.int64)[which]
+
     def name(self, column: str, code: int) -> str | None:
         """Give the word of a code."""
         return self.auth.text(column).words[code] if code >= 0 else None

@@ -81,9 +81,23 @@ def test_one_network_is_one_finding():
     }
 
 
+def test_many_brute_forcers_of_one_account():
+    """Ten networks that each guess fast at one identity are one distributed attack, nine are nine of their own."""
+    many = [row for n in range(10) for row in brute(12, 5, f"10.0.{n}.1", secret=100 * n)]
+    (row,) = found(many)
+
+    assert (row["kind"], row["identity"], row["count"]) == ("distributed_guessing", "alice", 120)
+    assert row["evidence"] == "120 guesses with 120 secrets from 10 addresses in 10 networks, at most 12 from one"
+    assert kinds(many[:-12]) == ["brute_force"] * 9
+
+
 def test_many_attackers_are_few_rows():
     """Of a kind the largest twenty have rows, and one row tells of all the others."""
-    many = [row for n in range(40) for row in brute(10 + (n < 20), 5, f"10.0.{n}.1", secret=100 * n)]
+    many = [
+        {**row, "identity": f"u{n % 8}"}
+        for n in range(40)
+        for row in brute(10 + (n < 20), 5, f"10.0.{n}.1", secret=100 * n)
+    ]
 
     rows = found(many)
     assert len(rows) == 21

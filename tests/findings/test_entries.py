@@ -31,11 +31,15 @@ def test_one_secret_repeated_is_no_guess():
     assert kinds([*stale, succeeded("192.0.2.7", "alice", 7000)]) == ["stale_client"]
 
 
-def test_an_attacker_that_knows_one_password():
-    """Who guesses at others and gets in with a name at once has broken in; who was at home there has not."""
+def test_an_attacker_gets_in():
+    """Who guesses and gets in, with a name or a secret that failed before, has broken in; with another one perhaps."""
     guesses = [refused(EVIL, f"u{n}", n, n) for n in range(20)]
 
-    assert entries([*guesses, succeeded(EVIL, "bob", 30)]) == [(EVIL, "bob", "high")]
+    assert entries([*guesses, succeeded(EVIL, "u3", 30)]) == [(EVIL, "u3", "high")]
+    assert entries([*guesses, succeeded(EVIL, "bob", 30, secret_group=3)]) == [(EVIL, "bob", "high")]
+    assert entries([*guesses, succeeded(EVIL, "bob", 30)]) == [(EVIL, "bob", "medium")]
+    assert entries([*guesses, *(succeeded(EVIL, f"v{n}", 30 + n) for n in range(11))]) == []  # people live there
+    assert entries([succeeded(EVIL, "u3", -30), *guesses, succeeded(EVIL, "u3", 30)]) == []
     assert entries([succeeded(EVIL, "bob", -30), *guesses, succeeded(EVIL, "bob", 30)]) == []
     assert entries([*guesses, succeeded("192.0.2.7", "bob", 30)]) == []
 

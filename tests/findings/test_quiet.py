@@ -90,13 +90,14 @@ def test_nor_where_secrets_and_names_are_not_seen() -> None:
 
 
 def test_one_guesser_in_the_quiet_week() -> None:
-    """A guesser behind the office's own address is found among its people."""
-    guesses = [f"-- connect 192.0.2.1:{6000 + n}\n-- time +20.0\nS: 220 mx.example.test ESMTP\n"
-               f"{plain('boss', f'Canary-{n}')}{REFUSAL}C: QUIT\nS: 221 Bye\n" for n in range(12)]  # fmt: skip
-    text = "# A guesser\n# Twelve guesses.\n\n" + "".join([*sessions(random.Random(7)), *guesses])
+    """A guesser behind the office's own address is found among its people, and none of them is taken for a victim."""
+    guesses = [
+        f"-- connect 192.0.2.1:{6000 + n}\n-- time +20.0\nS: 220 mx.example.test ESMTP\n"
+        f"{plain('boss', f'Canary-{n}')}{REFUSAL}C: QUIT\nS: 221 Bye\n"
+        for n in range(12)
+    ]
+    text = "# A guesser\n# Twelve guesses.\n\n" + "".join([*guesses, *sessions(random.Random(7))])
     trace = analyzer.read(io.BytesIO(to_pcap(to_packets(to_events(text)), nanosecond=True)))
 
     (row,) = (row for row in rows_of(trace.tables["findings"]) if row["severity"] != "info")
-    assert (row["kind"], row["client"], row["identity"], row["count"]) == (
-        "brute_force", "192.0.2.1", "boss@example.test", 12,
-    )  # fmt: skip
+    assert (row["kind"], row["client"], row["count"]) == ("brute_force", "192.0.2.1", 12)
