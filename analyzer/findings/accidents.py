@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many, network
-from analyzer.findings.keys import busiest, count_of, packed
-from analyzer.findings.tries import logins, refused
+from analyzer.findings.keys import among, busiest, count_of, packed, uniques
+from analyzer.findings.tries import logins, pairs, refused
 from analyzer.schema import NULL
 from analyzer.smtp.findings import server_name
 
@@ -52,7 +52,7 @@ def stale_clients(past: History, who: Accused, witness: Witness, limits: Thresho
 def _stale(group: Logins, wins: Logins, witness: Witness) -> dict[str, Any]:
     """Describe the repetitions of one identity."""
     identity = int(group.identity[0])
-    addresses = [str(witness.name("client_ip", code)) for code in np.unique(group.client).tolist() if code >= 0]
+    addresses = [str(witness.name("client_ip", code)) for code in uniques(group.client).tolist() if code >= 0]
     networks = {network(address) for address in addresses}
     earlier = bool(((wins.identity == identity) & (wins.time < group.time[0])).any())
     known = group.secret[0] != NULL
@@ -90,8 +90,9 @@ def accidents(past: History, witness: Witness, limits: Thresholds) -> list[Found
     )
     relay = auth.has("role", "client") & refused(auth)
     client, identity = auth.text("client_ip").codes, auth.text("identity").codes
-    pair = client.astype(np.int64) << 32 | (identity.astype(np.int64) + 1)
-    got_in = np.where(identity >= 0, np.isin(pair, past.wins.pair), np.isin(client, past.wins.client))
+    got_in = np.where(
+        identity >= 0, among(pairs(auth, client, identity), past.wins.pair), among(client, past.wins.client)
+    )
     never = mine & ~got_in
     unavailable = outcome.mask([word in _UNAVAILABLE for word in outcome.words]) | auth.has(
         "reason", "mechanism_unavailable"
@@ -141,8 +142,8 @@ class Everyone:
 
     def _told(self, kind: str, group: Logins, witness: Witness) -> dict[str, Any]:
         auth = self.auth
-        clients = np.unique(group.client[group.client >= 0])
-        names = np.unique(group.identity[group.identity >= 0])
+        clients = uniques(group.client[group.client >= 0])
+        names = uniques(group.identity[group.identity >= 0])
         row = int(group.row[0])
         evidence = many(len(group), "attempt")
         if kind == "mechanism_mismatch":

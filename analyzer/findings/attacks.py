@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many, network
-from analyzer.findings.keys import busiest, count_of, distinct
+from analyzer.findings.keys import among, busiest, count_of, distinct, uniques
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def accused(past: History, limits: Thresholds) -> Accused:
     tries = past.tries
     suspect = ~past.typo & ~past.regular
     guilty = _clients(past, suspect & (tries.client >= 0), limits)
-    by_client = suspect & np.isin(tries.client, guilty)
+    by_client = suspect & among(tries.client, guilty)
     # Many clients that each guess at one and the same identity alone are one attack.
     alone = by_client & (tries.identity >= 0)
     alone &= count_of(tries.client, *distinct(tries.client[by_client], tries.identity[by_client])) == 1
@@ -74,7 +74,7 @@ def _clients(past: History, suspect: Array, limits: Thresholds) -> Array:
         else:  # where secrets are not seen, a place where more people get in than fail is none to suspect
             few = names > count_of(clients, *distinct(past.wins.client, past.wins.identity))
         found.append(clients[few & (names >= limits.spray_identities)])
-    return np.unique(np.concatenate(found))
+    return uniques(np.concatenate(found))
 
 
 def attacks(past: History, who: Accused, witness: Witness, limits: Thresholds) -> list[Found]:
@@ -115,8 +115,8 @@ def _kinds(tries: Logins, limits: Thresholds) -> Array:
 
 def _one_place(group: Logins, witness: Witness) -> dict[str, Any]:
     """Describe what the clients of one network do."""
-    names = np.unique(group.identity[group.identity >= 0])
-    clients = np.unique(group.client)
+    names = uniques(group.identity[group.identity >= 0])
+    clients = uniques(group.client)
     client = witness.name("client_ip", int(clients[0]))
     evidence = _guesses(group)
     if len(names):
@@ -133,7 +133,7 @@ def _one_place(group: Logins, witness: Witness) -> dict[str, Any]:
 
 def _one_secret(group: Logins) -> dict[str, Any]:
     """Describe what is done with one secret from many places."""
-    clients, names = (len(np.unique(codes)) for codes in (group.client, group.identity))
+    clients, names = (len(uniques(codes)) for codes in (group.client, group.identity))
     evidence = f"one secret refused at {many(names, 'identity')} from {many(clients, 'address')}"
     return {"evidence": evidence, "confidence": 0.9}
 
@@ -157,7 +157,7 @@ def _one_identity(group: Logins, witness: Witness) -> dict[str, Any]:
 def _guesses(group: Logins) -> str:
     """Count the guesses of a group, and its secrets where they are seen."""
     fresh = int(group.fresh().sum())
-    secrets = np.unique(group.secret[group.secret != NULL])
+    secrets = uniques(group.secret[group.secret != NULL])
     tries = f" in {many(len(group), 'try')}" if len(group) > fresh else ""
     return many(fresh, "guess") + tries + (f" with {many(len(secrets), 'secret')}" if len(secrets) else "")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import count_of, distinct, packed
+from analyzer.findings.keys import among, count_of, distinct, in_order, packed
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def break_ins(past: History, who: Accused, witness: Witness, limits: Thresholds)
     found = []
     for mask, sure, severity in ((certain, 0.9, "high"), (possible, 0.5, "medium")):
         inside = past.wins.take(mask)
-        guesses = past.tries.take(past.fresh & ~past.regular & np.isin(past.tries.client, inside.client))
+        guesses = past.tries.take(past.fresh & ~past.regular & among(past.tries.client, inside.client))
         before = dict(zip(inside.row.tolist(), past.before[mask].tolist(), strict=True))
 
         def describe(
@@ -58,7 +58,7 @@ def _guessed(past: History, who: Accused, limits: Thresholds) -> tuple[Array, Ar
     began = _earliest(wins.client, attacks.client, attacks.time)
     behind = known & (began < wins.time) & (came >= began)
     offered = packed(np.append(attacks.client, wins.client), np.append(attacks.secret, wins.secret))
-    same_secret = (wins.secret != NULL) & np.isin(offered[len(attacks) :], offered[: len(attacks)])
+    same_secret = (wins.secret != NULL) & among(offered[len(attacks) :], offered[: len(attacks)])
     # Where more people get in than names are tried there is an attacker among people, who mistype now and then.
     names = count_of(wins.client, *distinct(tries.client, tries.identity))
     inside = count_of(wins.client, *distinct(wins.client[behind], wins.identity[behind]))
@@ -77,9 +77,10 @@ def _earliest(wanted: Array, keys: Array, times: Array) -> Array:
     """Give for each key the first time of some rows with it; the latest time there is for none."""
     if not len(keys):
         return np.full(len(wanted), _LATEST)
-    known, first = np.unique(keys, return_index=True)  # of rows in the order of time
+    order = in_order(keys)  # of rows in the order of time
+    known = keys[order]
     at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[at] == wanted, times[first[at]], _LATEST)
+    return np.where(known[at] == wanted, times[order[at]], _LATEST)
 
 
 def _entry(group: Logins, guesses: Logins, before: dict[int, int], sure: float, witness: Witness) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def many_networks(past: History, witness: Witness, limits: Thresholds) -> list[F
     order = np.lexsort((wins.time, wins.identity))
     most = np.zeros(len(wins), np.int64)
     most[order] = _places(wins.identity[order], wins.time[order], place[order], window)
-    many_places = np.isin(wins.identity, wins.identity[most >= limits.networks])
+    many_places = among(wins.identity, wins.identity[most >= limits.networks])
     inside, places, most = wins.take(many_places), place[many_places], most[many_places]
     by_row = dict(zip(inside.row.tolist(), zip(places.tolist(), most.tolist(), strict=True), strict=True))
 

@@ -38,6 +38,13 @@ def _renumbered(column: Array) -> Array:
     return np.unique(column, return_inverse=True)[1].astype(np.int64)
 
 
+def uniques(column: Array) -> Array:
+    """Give the distinct values, in order; `numpy.unique` without counts hashes, which takes fifty times as long."""
+    ordered = np.sort(column)
+    different: Array = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return different
+
+
 def in_order(key: Array) -> Array:
     """Give the order of a key, rows with equal keys as they are.
 
@@ -83,6 +90,15 @@ def count_of(key: Array, keys: Array, counts: Array) -> Array:
         return table[np.where((key < low) | (key > high), high - low + 1, key - low)]
     at = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
     return np.where(keys[at] == key, counts[at], 0)
+
+
+def among(key: Array, keys: Array) -> Array:
+    """Say which rows have one of some keys, distinct or not; `numpy.isin` takes ten times as long for large keys."""
+    if not len(keys):
+        return np.zeros(len(key), bool)
+    known = np.sort(keys)
+    hit: Array = known[np.minimum(np.searchsorted(known, key), len(known) - 1)] == key
+    return hit
 
 
 def busiest(key: Array, time: Array, window_ns: float) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many, network
-from analyzer.findings.keys import packed
+from analyzer.findings.keys import packed, uniques
 from analyzer.findings.tries import logins
 from analyzer.schema import NULL
 from analyzer.smtp.findings import OPEN_MECHANISMS, server_name
@@ -38,7 +38,7 @@ def protocol(witness: Witness) -> list[Found]:
         row = int(group.row[0])
         names = Counter(mechanism.take(group.row).list())
         counted = ", ".join(f"{count:,} {name}" for name, count in names.most_common())
-        clients, identities = (np.unique(codes[codes >= 0]) for codes in (group.client, group.identity))
+        clients, identities = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
         evidence = (
             f"{many(len(group), 'attempt')} without TLS ({counted}) by {many(len(identities), 'identity')} "
             f"from {many(len(clients), 'address')}"

@@ -8,7 +8,7 @@ client and identity are seen than not, and what is found says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -47,18 +47,15 @@ class Logins:
     #: `NULL` for unknown.
     secret: Array
     time: Array
+    #: Client and identity as one key.
+    pair: Array
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, rows: Array) -> Logins:
         """Give the logins that an index or a mask names."""
-        return Logins(*(getattr(self, name)[rows] for name in self.__slots__))
-
-    @property
-    def pair(self) -> Array:
-        """Client and identity as one key."""
-        return self.client.astype(np.int64) << 32 | (self.identity.astype(np.int64) + 1)
+        return Logins(*(getattr(self, each.name)[rows] for each in fields(self)))
 
     def fresh(self, *key: Array) -> Array:
         """Say which are guesses: those that do not repeat a known secret for an identity, within a key.
@@ -115,43 +112,52 @@ def refused(auth: Table) -> Array:
 
 def logins(auth: Table, rows: Array) -> Logins:
     """Take the columns of some rows."""
-    return Logins(
-        rows,
-        auth.text("client_ip").codes[rows],
-        auth.text("identity").codes[rows],
-        auth.array("secret_group")[rows],
-        auth.array("started")[rows],
-    )
+    client, identity = auth.text("client_ip").codes[rows], auth.text("identity").codes[rows]
+    pair = pairs(auth, client, identity)
+    return Logins(rows, client, identity, auth.array("secret_group")[rows], auth.array("started")[rows], pair)
+
+
+def pairs(auth: Table, client: Array, identity: Array) -> Array:
+    """Put the codes of clients and identities of a table into one key."""
+    key: Array = client.astype(np.int64) * (len(auth.text("identity").words) + 1) + (identity + 1)
+    return key
 
 
 def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
     """Make one try of the attempts of a connection that only change the mechanism."""
-    if not len(rows):
-        return logins(auth, rows)
-    started, port = auth.array("started"), auth.array("client_port")
-    client, mechanism = auth.text("client_ip").codes, auth.text("mechanism").codes
-    identity, secret = auth.text("identity").codes, auth.array("secret_group")
-    rows = rows[in_order(packed(client[rows], port[rows]))]
-    one, two = rows[:-1], rows[1:]
+    made = logins(auth, rows)
+    later = auth.array("attempt")[rows] > 1  # an attempt that is the first of its connection begins a try
+    if not later.any():
+        return made
+    port, mechanism = auth.array("client_port")[rows], auth.text("mechanism").codes[rows]
+    order = in_order(packed(made.client, port))
+    made, port, mechanism = made.take(order), port[order], mechanism[order]
     goes_on = (
-        (client[one] == client[two])
-        & (port[one] == port[two])
-        & (auth.array("attempt")[two] > 1)
-        & (started[two] - started[one] <= thresholds.try_seconds * 10**9)
-        & (mechanism[one] != mechanism[two])
-        & ((identity[one] == identity[two]) | (identity[one] < 0) | (identity[two] < 0))
-        & ((secret[one] == secret[two]) | (secret[one] == NULL) | (secret[two] == NULL))
+        later[order][1:]
+        & _same(made.client)
+        & _same(port)
+        & ~_same(mechanism)
+        & (np.diff(made.time) <= thresholds.try_seconds * 10**9)
+        & _agree(made.identity, -1)
+        & _agree(made.secret, NULL)
     )
     starts = np.flatnonzero(np.append(True, ~goes_on))
-    known = np.maximum.reduceat  # -1 and NULL are the least
-    made = Logins(
-        rows[starts],
-        client[rows[starts]],
-        known(identity[rows], starts),
-        known(secret[rows], starts),
-        started[rows[starts]],
-    )
-    return made.take(np.argsort(made.row))
+    tries = made.take(starts)
+    identity, secret = (np.maximum.reduceat(column, starts) for column in (made.identity, made.secret))
+    tries = replace(tries, identity=identity, secret=secret, pair=pairs(auth, tries.client, identity))
+    return tries.take(in_order(tries.row))
+
+
+def _same(column: Array) -> Array:
+    """Say which rows but the first have what the row before has."""
+    same: Array = column[1:] == column[:-1]
+    return same
+
+
+def _agree(column: Array, unknown: int) -> Array:
+    """Say which rows but the first do not contradict the row before; what is unknown is the least of all values."""
+    agree: Array = _same(column) | (column[1:] == unknown) | (column[:-1] == unknown)
+    return agree
 
 
 def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Array, Array]:
@@ -162,7 +168,7 @@ def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Ar
         typo[named], before = _between(tries.take(named), wins, counted[named], typos)
         # Where a log names only those who got in, the tries of nobody belong to the client.
         nobody = tries.take(~named)
-        anyone = Logins(wins.row, wins.client, np.full(len(wins), -1), wins.secret, wins.time)
+        anyone = replace(wins, pair=wins.pair - (wins.identity + 1))
         typo[~named], _ = _between(nobody, anyone, counted[~named], typos)
     return typo, before
 
@@ -191,7 +197,8 @@ def _numbered(tries: Logins, wins: Logins) -> Runs:
     """Number the runs."""
     is_win = np.repeat([False, True], [len(tries), len(wins)])
     keys = np.concatenate([tries.pair, wins.pair])
-    order = np.lexsort((is_win, np.concatenate([tries.time, wins.time]), keys))
+    order = in_order(np.concatenate([tries.row, wins.row]))  # rows are in the order of time
+    order = order[in_order(keys[order])]
     keys, ends = keys[order], is_win[order]
     change = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
     starts = change | np.append(False, ends[:-1])[: len(keys)]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.findings.keys import busiest, count_of, distinct, firsts, in_order, packed, parts
+from analyzer.findings.keys import among, busiest, count_of, distinct, firsts, in_order, packed, parts
 from analyzer.schema import NULL
 
 SECOND = 10**9
@@ -41,6 +41,7 @@ def test_groups(rows):
     assert firsts(a).tolist() == first
     assert dict(zip(*(each.tolist() for each in distinct(a, b, c)), strict=True)) == counts
     assert count_of(a, *distinct(a, b, c)).tolist() == [counts[row[0]] for row in rows]
+    assert among(a, b).tolist() == [row[0] in {other[1] for other in rows} for row in rows]
     assert in_order(a).tolist() == sorted(range(len(rows)), key=lambda k: rows[k][0])
     large, small, others = parts(a, 2)
     sizes = Counter(row[0] for row in rows).most_common()
