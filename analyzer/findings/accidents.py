@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.found import many, network
+from analyzer.findings.found import many
 from analyzer.findings.keys import among, busiest, count_of, packed, uniques
+from analyzer.findings.places import network
 from analyzer.findings.tries import logins, pairs, refused
 from analyzer.schema import NULL
 from analyzer.smtp.findings import server_name
@@ -30,6 +31,8 @@ FAULTS: Final = (
 _UNAVAILABLE: Final = ("mechanism_unavailable", "mechanism_too_weak", "transition_needed")
 #: What a client that leaves without a word is told by.
 _LEFT: Final = ("client_closed", "cancelled", "unseen")
+#: What the attempts of a kind have in common besides: how that is said, and the column.
+_SAYS: Final = {"mechanism_mismatch": ("with", "mechanism"), "misconfigured_client": ("that end with", "reason")}
 
 
 def stale_clients(past: History, who: Accused, witness: Witness, limits: Thresholds) -> list[Found]:
@@ -141,35 +144,28 @@ class Everyone:
         return witness.groups(kind, key[rows], logins(auth, rows), describe)
 
     def _told(self, kind: str, group: Logins, witness: Witness) -> dict[str, Any]:
-        auth = self.auth
-        clients = uniques(group.client[group.client >= 0])
-        names = uniques(group.identity[group.identity >= 0])
-        row = int(group.row[0])
-        evidence = many(len(group), "attempt")
-        if kind == "mechanism_mismatch":
-            evidence += f" with {witness.name('mechanism', int(auth.text('mechanism').codes[row])) or 'no mechanism'}"
-        if kind == "misconfigured_client":
-            evidence += f" failed with {witness.name('reason', int(auth.text('reason').codes[row]))}"
-        if len(names):
-            evidence += f", {many(len(names), 'identity')}"
-        if len(clients) > 1:
-            evidence += f", {many(len(clients), 'address')}"
+        """Say who, where, and with what ending."""
+        auth, row = self.auth, int(group.row[0])
+        clients, names = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
+        says, column = _SAYS.get(kind, ("", ""))
+        word = witness.name(column, int(auth.text(column).codes[row])) if column else None
         codes = auth.array("code")[group.row]
-        if (codes != NULL).any():
-            values, counts = np.unique(codes[codes != NULL], return_counts=True)
-            evidence += ", " + ", ".join(
-                f"{n:,} with {c}" for c, n in zip(values.tolist(), counts.tolist(), strict=True)
-            )
-        if kind == "backend_outage":
-            evidence += self._recovery(group)
-        only = witness.name("client_ip", int(clients[0])) if len(clients) == 1 else None
+        endings, counts = np.unique(codes[codes != NULL], return_counts=True)
+        facts = [
+            many(len(group), "attempt") + (f" {says} {word or 'none'}" if says else ""),
+            *([many(len(names), "identity")] if len(names) else []),
+            *([many(len(clients), "address")] if len(clients) > 1 else []),
+            *(f"{count:,} with {code}" for code, count in zip(endings.tolist(), counts.tolist(), strict=True)),
+        ]
+        server = (
+            witness.name("server_ip", int(auth.text("server_ip").codes[row])),
+            int(auth.array("server_port")[row]),
+        )
         return {
-            "evidence": evidence,
-            "client": only,
+            "evidence": ", ".join(facts) + (self._recovery(group) if kind == "backend_outage" else ""),
+            "client": witness.name("client_ip", int(clients[0])) if len(clients) == 1 else None,
             "identity": witness.name("identity", int(names[0])) if len(names) == 1 else None,
-            "server": server_name(
-                witness.name("server_ip", int(auth.text("server_ip").codes[row])), int(auth.array("server_port")[row])
-            ),
+            "server": server_name(*server) if len(uniques(self.server[group.row])) == 1 else None,
         }
 
     def _recovery(self, group: Logins) -> str:

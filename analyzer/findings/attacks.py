@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.found import many, network
+from analyzer.findings.found import many
 from analyzer.findings.keys import among, busiest, count_of, distinct, uniques
+from analyzer.findings.places import network
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from analyzer.findings.keys import parts
 from analyzer.findings.kinds import KINDS, SEVERITIES, advice_of
+from analyzer.findings.places import as_clients, network
 from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
 from analyzer.schema import NULL
 from analyzer.tables import Table, Text
@@ -85,7 +85,7 @@ class Witness:
 
     def __init__(self, auth: Table) -> None:
         self.whole, self.order = auth, _in_time(auth)
-        taken = {name: auth[name] for name in _COLUMNS}
+        taken = {name: auth[name] for name in _COLUMNS} | {"client_ip": as_clients(auth.text("client_ip"))}
         self.auth = Table(
             auth.name, {n: c.take(self.order) if isinstance(c, Text) else c[self.order] for n, c in taken.items()}
         )
@@ -182,14 +182,3 @@ def many(count: int, what: str) -> str:
     """Write a count with its noun."""
     plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}es" if what.endswith("s") else f"{what}s"
     return f"{count:,} {what if count == 1 else plural}"
-
-
-def network(address: str) -> str:
-    """Give the network that an address is in: /24 of IPv4, /64 of IPv6; of a name, the name."""
-    head, _, tail = address.rpartition(".")
-    if ":" not in address and head.count(".") == 2 and tail.isdecimal():
-        return f"{head}.0/24"
-    try:
-        return str(ipaddress.ip_network(f"{address.partition('%')[0]}/64", strict=False))
-    except ValueError:  # a log may name a host
-        return address

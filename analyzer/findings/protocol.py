@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.found import many, network
+from analyzer.findings.found import many
 from analyzer.findings.keys import packed, uniques
+from analyzer.findings.places import is_public, network
 from analyzer.findings.tries import logins
 from analyzer.schema import NULL
 from analyzer.smtp.findings import OPEN_MECHANISMS, server_name
@@ -44,7 +44,7 @@ def protocol(witness: Witness) -> list[Found]:
             f"from {many(len(clients), 'address')}"
         )
         addresses = (str(witness.name("client_ip", code)) for code in clients.tolist())
-        public = any(map(_public, {network(address): address for address in addresses}.values()))
+        public = any(map(is_public, {network(address): address for address in addresses}.values()))
         return {
             "evidence": evidence + (", with public ones among them" if public else ""),
             "confidence": 1.0,
@@ -58,11 +58,3 @@ def protocol(witness: Witness) -> list[Found]:
     for kind, mask, key in (("auth_in_clear", sent, server), ("weak_mechanism", weak, packed(server, mechanism.codes))):
         found += witness.groups(kind, key[mask], logins(auth, np.flatnonzero(mask)), describe)
     return found
-
-
-def _public(address: str) -> bool:
-    """Say whether an address is one of the Internet: what it sends crosses networks of others."""
-    try:
-        return ipaddress.ip_address(address).is_global
-    except ValueError:  # a log may name a host
-        return False

@@ -3,7 +3,7 @@
 Mail programs offer one wrong password to three to five mechanisms, one after the other. These are one try. A try with
 a secret that this client has tried for this identity before is a repetition, and no new guess. `secret_group` is
 unknown for challenge-response mechanisms and in logs: then every try counts as a guess, unless more secrets of the same
-client and identity are seen than not, and what is found says so.
+client and identity are seen than not, and what is found says so. The IPv6 addresses of one /64 are one client.
 """
 
 from __future__ import annotations

@@ -72,6 +72,19 @@ def test_an_outage_tells_of_its_end():
     assert row["evidence"] == "12 attempts, 12 addresses, 12 with 454; 1 got in meanwhile, 1 afterwards"
 
 
+def test_faults_are_named():
+    """What clients have in common is named: the mechanism, the reason, the codes, and the server where it is one."""
+    wrong = [ended(HOME, "malformed", "bad_base64", n, code=501, server_port=25 + 562 * (n % 2)) for n in range(6)]
+    other = [ended(f"10.0.{n}.1", "mechanism_unavailable", "mechanism_unavailable", n, code=504, mechanism="NTLM")
+             for n in range(6)]  # fmt: skip
+    told = {row["kind"]: row for row in found([*wrong, *other])}
+
+    assert told["misconfigured_client"]["evidence"] == "6 attempts that end with bad_base64, 6 with 501"
+    assert (told["misconfigured_client"]["client"], told["misconfigured_client"]["server"]) == (HOME, None)
+    assert told["mechanism_mismatch"]["evidence"] == "6 attempts with NTLM, 6 addresses, 6 with 504"
+    assert told["mechanism_mismatch"]["server"] == "127.0.0.1:2525"
+
+
 def test_attackers_have_no_old_passwords():
     """A word list that five attackers go through alike is no stored password of anybody."""
     attack = [refused(f"203.0.113.{n}", "alice", k, 10 * k) for n in range(5) for k in range(20)]

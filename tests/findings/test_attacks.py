@@ -76,9 +76,19 @@ def test_one_network_is_one_finding():
     by_client = {row["client"]: row["evidence"] for row in found([*of_4, *of_6, *other])}
     assert by_client == {
         "203.0.113.0/24": "36 guesses with 36 secrets at 1 identity from 3 addresses",
-        "2001:db8::/64": "24 guesses with 24 secrets at 1 identity from 2 addresses",
+        "2001:db8::/64": "24 guesses with 24 secrets at 1 identity",  # one client, however many addresses it uses
         "198.51.100.1": "12 guesses with 12 secrets at 1 identity",
     }
+
+
+def test_the_addresses_of_a_subscriber():
+    """Who takes another IPv6 address of a /64 for each guess is one client; an only address is shown as it is."""
+    (row,) = found(refused(f"2001:db8:0:7::{n:x}", f"u{n % 5}", n, n) for n in range(12))
+    assert (row["kind"], row["client"]) == ("guessing", "2001:db8:0:7::/64")
+
+    (row,) = found([*brute(12, 5, "2001:db8:0:7::1"), refused("2001:db8:0:8::1", "bob", 1, 1)])
+    assert (row["kind"], row["client"]) == ("brute_force", "2001:db8:0:7::1")
+    assert kinds(refused(f"2001:db8:{n:x}::1", f"u{n % 5}", n, n) for n in range(12)) == []
 
 
 def test_many_brute_forcers_of_one_account():
