@@ -91,8 +91,8 @@ SECRETS_BYTES = 64 * 1024 * 1024
 #: Interfaces of one section of a pcapng file; their numbers have 16 bits in the old packet block.
 INTERFACES = 65_536
 
-#: Findings of one kind that have a row of their own, the largest first; one more row tells of the others. A report
-#: with more is not read.
+#: Findings of one kind that have a row of their own, the largest first; one more row tells of the others, so that a
+#: report can be read.
 FINDINGS_PER_KIND = 20
 
 #: Places that a finding names as evidence, the first ones.

@@ -102,7 +102,7 @@ def test_findings_tell_whom_they_concern(tables, conditions, kept):
         {"kind": "a", "client": "192.0.2.0/24", **wide},
         {"kind": "b", "server": "203.0.113.1:587", **wide},
         {"kind": "c", "client": "192.0.2.7", "at": START, "last": START},
-        {"kind": "d", "client": "2001:db8:7::/64", "identity": "alice", "at": START + 2 * hour, "last": START + 9 * hour},
+        {"kind": "d", "client": "2001:db8:7::/64", "identity": "alice", **wide, "at": START + 2 * hour},
         {"kind": "e", "identity": "bob", **wide},
         {"kind": "f", "server": "host.example", "at": None, "last": None},
     ]  # fmt: skip

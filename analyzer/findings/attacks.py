@@ -90,10 +90,16 @@ def attacks(past: History, who: Accused, witness: Witness, limits: Thresholds) -
         found += witness.groups(kind, places[mine], by_client.take(mine), lambda group: _one_place(group, witness))
     by_secret, by_identity = tries.take(who.secret), tries.take(who.identity)
     found += witness.groups("spraying", by_secret.secret, by_secret, _one_secret)
+    target = by_identity.identity
+    if len(uniques(target)) > _LIST:
+        target = np.zeros(len(target), np.int64)
     return found + witness.groups(
-        "distributed_guessing", by_identity.identity, by_identity, lambda group: _one_identity(group, witness)
+        "distributed_guessing", target, by_identity, lambda group: _many_places(group, witness)
     )
 
+
+#: With more identities that crowds guess at it is one crowd that goes through a list: one finding tells of it.
+_LIST: Final = 10
 
 #: What a client can do, by the numbers that `_kinds` gives.
 _KINDS: Final = ("guessing", "brute_force", "spraying")
@@ -139,19 +145,22 @@ def _one_secret(group: Logins) -> dict[str, Any]:
     return {"evidence": evidence, "confidence": 0.9}
 
 
-def _one_identity(group: Logins, witness: Witness) -> dict[str, Any]:
-    """Describe what many addresses do to one identity."""
+def _many_places(group: Logins, witness: Witness) -> dict[str, Any]:
+    """Describe what many addresses do to one identity, or to a list of them."""
+    names, targets = np.unique(group.identity, return_counts=True)
+    most = [f"{witness.name('identity', names[k])} ({targets[k]:,})" for k in np.argsort(-targets, kind="stable")[:3]]
+    at = f" at {many(len(names), 'identity')}, most at {', '.join(most)}," if len(names) > 1 else ""
     clients, counts = np.unique(group.client, return_counts=True)
     networks = {network(str(witness.name("client_ip", code))) for code in clients.tolist()}
     evidence = (
-        f"{_guesses(group)} from {many(len(clients), 'address')} in {many(len(networks), 'network')}, "
+        f"{_guesses(group)}{at} from {many(len(clients), 'address')} in {many(len(networks), 'network')}, "
         f"at most {counts.max()} from one{_unseen(group)}"
     )
     return {
         "evidence": evidence,
         "confidence": _sure(group),
         "client": networks.pop() if len(networks) == 1 else None,
-        "identity": witness.name("identity", int(group.identity[0])),
+        "identity": witness.name("identity", int(names[0])) if len(names) == 1 else None,
     }
 
 

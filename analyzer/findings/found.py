@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+#: What the row says that stands for those that have none of their own.
+_MORE: Final = "more findings of this kind"
 _RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
@@ -43,9 +45,10 @@ class Found:
 
     @property
     def worth(self) -> tuple[Any, ...]:
-        """Give what findings are ordered by: the severe and the large first, and never by chance."""
-        words = (self.kind, self.client or "", self.identity or "", self.server or "", self.evidence)
-        return _RANK[self.severity or KINDS[self.kind].severity], -self.count, self.first or 0, *words
+        """Give what findings are ordered by: the severe and the large first, what stands for others last of them."""
+        words = (self.client or "", self.identity or "", self.server or "")
+        rank = _RANK[self.severity or KINDS[self.kind].severity]
+        return rank, _MORE in self.evidence, -self.count, self.first or 0, self.kind, *words, self.evidence
 
 
 #: Columns of `auth` that findings are made of; the ids and places of the few rows that are named come from the whole.
@@ -109,13 +112,15 @@ class Witness:
     ) -> list[Found]:
         """Give a finding for each key of some logins: of the largest as described, one for all others."""
         large, small, others = parts(key, FINDINGS_PER_KIND)
+        if others == 1:
+            large, others = [*large, small], 0
         made = []
         for rows in large:
             group = logins.take(rows)
             made.append(self.found(kind, group.row, **describe(group)))
         if others:
             group = logins.take(small)
-            evidence = f"{others:,} more findings of this kind, with {many(len(group), 'attempt')}"
+            evidence = f"{others:,} {_MORE}, with {many(len(group), 'attempt')}"
             made.append(self.found(kind, group.row, evidence=evidence, confidence=describe(group)["confidence"]))
         return made
 
@@ -138,11 +143,11 @@ def bounded(found: Iterable[Found]) -> list[Found]:
     count: dict[str, int] = {}
     for each in sorted(found, key=lambda each: each.worth):
         count[each.kind] = count.get(each.kind, 0) + 1
-        if count[each.kind] <= FINDINGS_PER_KIND:
+        if count[each.kind] <= FINDINGS_PER_KIND or _MORE in each.evidence:
             kept.append(each)
         else:
             more.setdefault(each.kind, []).append(each)
-    kept += [_rest(others) for others in more.values()]
+    kept += [_rest(others) if len(others) > 1 else others[0] for others in more.values()]
     return sorted(kept, key=lambda each: each.worth)
 
 
@@ -151,7 +156,7 @@ def _rest(others: Sequence[Found]) -> Found:
     total = sum(each.count for each in others)
     first = min((each.first for each in others if each.first is not None), default=None)
     last = max((each.last for each in others if each.last is not None), default=None)
-    evidence = f"{len(others):,} more findings of this kind, with {total:,} cases; the largest is: {others[0].evidence}"
+    evidence = f"{len(others):,} {_MORE}, with {total:,} cases; the largest is: {others[0].evidence}"
     return Found(
         others[0].kind,
         evidence,

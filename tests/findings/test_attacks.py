@@ -101,6 +101,23 @@ def test_many_brute_forcers_of_one_account():
     assert kinds(many[:-12]) == ["brute_force"] * 9
 
 
+def test_a_crowd_with_a_list():
+    """Crowds that guess at ten identities are ten findings; at more it is one crowd with a list, and one finding."""
+
+    def crowd(names):
+        return [
+            refused(f"10.{n}.{k}.1", f"u{k:02}", 100 * k + n, n + k) for k in range(names) for n in range(10 + k % 2)
+        ]
+
+    assert [row["identity"] for row in found(crowd(10))][:6] == ["u01", "u03", "u05", "u07", "u09", "u00"]
+    (row,) = found(crowd(11))
+    assert (row["count"], row["identity"]) == (115, None)
+    assert row["evidence"] == (
+        "115 guesses with 115 secrets at 11 identities, most at u01 (11), u03 (11), u05 (11), from 115 addresses in "
+        "115 networks, at most 1 from one"
+    )
+
+
 def test_many_attackers_are_few_rows():
     """Of a kind the largest twenty have rows, and one row tells of all the others."""
     many = [

@@ -126,3 +126,23 @@ def test_outdated_mechanisms(name: str) -> None:
 
     assert [row["kind"] for row in rows] == ([] if name.startswith("SCRAM") else ["weak_mechanism"])
     assert hidden == []
+
+
+def test_many_servers_are_few_rows() -> None:
+    """Of many servers with the same, the largest have rows, one row stands for the others; finding again agrees."""
+    talks = [offering("AUTH PLAIN", "STARTTLS") + BYE] * 3
+    text = "# Many servers\n# Each offers AUTH in the clear.\n\n"
+    packets = [
+        packet
+        for host in range(25)
+        for packet in to_packets(
+            to_events(text + "-- connect\n".join(talks[: 1 + (host < 20)])), server=(f"192.0.2.{host + 1}", 587)
+        )
+    ]
+    trace = analyzer.read(io.BytesIO(to_pcap(packets)))
+    rows = rows_of(trace.tables["findings"])
+
+    assert [row["count"] for row in rows] == [2] * 20 + [5]
+    assert (rows[-1]["server"], rows[-1]["severity"]) == (None, "info")
+    assert rows[-1]["evidence"].startswith("5 more findings of this kind, with 5 cases; the largest is: the EHLO reply")
+    assert trace.find().to_dict("list") == trace.findings.to_dict("list")
