@@ -19,7 +19,7 @@ from analyzer.smtp.law import Flag
 from analyzer.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
 
 class Kind(NamedTuple):
@@ -156,14 +156,23 @@ class Note:
     last: int = NULL
     sights: list[Sight] = field(default_factory=list)
 
-    def add(self, sights: Iterable[Sight], count: int, last: int) -> None:
-        """Add what was seen."""
-        self.count += count
-        self.last = max(self.last, last)
-        for sight in sights:
-            if len(self.sights) < FINDING_PLACES or sight < self.sights[-1]:
-                insort(self.sights, sight)
-                del self.sights[FINDING_PLACES:]
+    def add(self, at: int, sight: Callable[[], Sight]) -> None:
+        """Count what was seen once; it is only described where it is one of the first."""
+        self.count += 1
+        self.last = max(self.last, at)
+        if len(self.sights) < FINDING_PLACES or at <= self.sights[-1].at:
+            self._keep(sight())
+
+    def merge(self, other: Note) -> None:
+        """Add what another has noted."""
+        self.count += other.count
+        self.last = max(self.last, other.last)
+        for sight in other.sights:
+            self._keep(sight)
+
+    def _keep(self, sight: Sight) -> None:
+        insort(self.sights, sight)
+        del self.sights[FINDING_PLACES:]
 
 
 class Notes:
@@ -172,14 +181,18 @@ class Notes:
     def __init__(self) -> None:
         self.notes: dict[tuple[str, str | None, int], Note] = {}
 
-    def add(self, kind: str, server: tuple[str | None, int], sight: Sight) -> None:
-        """Note what was seen once."""
-        self.notes.setdefault((kind, *server), Note()).add((sight,), 1, sight.at)
+    def of(self, kind: str, host: str | None, port: int) -> Note:
+        """Give the note of a kind and a server."""
+        key = kind, host, port
+        note = self.notes.get(key)
+        if note is None:
+            note = self.notes[key] = Note()
+        return note
 
     def merge(self, others: Notes) -> None:
         """Add what others have noted."""
         for key, note in others.notes.items():
-            self.notes.setdefault(key, Note()).add(note.sights, note.count, note.last)
+            self.of(*key).merge(note)
 
     def table(self) -> Table:
         """Give a row for each kind and server."""

@@ -164,8 +164,8 @@ class Writer:
 
     def _note(self, kind: str, ends: dict[str, Any], row: int, at: int, place: str, detail: str = "") -> None:
         """Note what is a finding, of one row of some columns."""
-        sight = Sight(at, ends["session"][row], place, detail, ends["client_ip"][row] or "")
-        self.notes.add(kind, (ends["server_ip"][row], int(ends["server_port"][row])), sight)
+        note = self.notes.of(kind, ends["server_ip"][row], int(ends["server_port"][row]))
+        note.add(at, lambda: Sight(at, ends["session"][row], place, detail, ends["client_ip"][row] or ""))
 
     def _seen(self, attempts: Attempts, _: dict[str, Any]) -> dict[str, Any]:
         """Say how attempts are known, and from where."""
@@ -222,8 +222,7 @@ class Writer:
         self.builders["sessions"].add(len(over), columns)
         for kind, rows_noted in _noted(flags, state, known):
             for row in rows_noted:
-                name = columns["session"][row]
-                self._note(kind, columns, row, int(first[row]), f"{self.source} session {name}")
+                self._note(kind, columns, row, int(first[row]), f"{self.source} session {columns['session'][row]}")
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
         """Say from when to when sessions went, how much they were, and how they ended."""
@@ -250,15 +249,13 @@ def _noted(flags: Array, state: Array, known: list[Facts]) -> Iterator[tuple[str
     """Give what sessions that are over show, by kind: flags of the machine, and how they came to TLS or not."""
     for flag, kind in FLAGS.items():
         yield kind, np.flatnonzero(flags & int(flag)).tolist()
-    clear, tried = (state[:, s.TLS] == 0).tolist(), (state[:, s.ATTEMPTS] > 0).tolist()
-    offered = [
-        (row, each, each.offer) for row, each in enumerate(known) if each.offer and state[row, s.TLS] != _IMPLICIT
-    ]
+    tls, tried = state[:, s.TLS].tolist(), (state[:, s.ATTEMPTS] > 0).tolist()
+    offered = [(row, each, each.offer) for row, each in enumerate(known) if each.offer and tls[row] != _IMPLICIT]
     yield "auth_offered_in_clear", [row for row, _, of in offered if of.passwords]
     yield "starttls_mangled", [row for row, _, of in offered if of.mangled]
     refused = [row for row, each, of in offered if of.starttls and each.tls_refused]
-    yield "starttls_refused_then_auth", [row for row in refused if clear[row] and tried[row]]
-    yield "starttls_refused", [row for row in refused if not (clear[row] and tried[row])]
+    yield "starttls_refused_then_auth", [row for row in refused if not tls[row] and tried[row]]
+    yield "starttls_refused", [row for row in refused if tls[row] or not tried[row]]
 
 
 def _greet_tls(rows: Rows, k: int, said: Said, facts: Facts) -> None:
