@@ -118,6 +118,17 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def judging(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what decides on findings."""
+    return click.option(
+        "--threshold",
+        "thresholds",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="From when on something is a finding; docs/findings.md lists the names.",
+    )(command)
+
+
 def filtering(command: Callable[..., None]) -> Callable[..., None]:
     """Add the conditions."""
     for name, metavar, text in reversed(CONDITIONS):
@@ -137,6 +148,7 @@ formatted = click.option(
 
 
 @main.command()
+@judging
 @filtering
 @reading
 def report(**options: Any) -> None:
@@ -203,7 +215,8 @@ def _listing(name: str, text: str, example: str) -> click.Command:
         whole, trace, screen = _read(options, name)
         _write(listing(trace.tables[name], form, screen, names, whole.tables["sessions"].ids("session")))
 
-    return click.command(name, help=f"{text}\n\nExample: smtp-analyzer {example}")(command)
+    help_text = f"{text}\n\nExample: smtp-analyzer {example}"
+    return click.command(name, help=help_text)(judging(command) if name == "findings" else command)
 
 
 for _name, (_text, _example) in LISTINGS.items():
@@ -307,6 +320,7 @@ def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
     """Read the inputs; gives all of it, what meets the conditions, and the screen. `tables`: what is needed of it."""
     import analyzer
     from analyzer.filters import Conditions, zone
+    from analyzer.findings.thresholds import Thresholds
     from analyzer.report.progress import progress
     from analyzer.report.screen import Clock, Screen
 
@@ -319,6 +333,8 @@ def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
     }
     if tables:
         settings["tables"] = tables
+    if options.get("thresholds"):
+        settings["thresholds"] = Thresholds.parse(options["thresholds"])
     with progress(quiet=options["quiet"]) as advance:
         trace = analyzer.read(*options["paths"], progress=advance, **settings)
     for warning in _warnings(trace):

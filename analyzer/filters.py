@@ -100,14 +100,31 @@ def select(tables: Mapping[str, Table], conditions: Conditions) -> dict[str, Tab
         kept &= _among(sessions, _names(auth.take(attempts)))
     sessions = sessions.take(kept)
     names = _names(sessions)
-    followers = {name: table for name, table in tables.items() if name not in ("auth", "sessions", "skipped")}
+    followers = {name: table for name, table in tables.items() if name in ("exchanges", "messages")}
+    told = {"findings": tables["findings"]} if "findings" in tables else {}
     return {
         **tables,
         "auth": auth.take(attempts),
         "sessions": sessions,
-        # A finding that names no session is about the whole input and stays.
-        **{name: t.take(_among(t, names) | ~t.ids("session").known()) for name, t in followers.items()},
+        **{name: table.take(_among(table, names)) for name, table in followers.items()},
+        **{name: table.take(_concerned(table, names, conditions, since, until)) for name, table in told.items()},
     }
+
+
+def _concerned(findings: Table, names: Array, conditions: Conditions, since: int, until: int) -> Array:
+    """Say which findings are about what is asked: one of a single session follows it, others tell whom they concern."""
+    alone = (findings.array("count") <= 1) & findings.ids("session").known()
+    first, last = findings.array("at"), findings.array("last")
+    asked = ((last >= since) | (last == NULL)) & ((first < until) | (first == NULL))
+    for name, wanted in (("client", conditions.client), ("server", conditions.server)):
+        if wanted is not None:
+            column = findings.text(name)
+            meets = np.array([*(_touches(word, *_endpoint(wanted)) for word in column.words), True], bool)
+            asked &= meets[column.codes]
+    if conditions.identity is not None:
+        asked &= _like(findings, "identity", conditions.identity) | (findings.text("identity").codes < 0)
+    concerned: Array = np.where(alone, _among(findings, names), asked)
+    return concerned
 
 
 def zone(name: str | None) -> dt.tzinfo | None:
@@ -263,6 +280,16 @@ def _endpoint(wanted: str) -> tuple[Network | None, int | None]:
             f"{wanted!r} is no address: give 192.0.2.7, 192.0.2.0/24, 2001:db8::1, or with a port 192.0.2.7:587, "
             "[2001:db8::1]:587, :587"
         ) from None
+
+
+def _touches(word: str, network: Network | None, port: int | None) -> bool:
+    """Say whether an address or network, with a port or not, has something of another."""
+    try:
+        place, its_port = _endpoint(word)
+    except AnalyzerError:  # a log may name a host instead of an address
+        return False
+    inside = network is None or (place is not None and place.overlaps(network))
+    return inside and (port is None or its_port is None or port == its_port)
 
 
 def _inside(word: str, network: Network) -> bool:

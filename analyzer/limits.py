@@ -96,3 +96,10 @@ TABLE_BYTES = 16 * 1024 * 1024
 
 #: Rows of a table that are worked on at a time where not all of its columns fit into memory.
 TABLE_ROWS = 1 << 16
+
+#: Findings of one kind that have a row of their own, the largest first; one more row tells of the others, so that a
+#: report can be read.
+FINDINGS_PER_KIND = 20
+
+#: Places that a finding names as evidence, the first ones.
+FINDING_PLACES = 5

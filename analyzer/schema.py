@@ -141,9 +141,15 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "findings": _columns("""
         severity         text     high, medium, low or info
         kind             text     name of the finding
-        session          id?      session where it was seen
-        at               time?    when
-        evidence         text     what was seen, and in which frame
+        client           text?    address or network that it is about, where it is one
+        identity         text?    identity that it is about, where it is one
+        server           text?    address and port of the server that it is about, where it is one
+        session          id?      session where it was first seen
+        at               time?    when it was first seen
+        last             time?    when it was last seen
+        count            int      how many tries, attempts or sessions show it
+        evidence         text     what was seen, in numbers
+        places           text?    file and frame, or line, of the first of them, separated by semicolons
         confidence       seconds? 0 to 1
         advice           text     what to do
     """),

@@ -15,12 +15,15 @@ from analyzer import kernel, limits
 from analyzer.errors import AnalyzerError, Skip
 from analyzer.filters import LocalZone
 from analyzer.filters import zone as zone_of
+from analyzer.findings.find import find as find_in
+from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
 from analyzer.schema import NULL, TABLES
+from analyzer.smtp.findings import Notes
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import WRITTEN, Writer
-from analyzer.tables import Table, Text, among, concatenate, letters, number_of, rows_of
+from analyzer.tables import Table, among, concatenate, letters, number_of, rows_of
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.sources import size_of
 
@@ -54,6 +57,7 @@ class Settings(NamedTuple):
     year: int | None = None  # of the first line of logs whose lines tell none
     formats: tuple[str, ...] = ()  # folders with log formats of your own
     log_format: str | None = None  # the format that every log is in; None: found by content
+    thresholds: Thresholds = Thresholds()  # from when on something is a finding
 
 
 class Shard:
@@ -148,7 +152,11 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     lines = [np.asarray(getattr(writer, "order", np.zeros(n, np.int64))) for writer, n in counted]
     tables["sessions"] = tables["sessions"].sort(_ordered(tables["sessions"], np.concatenate(lines)))
     names = tables["sessions"].ids("session")
-    for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n"), ("findings", "kind")):
+    notes = Notes()
+    for writer in writers:
+        notes.merge(writer.notes)
+    tables["findings"] = notes.table()
+    for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n")):
         if len(tables[name]):
             tables[name] = tables[name].sort(_followed(tables[name], number, names))
     tables["auth"].columns["secret_group"] = grouped(tables["auth"].array("secret_group"))
@@ -157,9 +165,7 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
 
 def _followed(table: Table, number: str, names: Ids) -> Array:
     """Give the order of rows that follow their sessions, in a session by a column."""
-    within, ranks = table[number], rows_of(table.ids("session"), names)
-    ranks[ranks < 0] = len(names)
-    order: Array = np.lexsort((alphabetic(within) if isinstance(within, Text) else table.array(number), ranks))
+    order: Array = np.lexsort((table.array(number), rows_of(table.ids("session"), names)))
     return order
 
 
@@ -192,14 +198,6 @@ def _ordered(sessions: Table, lines: Array) -> Array:
         names = np.array(letters(sessions.ids("session").numbers[rows]))
         order[tied] = rows[np.lexsort((names, lines[rows], first[rows]))]
     return order
-
-
-def alphabetic(column: Text) -> Array:
-    """Give, for each row, the place of its word among all of them in alphabetic order; unknown comes first."""
-    known, which = np.unique(column.codes, return_inverse=True)
-    words = np.array([column.words[code] if code >= 0 else "" for code in known.tolist()], dtype=object)
-    places: Array = np.argsort(np.argsort(words, kind="stable"), kind="stable")[which]
-    return places
 
 
 def grouped(digests: Array) -> Array:
@@ -317,6 +315,10 @@ class Trace:
         frame.attrs.update(facts.totals._asdict())
         return frame
 
+    def find(self, **thresholds: float) -> pd.DataFrame:
+        """Give the findings of these sessions with other thresholds; see `analyzer.findings.thresholds`."""
+        return find_in(self.tables, Thresholds.of(thresholds)).frame()
+
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""
         known = self.tables["sessions"].ids("session")
@@ -391,14 +393,15 @@ def _undisturbed() -> Iterator[None]:
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
     """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
 
-    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); the other settings are
-    those of `Settings`. Raises InputError for what cannot be read at all; what is damaged in part is told in
+    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); `thresholds` are those
+    of `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`.
+    Raises InputError for what cannot be read at all; what is damaged in part is told in
     `Trace.skipped` and `Trace.warnings`.
     """
     inputs = find(sources)
     compiled = kernel.select(sum(map(_weight, inputs)))
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
-    how = how._replace(tables=frozenset(how.tables))
+    how = how._replace(tables=frozenset(how.tables), thresholds=Thresholds.of(how.thresholds))
     decoder = Decoder()
     writers: list[Any] = []
     skipped: list[Skip] = []
@@ -423,5 +426,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
         if any(each.kind == "text" for each in inputs):
             made = joined(made)
     names = [column.name for column in TABLES["skipped"]]
+    if "findings" in how.tables:
+        made["findings"] = find_in(made, how.thresholds)
     made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
     return Trace(made, [each.name for each in inputs], warnings, inputs, cannot)

@@ -1,4 +1,4 @@
-"""Write the pages that are made from the program itself: the command line, the tables, the law, the replies.
+"""Write the pages that are made from the program itself: command line, tables, law, logs, replies and so on.
 
 Run as ``python docs/generate.py``; ``tests/test_docs.py`` fails when a page is out of date.
 """
@@ -481,6 +481,67 @@ def _span(span: tuple[int, int] | None) -> str:
     return f"{least}" if least == most else f"{least} or more" if most > least + 1 else f"{least} or {most}"
 
 
+def findings() -> str:
+    """Give the page of the findings: kinds, severities and thresholds."""
+    from dataclasses import fields
+
+    from analyzer.findings import tries
+    from analyzer.findings.kinds import GROUPS, SEVERITIES, advice_of
+    from analyzer.findings.thresholds import Thresholds
+    from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
+
+    page = [
+        "# Findings",
+        "",
+        "Made from `analyzer/findings/` and `analyzer/smtp/findings.py` by `python docs/generate.py`; do not edit.",
+        "",
+        "`smtp-analyzer findings` and `trace.findings` list what a reviewer should look at; `report` names the severe",
+        "ones in its opening. One row is one attack, one accident or one fault of a server, with whom it is about",
+        "(`client`, an address or a network; `identity`; `server`), how often (`count`), from when to when (`at`,",
+        f"`last`), a sentence with numbers (`evidence`), and the first {FINDING_PLACES} frames or lines (`places`).",
+        f"Of a kind at most {FINDINGS_PER_KIND} have a row of their own, the largest; one more row tells of the rest.",
+        "What several sources tell of one exchange counts once.",
+        "",
+        "| severity | means |",
+        "|---|---|",
+        *(f"| {severity} | {meaning} |" for severity, meaning in SEVERITIES.items()),
+        "",
+        "`confidence` is 0 to 1: how sure it is that the row is what it is called. It is lower where secrets are not",
+        "seen, and then `evidence` says so.",
+        "",
+        "## How tries are counted",
+        "",
+        *(inspect.cleandoc(tries.__doc__ or "").partition("\n\n")[2].splitlines()),
+    ]
+    for title, kinds in GROUPS.items():
+        page += [
+            "",
+            f"## {title}",
+            "",
+            "| kind | severity | what it means | what to do | decided by |",
+            "|---|---|---|---|---|",
+        ]
+        for name, kind in kinds.items():
+            decided = ", ".join(f"`{each}`" for each in kind.thresholds.split()) or "seen once"
+            advice = advice_of(name, "the client", None, None)
+            page.append(f"| `{name}` | {kind.severity} | {kind.title}: {kind.meaning} | {advice} | {decided} |")
+    page += [
+        "",
+        "## Thresholds",
+        "",
+        "On the command line `--threshold guesses=20`, as often as wanted; in Python",
+        '`analyzer.read(…, thresholds={"guesses": 20})`, or `trace.find(guesses=20)` for what is read already.',
+        "",
+        "| threshold | default | what it counts | why |",
+        "|---|---|---|---|",
+        *(
+            f"| `{each.name}` | {each.default:g} | {each.metadata['meaning']} | {each.metadata['why']} |"
+            for each in fields(Thresholds)
+        ),
+    ]
+    return "\n".join(page) + "\n"
+
+
 def _prose(module: ModuleType) -> str:
     """Give a module's docstring as a page shows it."""
     return f"```text\n{inspect.cleandoc(module.__doc__ or '')}\n```"
@@ -488,6 +549,7 @@ def _prose(module: ModuleType) -> str:
 
 PAGES = {
     "cli.md": cli,
+    "findings.md": findings,
     "law.md": law,
     "logs.md": logs,
     "replies.md": replies,

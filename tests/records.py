@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from zlib import crc32
 
+import numpy as np
+
 from analyzer.schema import TABLES
-from analyzer.tables import Table
+from analyzer.tables import Ids, Table, letters
 
 #: 2026-11-18 11:03:00 UTC.
 START = 1_794_999_780_000_000_000
@@ -24,9 +26,13 @@ def rows(name: str, *records: dict[str, object]) -> Table:
 
 def id_of(name: str | None) -> str | None:
     """Make an id of a short name; what stands behind a dash is a part."""
-    whole, dash, part = (name or "").partition("-")
-    whole = whole if len(whole) == 11 else f"{whole}z".ljust(11, "0")
-    return name and f"{whole}{dash}{part}"
+    if name is None or Ids.of([name]).known().all():
+        return name
+    whole, dash, part = name.rpartition("-")
+    if dash and part.isdecimal():
+        return f"{id_of(whole)}-{part}"
+    made = f"{name}z".ljust(11, "0")
+    return made if Ids.of([made]).known().all() and len(made) == 11 else letters(np.array([crc32(name.encode())]))[0]
 
 
 def ms(milliseconds: float) -> int:
@@ -85,8 +91,15 @@ def traffic() -> dict[str, Table]:
     unseen = {"tls": "starttls", "tls_version": "TLSv1.3", "readable": 0, "attempts": None, "messages": None}
     left = {"attempt": 2, "mechanism": "PLAIN", "rounds": None, "rounds_known": "unknown", "caveats": "gap"}
     guessing = {
-        "severity": "high", "kind": "guessing", "session": guesses[0][0], "evidence": "7 rejections, frame 12",
-        "advice": "keep 192.0.2.66 out",
+        "severity": "medium", "kind": "guessing", "client": "192.0.2.66", "session": guesses[0][0], "at": guesses[0][2],
+        "last": guesses[6][2], "count": 7, "evidence": "7 guesses at 3 identities", "places": "mail.pcap frame 12",
+        "confidence": 0.95, "advice": "keep 192.0.2.66 out",
+    }  # fmt: skip
+    entry = {
+        "severity": "high", "kind": "break_in", "client": "192.0.2.66", "identity": "bob", "session": guesses[7][0],
+        "at": guesses[7][2], "last": guesses[7][2], "count": 1, "confidence": 0.9,
+        "evidence": "got in after 7 guesses by this client, 0 at this identity",
+        "advice": "change the password of bob unless 192.0.2.66 is known to you",
     }  # fmt: skip
     one_way = {"severity": "info", "kind": "one_direction", "evidence": "no server bytes", "advice": "mirror both"}
     skip = {"source": "mail.pcap", "stage": "wire", "reason": "not TCP", "count": 12, "first": "frame 3"}
@@ -108,6 +121,6 @@ def traffic() -> dict[str, Table]:
         "messages": rows(
             "messages", {"session": person[0], "n": 1, "at": person[2], "accepted": 1, "mail_from": "<a@b>"}
         ),
-        "findings": rows("findings", guessing, one_way),
+        "findings": rows("findings", entry, guessing, one_way),
         "skipped": rows("skipped", skip),
     }

@@ -245,7 +245,7 @@ def test_tables(nest: str, nests: dict[str, Nest]) -> None:
     for name in trace.tables:
         for row in _rows(trace, name):
             variant = variants.get(clients.get(row.get("session"), ("", 0)))
-            named = {"identity", "authenticated_as"} if variant is not None and variant.is_name else set()
+            named = {"identity", "authenticated_as", "advice"} if variant is not None and variant.is_name else set()
             told += [
                 f"{name}.{column} ({variant and variant.what}): {shows(str(value))}"
                 for column, value in row.items()

@@ -112,6 +112,19 @@ def test_filters(read):
     )
 
 
+def test_thresholds():
+    """A threshold on the command line decides on findings; one that makes no sense is told before anything is read."""
+    sample = str(Path(__file__).parents[1] / "samples/first-look/capture.pcap")
+    four = ("--threshold", "guesses=4", "--threshold", "guess_minutes=30")
+
+    assert "guessing" not in run("findings", sample).stdout
+    assert "guessing" in run("findings", sample, *four).stdout
+    assert "\nFound     password guessing from 203.0.113.66 (4)\n" in run("report", sample, *four).stdout
+    assert run("findings", "no-such-file", "--threshold", "guess=4").stderr.startswith(
+        "Error: unknown threshold 'guess'"
+    )
+
+
 def test_numbers_of_sessions_do_not_depend_on_filters(read):
     """The number of a session is its place among all, so that `show` finds it."""
     assert run("sessions", "x", "--identity", "alice*").stdout.splitlines()[2].split()[0] == "9"

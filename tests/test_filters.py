@@ -73,9 +73,42 @@ def test_rows_follow_their_session(tables):
     got = select(tables, Conditions(client="192.0.2.66"))
 
     assert {name: len(table) for name, table in got.items()} == {
-        "auth": 8, "sessions": 8, "exchanges": 0, "messages": 0, "findings": 2, "skipped": 1,
+        "auth": 8, "sessions": 8, "exchanges": 0, "messages": 0, "findings": 3, "skipped": 1,
     }  # fmt: skip
     assert len(select(tables, Conditions(identity="alice*"))["exchanges"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("conditions", "kept"),
+    [
+        ({"client": "192.0.2.0/24"}, "abcef"),
+        ({"client": "192.0.2.128/25"}, "abef"),
+        ({"client": "198.51.100.7"}, "bef"),
+        ({"client": "2001:db8::/32"}, "bdef"),
+        ({"server": ":25"}, "acde"),
+        ({"server": "203.0.113.0/24:587"}, "abcde"),
+        ({"identity": "ALICE"}, "abcdf"),
+        ({"identity": "bob"}, "abcef"),
+        ({"since": "2026-11-18T12:03Z"}, "abdef"),
+        ({"until": "2026-11-18T12:03Z"}, "abcef"),
+        ({"outcome": "rejected"}, "abcdef"),
+    ],
+)
+def test_findings_tell_whom_they_concern(tables, conditions, kept):
+    """A finding of many sessions stays where its client, identity, server and time have to do with what is asked."""
+    hour, many = 3600 * 10**9, {"count": 9, "session": "Elsewhere00"}
+    wide = {"at": START, "last": START + 9 * hour}
+    findings = [
+        {"kind": "a", "client": "192.0.2.0/24", **wide},
+        {"kind": "b", "server": "203.0.113.1:587", **wide},
+        {"kind": "c", "client": "192.0.2.7", "at": START, "last": START},
+        {"kind": "d", "client": "2001:db8:7::/64", "identity": "alice", **wide, "at": START + 2 * hour},
+        {"kind": "e", "identity": "bob", **wide},
+        {"kind": "f", "server": "host.example", "at": None, "last": None},
+    ]  # fmt: skip
+    tables["findings"] = rows("findings", *({**many, **each} for each in findings))
+
+    assert "".join(select(tables, Conditions(**conditions))["findings"].text("kind").list()) == kept
 
 
 def test_an_unknown_value_meets_no_condition():

@@ -49,7 +49,7 @@ WAYS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("interpreted", {"capacity": 1}),
 ]
 #: Columns that name the input.
-PLACES: Final = frozenset({"source", "where"})
+PLACES: Final = frozenset({"source", "where", "places"})
 #: Every segment of one octet: 39,000 packets, so not read one by one.
 LONG: Final = IMPAIRED / "one-byte.pcap"
 

@@ -39,7 +39,7 @@ LAB: Final = [
 #: Lines of a lab log that are read: as many as can be read in small blocks without compiled kernels.
 LINES: Final = 400
 #: Columns that name the input or the place in it.
-PLACES: Final = frozenset({"source", "where"})
+PLACES: Final = frozenset({"source", "where", "places"})
 #: Columns that an envelope changes: ids are made of places too.
 NAMES: Final = PLACES | {"session", "event"}
 

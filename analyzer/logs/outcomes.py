@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.reconcile import Facts, worth_a_row
+from analyzer.smtp.findings import Notes
 from analyzer.tables import PLACE_BITS, Builder, Ids, Places, Table, taken
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Outcomes:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.builders = {name: Builder(name) for name in ("sessions", "auth", "exchanges", "messages", "findings")}
+        self.builders = {name: Builder(name) for name in ("sessions", "auth", "exchanges", "messages")}
+        self.notes = Notes()  # these logs show nothing that the machine would note
         self._order: list[Array] = [np.zeros(0, np.int64)]
 
     @property
@@ -34,7 +36,7 @@ class Outcomes:
 
     def tables(self) -> dict[str, Table]:
         """Give the tables that were made."""
-        return {name: builder.table() for name, builder in self.builders.items()}
+        return {name: builder.table() for name, builder in self.builders.items()} | {"findings": self.notes.table()}
 
     def write(self, group: Group) -> None:
         """Write complete sessions."""

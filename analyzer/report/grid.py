@@ -36,15 +36,16 @@ WANTED: Final = {
     "server_port tls evidence caveats client_port initial_response role where source",
     "exchanges": "# at verb argument code text seconds attempt frame session",
     "messages": "# at mail_from accepted refused size code text chunks session",
-    "findings": "severity kind # evidence advice at confidence session",
+    "findings": "severity kind # client identity count at evidence advice server last confidence session places",
     "skipped": "count stage reason first source",
 }
 
 #: Columns that may be cut, and to what width, so that one more column fits.
 LEAST: Final = {
-    "advice": 20, "argument": 16, "authenticated_as": 16, "authzid": 12, "banner": 20, "caveats": 12, "client_ip": 15,
-    "evidence": 20, "first": 12, "helo": 12, "identity": 10, "kind": 16, "mail_from": 16, "mechanism": 8, "outcome": 13,
-    "product": 12, "reason": 12, "server_ip": 15, "sni": 16, "source": 16, "text": 20, "verb": 10, "where": 16,
+    "advice": 20, "argument": 16, "authenticated_as": 16, "authzid": 12, "banner": 20, "caveats": 12, "client": 15,
+    "client_ip": 15, "evidence": 20, "first": 12, "helo": 12, "identity": 10, "kind": 16, "mail_from": 16,
+    "mechanism": 8, "outcome": 13, "places": 20, "product": 12, "reason": 12, "server": 15, "server_ip": 15, "sni": 16,
+    "source": 16, "text": 20, "verb": 10, "where": 16,
 }  # fmt: skip
 #: Columns in a pipe are those of a terminal as wide as this, and nothing is cut.
 PIPED: Final = 120

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-#: Rejections by one client before a success from which on it is worth a look (three typing errors are common).
-SUSPICIOUS_REJECTIONS: Final = 5
-
 
 class Party(NamedTuple):
     """A client or an identity and how it fared."""
@@ -36,15 +33,6 @@ class Party(NamedTuple):
     rejected: int
     #: Distinct identities of a client, distinct clients of an identity.
     others: int
-
-
-class Entry(NamedTuple):
-    """A success after many rejections: a guess that may have worked."""
-
-    client: str
-    identity: str
-    rejections: int
-    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +57,6 @@ class Summary:
     servers: Counter[str]
     endings: Counter[str]
     caveats: Counter[str]
-    entries: list[Entry]
     rounds_unknown: int
 
 
@@ -97,7 +84,6 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
         servers=_servers(sessions),
         endings=_count(sessions.text("ended_by")),
         caveats=_caveats(auth),
-        entries=_entries(auth),
         rounds_unknown=int((~auth.has("rounds_known", "exact")).sum()),
     )
 
@@ -170,22 +156,3 @@ def _caveats(auth: Table) -> Counter[str]:
     for words, count in _count(auth.text("caveats")).items():
         caveats.update(dict.fromkeys(words.split(), count))
     return caveats
-
-
-def _entries(auth: Table) -> list[Entry]:
-    """Find successes that many rejections of the same client came before."""
-    clients, identities, started = auth.text("client_ip"), auth.text("identity"), auth.array("started")
-    order = np.lexsort((started, clients.codes))
-    client = clients.codes[order]
-    rejections = np.cumsum(_refused(auth)[order])
-    begins = np.searchsorted(client, client)  # the first attempt of the same client
-    before = rejections - np.where(begins > 0, rejections[begins - 1], 0)
-    found = np.flatnonzero(auth.has("outcome", "succeeded")[order] & (before >= SUSPICIOUS_REJECTIONS) & (client >= 0))
-    entries: dict[tuple[int, int], Entry] = {}
-    for row in found.tolist():
-        at = order[row]
-        who = identities.codes[at]
-        name = identities.words[who] if who >= 0 else "unknown identity"
-        entry = Entry(clients.words[client[row]], name, int(before[row]), int(started[at]))
-        entries.setdefault((int(client[row]), int(who)), entry)
-    return sorted(entries.values(), key=lambda entry: -entry.rejections)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer import knowledge
+from analyzer.findings.kinds import KINDS, SEVERITIES
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.grid import GAP, Column, lines
@@ -28,7 +29,11 @@ _ROWS: Final = 10
 #: Longer lines are hard to read, however wide the terminal.
 _WIDEST: Final = 120
 
-_SEVERITIES: Final = ("high", "medium", "low", "info")
+_SEVERITIES: Final = tuple(SEVERITIES)
+#: How a headline names those whom a finding is about.
+_WHOM: Final = (("from", "client"), ("at", "identity"), ("on", "server"))
+#: Told where the report says who got in.
+_ENTRY: Final = "break_in"
 _BAD: Final = {"high": "red", "medium": "yellow"}
 
 
@@ -46,7 +51,6 @@ def report(
         ("Why attempts did not succeed, and what to do", _reasons(summary, screen)),
         ("Clients with the most attempts", _parties(summary.clients, "client", "identities", screen)),
         ("Identities with the most attempts", _parties(summary.identities, "identity", "clients", screen)),
-        ("Logged in after many rejections", _entries(summary, screen)),
         ("How sessions ended", _endings(summary, screen)),
         ("What weakens labels", _counted(summary.caveats, "attempts", "caveat", screen)),
         ("Findings", _findings(findings, screen)),
@@ -74,6 +78,7 @@ def _opening(
     screen: Screen,
 ) -> Iterator[str]:
     width = min(screen.columns, _WIDEST) - _LABEL
+    alarms = [row for row in findings if row["severity"] in _BAD and row["kind"] != _ENTRY]  # that one is told before
     facts = [
         ("Input", some(sources, width), ""),
         ("Seen", _seen(summary), "bold"),
@@ -82,7 +87,8 @@ def _opening(
         ("Outcomes", some([f"{count} {name}" for name, count in summary.outcomes.most_common()], width), ""),
         ("Clients", _who(summary.clients, width), ""),
         ("Tried", _who(summary.identities, width), ""),
-        ("Got in", *_got_in(summary, width)),
+        ("Got in", *_got_in(summary, findings, width)),
+        ("Found", some(map(_headline, alarms), width), "red"),
         *(("Do next" if not n else "", advice, "cyan") for n, advice in enumerate(_next(summary, findings, width))),
         ("Not seen", _unseen(summary, skipped, width), ""),
     ]
@@ -110,7 +116,7 @@ def _who(parties: Sequence[Any], width: int) -> str:
     return head + some([f"{party.name} ({party.attempts})" for party in parties], width - len(head)) if parties else ""
 
 
-def _got_in(summary: Summary, width: int) -> tuple[str, str]:
+def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tuple[str, str]:
     inside = [party.name for party in summary.identities if party.succeeded]
     count = summary.outcomes["succeeded"]
     if not summary.attempts:
@@ -118,29 +124,35 @@ def _got_in(summary: Summary, width: int) -> tuple[str, str]:
     if not count:
         unknown = " that could be seen" if summary.attempts_unknown or summary.outcomes["unseen"] else ""
         return f"nobody{unknown}", "green"
-    if summary.entries:
-        entries = [f"{e.client} as {e.identity} after {e.rejections} rejections" for e in summary.entries]
+    guessed = [row for row in findings if row["kind"] == _ENTRY]
+    if guessed:
         head = f"{_many(count, 'time')}; look at "
+        entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
         return head + some(entries, width - len(head), "; "), "red"
     head = f"{_many(count, 'time')}, " if inside else _many(count, "time")
     return head + some(inside, width - len(head)), ""
 
 
 def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[str]:
-    """Give lines on what to do: about a guess that worked, what is severe, the most frequent reasons."""
+    """Give lines on what to do: about what is severe, then the most frequent reasons."""
+    room = _STEPS - any(row["severity"] in _BAD and row["kind"] != _ENTRY for row in findings)
     steps = [row["advice"] for row in findings if row["severity"] in _BAD]
-    if summary.entries:
-        entry = summary.entries[0]
-        steps.insert(0, f"change the password of {entry.identity} unless {entry.client} is known to you")
     steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
     if not summary.sessions:
         steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
     lines: list[str] = []
     for step in dict.fromkeys(steps):
         wrapped = textwrap.wrap(safe.visible(step), width, subsequent_indent="  ")
-        if not lines or len(lines) + len(wrapped) <= _STEPS:
+        if not lines or len(lines) + len(wrapped) <= room:
             lines += wrapped
-    return lines[:_STEPS]
+    return lines[:room]
+
+
+def _headline(finding: dict[str, Any]) -> str:
+    """Name a finding in a few words."""
+    title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
+    whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
+    return " ".join([title, *whom, f"({finding['count']:,})"])
 
 
 def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
@@ -243,22 +255,6 @@ def _parties(parties: Sequence[Any], name: str, others: str, screen: Screen) -> 
     )
 
 
-def _entries(summary: Summary, screen: Screen) -> Iterator[str]:
-    shown, clock = summary.entries[:_ROWS], screen.clock
-    yield from _table(
-        [
-            _column("rejections before", [e.rejections for e in shown], right=True),
-            _column("logged in at", [f"{clock.day(e.at)} {clock.time(e.at)}" for e in shown]),
-            _column("client", [e.client for e in shown]),
-            _column("identity", [e.identity for e in shown]),
-        ],
-        screen,
-        squeeze=3,
-    )
-    if len(summary.entries) > _ROWS:
-        yield f"and {len(summary.entries) - _ROWS} more"
-
-
 def _endings(summary: Summary, screen: Screen) -> Iterator[str]:
     yield from _counted(summary.endings, "sessions", "ended by", screen)
 
@@ -272,12 +268,24 @@ def _counted(counts: Counter[str], what: str, name: str, screen: Screen) -> Iter
 def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
     width = min(screen.columns, _WIDEST) - 4
     for row in findings[: 2 * _ROWS]:
-        head = f"{row['severity']}  {row['kind']}" + (f"  session {row['session']}" if row["session"] else "")
-        yield screen.style(clipped(safe.visible(head), width), _BAD.get(row["severity"], ""))
-        for text in (row["evidence"], row["advice"]):
+        whom = (row[name] for name in ("kind", "client", "identity", "server") if row[name])
+        yield screen.style(
+            clipped(safe.visible("  ".join([row["severity"], *whom])), width), _BAD.get(row["severity"], "")
+        )
+        for text in (_span(row, screen) + row["evidence"], row["advice"]):
             yield from (f"  {line}" for line in textwrap.wrap(safe.visible(text), width))
     if len(findings) > 2 * _ROWS:
         yield f"and {len(findings) - 2 * _ROWS} more: `smtp-analyzer findings` lists them"
+
+
+def _span(finding: dict[str, Any], screen: Screen) -> str:
+    """Say when something was first and last seen."""
+    clock, first, last = screen.clock, finding["at"], finding["last"]
+    if first is None:
+        return ""
+    start = f"{clock.day(first)} {clock.time(first)}"
+    end = f"{clock.day(last)} {clock.time(last)}" if last is not None else start
+    return f"{start}: " if end == start else f"{start} to {end.removeprefix(start[:11])}: "
 
 
 def _cannot(cannot: Sequence[Mapping[str, str]], screen: Screen) -> Iterator[str]:

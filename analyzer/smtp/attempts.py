@@ -10,6 +10,7 @@ import numpy as np
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law
+from analyzer.smtp.challenge import ntlm_names
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.law import Flag, How, Kind, Last
 from analyzer.smtp.reasons import reason
@@ -35,6 +36,7 @@ _SHARED_FLAGS: Final = int(Flag.ONE_SIDED | Flag.OVERLAP_CONFLICT)
 _ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
 _ONE_SIDED, _GAPS = int(Flag.ONE_SIDED), int(Flag.GAP_SERVER | Flag.GAP_CLIENT)
 _TRUNCATED, _LOST_LINE, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.LOST_LINE), int(Flag.GAP_CLIENT)
+_EARLY_ANSWER: Final = int(Flag.EARLY_ANSWER)
 _UNSOLICITED, _AUTH, _MASKED = int(Flag.UNSOLICITED), int(Kind.AUTH), int(Flag.MASKED)
 
 ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
@@ -70,6 +72,8 @@ class Attempts:
         flags = rows.attempts[:, s.A_FLAGS]
         self.attempts = rows.attempts[flags & int(Flag.HELD | Flag.VOID) == 0]
         self.sessions = self.attempts[:, s.A_SESSION]
+        #: What is a finding: number of the attempt, kind, and what more there is to say.
+        self.noted: list[tuple[int, str, str]] = []
 
     @property
     def frames(self) -> Array:
@@ -119,7 +123,7 @@ class Attempts:
         names = [law.OUTCOMES[outcome] for outcome in outcomes.tolist()]
         known: dict[tuple[Any, ...], str | None] = {}
         units = self.said.units
-        for attempt, outcome in zip(self.attempts.tolist(), names, strict=True):
+        for row, (attempt, outcome) in enumerate(zip(self.attempts.tolist(), names, strict=True)):
             first = attempt[s.A_FIRST]
             flags, seen = units[first, s.U_FLAGS], units[first, s.U_KIND] == _AUTH
             words = self.said.line(first).split() if seen else []
@@ -147,6 +151,7 @@ class Attempts:
             if key not in known:
                 known[key] = _reason(reply, *key[1:])
             text = self.said.shown(reply, last) if raw else None
+            self._note(row, attempt[s.A_FLAGS], turns, decoded.challenge, echoed=bool(raw) and text != reply.shown)
             told.append(
                 (
                     mechanism,
@@ -162,6 +167,16 @@ class Attempts:
         )  # fmt: skip
         columns = zip(*told, strict=True) if told else ((),) * len(names_of_columns)
         return dict(zip(names_of_columns, columns, strict=True))
+
+    def _note(self, row: int, flags: int, turns: list[Turn], challenges: str | None, *, echoed: bool) -> None:
+        """Note what of an attempt is a finding."""
+        if flags & _EARLY_ANSWER:
+            self.noted.append((row, "answer_before_challenge", ""))
+        if echoed:
+            self.noted.append((row, "secret_echoed", ""))
+        if challenges and "ntlm" in challenges:
+            told = next(filter(None, (ntlm_names(turn.challenge) for turn in turns)), "")
+            self.noted += [(row, "ntlm_names", told)] if told else []
 
     def _turns(self, attempt: list[int]) -> tuple[list[Turn], int]:
         """Give the rounds of an attempt (challenge and answer, None for what was not captured), and its last unit."""

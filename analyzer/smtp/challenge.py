@@ -101,6 +101,17 @@ def _error(challenge: bytes) -> dict[str, Any] | None:
     return error if isinstance(error, dict) else None
 
 
+def ntlm_names(challenge: bytes | None) -> str | None:
+    """Give the names that an NTLM challenge tells of the server; None where it tells none, or is none."""
+    data = _decoded(challenge) if challenge else None
+    message = ntlm.parse(data) if data else None
+    if message is None or message.kind != ntlm.CHALLENGE:
+        return None
+    names = (("domain", message.domain), ("host", message.host), ("DNS name", message.dns_host))
+    told = ", ".join(f"{what} {name}" for what, name in names if name)
+    return printable(told.encode(errors="replace")) or None
+
+
 def _directives(data: bytes) -> str:
     """Show the directives of DIGEST-MD5 and the attributes of SCRAM as they are: none is secret."""
     return printable(data.replace(b",", b" "))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.limits import FINDING_PLACES
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import exchanges, law, mail
 from analyzer.smtp.addresses import address
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
-from analyzer.smtp.findings import FINDINGS, finding
+from analyzer.smtp.findings import FLAGS, Notes, Offer, Sight, offer
 from analyzer.smtp.law import Flag, Kind, Mode
 from analyzer.smtp.offered import Stages
 from analyzer.smtp.products import product
@@ -27,6 +28,8 @@ from analyzer.tcp import columns as c
 from analyzer.tls.hello import hello
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.sasl import Decoder
 
@@ -60,6 +63,8 @@ class Facts:
     sni: str | None = None
     mail: mail.Mailbag = field(default_factory=mail.Mailbag)
     secrets: list[bytes] = field(default_factory=list)  # the last client lines that hold, or may hold, a secret
+    offer: Offer | None = None  # of the first EHLO reply
+    tls_refused: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -73,7 +78,8 @@ class Writer:
 
     def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
         self.source, self.wanted, self.decoder = source, wanted, decoder
-        self.builders = {name: Builder(name) for name in WRITTEN}
+        self.builders = {name: Builder(name) for name in WRITTEN if name != "findings"}
+        self.notes = Notes()
         self.facts: dict[int, Facts] = {}
         self.unreadable = 0
 
@@ -102,7 +108,8 @@ class Writer:
 
     def tables(self) -> dict[str, Table]:
         """Give the tables, in the order of writing; `secret_group` has digests."""
-        return {name: builder.table() for name, builder in self.builders.items()}
+        made = {name: builder.table() for name, builder in self.builders.items()}
+        return {**made, "findings": self.notes.table()}
 
     def _ends(self, rows: Rows) -> dict[str, Any]:
         """Give ids, roles, addresses and ports of the batch's sessions, as columns."""
@@ -132,7 +139,11 @@ class Writer:
                 words = said.line(number).split(None, 1)
                 known.helo, known.ehlo = printable(words[1].rstrip()) if len(words) > 1 else None, raw
                 stages.offer(known, said, number)
+                known.offer = known.offer or offer(raw)
         stages.keep(facts, rows.sessions[:, c.FINAL] == 0)
+        for number in shown[(units[:, s.U_KIND] == Kind.STARTTLS) & (units[:, s.U_CODE] > 0)].tolist():
+            if said.units[number, s.U_CODE] != law.READY:
+                facts[said.units[number, s.U_SESSION]].tls_refused = True
         for k in np.flatnonzero(rows.found[:, VIA]).tolist():
             kind, at, length = rows.found[k, (VIA, VIA_AT, VIA_LENGTH)].tolist()
             facts[k].via = via_text(VIAS[kind], said.cut(at, length))
@@ -152,9 +163,27 @@ class Writer:
         columns |= {name: taken(values, attempts.sessions) for name, values in ends.items()}
         columns["event"] = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
         self.builders["auth"].add(len(place), columns)
-        early = attempts.attempts[:, s.A_FLAGS] & int(Flag.EARLY_ANSWER) != 0
-        at = attempts.attempts[early]
-        self._find(Flag.EARLY_ANSWER, ends["session"].take(at[:, s.A_SESSION]), at[:, s.A_AT])
+        noted: dict[tuple[str, str], list[int]] = {}
+        for row, kind, detail in attempts.noted:
+            noted.setdefault((kind, detail), []).append(row)
+        for (kind, detail), listed in noted.items():
+            where = np.array(listed, np.int64)
+            self._note(kind, columns, where, columns["started"][where], columns["where"], detail)
+
+    def _note(self, kind: str, ends: dict[str, Any], rows: Array, at: Array, places: Places, detail: str = "") -> None:
+        """Note what is a finding, of some rows of some columns; only the first of a server are described."""
+        hosts, ports = ends["server_ip"].take(rows), ends["server_port"][rows]
+        servers, which = np.unique(np.stack((hosts.codes, ports)), axis=1, return_inverse=True)
+        for number, (host, port) in enumerate(servers.T.tolist()):
+            mine = np.flatnonzero(which.reshape(-1) == number)
+            few = mine[np.argsort(at[mine], kind="stable")[:FINDING_PLACES]]
+            told = (each.take(rows[few]).list() for each in (ends["session"], places, ends["client_ip"]))
+            sights = [
+                Sight(time, session or "", place or "", detail, client or "")
+                for time, session, place, client in zip(at[few].tolist(), *told, strict=True)
+            ]
+            note = self.notes.of(kind, hosts.words[host] if host >= 0 else None, port)
+            note.add(len(mine), int(at[mine].max()), sights)
 
     def _seen(self, attempts: Attempts, _: dict[str, Any]) -> dict[str, Any]:
         """Say how attempts are known, and from where."""
@@ -208,14 +237,10 @@ class Writer:
         for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):
             columns[name] = [getattr(each, name) for each in known]
         self.builders["sessions"].add(len(over), columns)
-        for flag in FINDINGS:
-            found = np.flatnonzero(flags & int(flag))
-            if flag is not Flag.EARLY_ANSWER:
-                self._find(flag, columns["session"].take(found), first[found])
-
-    def _find(self, flag: Flag, sessions: Ids, at: Array) -> None:
-        """Write findings of one kind."""
-        self.builders["findings"].add(len(sessions), {**finding(flag), "session": sessions, "at": at})
+        sessions = Places.of(f"{self.source} session {name}" for name in columns["session"].list())
+        for kind, listed in _noted(flags, state, known):
+            where = np.array(listed, np.int64)
+            self._note(kind, columns, where, first[where], sessions)
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
         """Say from when to when sessions went, how much they were, and how they ended."""
@@ -236,6 +261,19 @@ class Writer:
             last = np.flatnonzero(places == k)
             if len(last):
                 self.facts[int(rows.sessions[k, c.OWNER])].secrets = said.secrets(int(last[-1]))
+
+
+def _noted(flags: Array, state: Array, known: list[Facts]) -> Iterator[tuple[str, list[int]]]:
+    """Give what sessions that are over show, by kind: flags of the machine, and how they came to TLS or not."""
+    for flag, kind in FLAGS.items():
+        yield kind, np.flatnonzero(flags & int(flag)).tolist()
+    tls, tried = state[:, s.TLS].tolist(), (state[:, s.ATTEMPTS] > 0).tolist()
+    offered = [(row, each, each.offer) for row, each in enumerate(known) if each.offer and tls[row] != _IMPLICIT]
+    yield "auth_offered_in_clear", [row for row, _, of in offered if of.passwords]
+    yield "starttls_mangled", [row for row, _, of in offered if of.mangled]
+    refused = [row for row, each, of in offered if of.starttls and each.tls_refused]
+    yield "starttls_refused_then_auth", [row for row in refused if not tls[row] and tried[row]]
+    yield "starttls_refused", [row for row in refused if tls[row] or not tried[row]]
 
 
 def _greet_tls(rows: Rows, k: int, said: Said, facts: Facts) -> None:

@@ -105,6 +105,13 @@ class Text:
         words = self.words if isinstance(self.words, Words) else Words(self.words)
         return words.numbers(of, unknown).take(self.codes, axis=0)
 
+    def ranks(self) -> Array:
+        """Give, for each row, the place of its word among all of them in alphabetic order; unknown comes first."""
+        codes, which = np.unique(self.codes, return_inverse=True)
+        words = np.array([self.words[code] if code >= 0 else "" for code in codes.tolist()], object)
+        ranks: Array = np.argsort(np.argsort(words, kind="stable"), kind="stable")[which]
+        return ranks
+
     def known(self) -> Array:
         """Say which rows have a value."""
         known: Array = self.codes >= 0
@@ -171,7 +178,7 @@ class Ids:
         numbers = np.array([number_of(name) for name, _, _ in pairs], np.int64)
         if not any(dash for _, dash, _ in pairs):
             return cls(numbers)
-        return cls(numbers, np.array([int(part or -1) for _, _, part in pairs], np.int32))
+        return cls(numbers, np.array([int(part) if part.isdecimal() else -1 for _, _, part in pairs], np.int32))
 
     @classmethod
     def joined(cls, columns: Sequence[Ids]) -> Ids:
@@ -330,6 +337,7 @@ def picked(array: Array, rows: Array | slice) -> Array:
     """Give the rows of an array that an index or a mask names; several times faster than indexing with arrays."""
     if isinstance(rows, slice):
         return array[rows]
+    rows = np.asarray(rows)
     return array.take(np.flatnonzero(rows) if rows.dtype == bool else rows)
 
 

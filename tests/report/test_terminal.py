@@ -24,7 +24,8 @@ Servers   127.0.0.1:2525 (Postfix)
 Outcomes  7 rejected, 2 succeeded, 1 client_closed
 Clients   2: 192.0.2.66 (8), 198.51.100.7 (2)
 Tried     5: user0 (3), alice@example.test (2), user1 (2), user2 (2), bob (1)
-Got in    2 times; look at 192.0.2.66 as bob after 7 rejections
+Got in    2 times; look at 192.0.2.66 as bob
+Found     password guessing from 192.0.2.66 (7)
 Do next   change the password of bob unless 192.0.2.66 is known to you
           keep 192.0.2.66 out
 Not seen  1 session inside TLS, 1 attempt with rounds not exact, 2 more
@@ -45,13 +46,14 @@ def test_sections(tables):
     got = text(tables)
 
     for title in (
-        "Attempts by mechanism", "Why attempts", "Clients with", "Identities with", "Logged in after", "How sessions",
+        "Attempts by mechanism", "Why attempts", "Clients with", "Identities with", "How sessions",
         "What weakens", "Findings", "What could not be read",
     ):  # fmt: skip
         assert f"\n\n{title}" in got
     assert "         7  LOGIN           2  rejected\n" in got
     assert "         1  PLAIN           ?  client_closed\n" in got
-    assert re.search(r"high  guessing  session Guess000000\n    7 rejections, frame 12\n    keep 192", got)
+    assert "  medium  guessing  192.0.2.66\n    2026-11-18 11:03:00 to 11:03:06: 7 guesses at 3 identities\n" in got
+    assert "  high  break_in  192.0.2.66  bob\n    2026-11-18 11:03:07: got in after 7 guesses" in got
     assert "12  wire   not TCP  frame 3" in got
 
 
@@ -116,19 +118,14 @@ def test_hostile(tables):
     assert max(map(width_of, got.splitlines())) <= 80
 
 
-def test_entries():
-    """A success counts the rejections of the same client before it, whatever the order of rows, and others' not."""
-    guess = [attempt("a", "192.0.2.1", ms(n), "rejected") for n in range(6)]
-    other = [attempt("b", "192.0.2.2", ms(n), "rejected") for n in range(4)]
-    late = [attempt("a", "192.0.2.1", ms(n), "rejected") for n in range(20, 30)]
-    wins = [
-        attempt("a", "192.0.2.1", ms(10), "succeeded", identity=None),
-        attempt("b", "192.0.2.2", ms(10), "succeeded"),
-    ]
-    tables = {"sessions": Table.empty("sessions"), "auth": rows("auth", *late, *wins, *other, *guess)}
+def test_found(tables):
+    """Of several findings the opening names what fits, the severe first, and never those that are only low or info."""
+    kinds = ("medium", "backend_outage"), ("low", "auth_scanner"), ("high", "starttls_mangled"), ("info", "weak")
+    tables["findings"] = rows("findings", *({"severity": s, "kind": k, "server": "192.0.2.1"} for s, k in kinds))
 
-    (entry,) = summarise(tables).entries
-    assert (entry.client, entry.identity, entry.rejections) == ("192.0.2.1", "unknown identity", 6)
+    (line,) = (line for line in text(tables).splitlines() if line.startswith("Found"))
+    assert line == "Found     STARTTLS overwritten on 192.0.2.1 (0), login outage on 192.0.2.1 (0)"
+    assert len(text(tables).split("\n\n")[0].splitlines()) <= 12
 
 
 def test_products_of_one_server(tables):

@@ -1,0 +1,1 @@
+"""Attacks, accidents and faults of protocol: what a reviewer should look at, found in finished tables."""

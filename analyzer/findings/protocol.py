@@ -1,0 +1,60 @@
+"""Findings on how servers let clients log in, told by the attempts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.findings.found import many
+from analyzer.findings.keys import packed, uniques
+from analyzer.findings.places import is_public, network
+from analyzer.findings.tries import logins
+from analyzer.schema import NULL
+from analyzer.smtp.findings import OPEN_MECHANISMS, server_name
+
+if TYPE_CHECKING:
+    from analyzer.findings.found import Found, Witness
+    from analyzer.findings.tries import Logins
+
+#: Mechanisms whose exchange lets who sees it try passwords offline.
+_WEAK: Final = ("CRAM-MD5", "DIGEST-MD5", "NTLM")
+#: Outcomes before which the server had heard the secret, where a log does not tell of it.
+_HEARD: Final = ("succeeded", "rejected", "failed")
+
+
+def protocol(witness: Witness) -> list[Found]:
+    """Give a finding for each server with passwords in the clear, and for each outdated mechanism that is in use."""
+    auth = witness.auth
+    mechanism, outcome = auth.text("mechanism"), auth.text("outcome")
+    server = packed(auth.text("server_ip").codes, auth.array("server_port"))
+    clear = auth.has("tls", "none")
+    heard = (auth.array("secret_group") != NULL) | outcome.mask([word in _HEARD for word in outcome.words])
+    sent = clear & heard & mechanism.mask([word in OPEN_MECHANISMS for word in mechanism.words])
+    weak = clear & auth.has("outcome", "succeeded") & mechanism.mask([word in _WEAK for word in mechanism.words])
+
+    def describe(group: Logins) -> dict[str, Any]:
+        row = int(group.row[0])
+        names = Counter(mechanism.take(group.row).list())
+        counted = ", ".join(f"{count:,} {name}" for name, count in names.most_common())
+        clients, identities = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
+        evidence = (
+            f"{many(len(group), 'attempt')} without TLS ({counted}) by {many(len(identities), 'identity')} "
+            f"from {many(len(clients), 'address')}"
+        )
+        addresses = (str(witness.name("client_ip", code)) for code in clients.tolist())
+        public = any(map(is_public, {network(address): address for address in addresses}.values()))
+        return {
+            "evidence": evidence + (", with public ones among them" if public else ""),
+            "confidence": 1.0,
+            "server": server_name(
+                witness.name("server_ip", int(auth.text("server_ip").codes[row])), int(auth.array("server_port")[row])
+            ),
+            "severity": "medium" if public and names.keys() <= set(OPEN_MECHANISMS) else "info",
+        }
+
+    found = []
+    for kind, mask, key in (("auth_in_clear", sent, server), ("weak_mechanism", weak, packed(server, mechanism.codes))):
+        found += witness.groups(kind, key[mask], logins(auth, np.flatnonzero(mask)), describe)
+    return found

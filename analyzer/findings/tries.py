@@ -1,0 +1,234 @@
+"""Tries: what a person or a program tries once, however many mechanisms its mail program goes through for it.
+
+Mail programs offer one wrong password to three to five mechanisms, one after the other. These are one try. A try with
+a secret that this client has tried for this identity before is a repetition, and no new guess. `secret_group` is
+unknown for challenge-response mechanisms and in logs: then every try counts as a guess, unless more secrets of the same
+client and identity are seen than not, and what is found says so. The IPv6 addresses of one /64 are one client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from analyzer.findings.keys import count_of, distinct, firsts, in_order, packed
+from analyzer.schema import NULL
+
+if TYPE_CHECKING:
+    from analyzer.findings.thresholds import Thresholds
+    from analyzer.tables import Table
+
+    Array = np.ndarray[Any, Any]
+
+#: Reasons of a refusal that say: this name with this secret, no. None where the reply gives no reason.
+REFUSED: Final = ("bad_credentials", "bad_password", "unknown_user", "account_disabled", "account_locked")
+#: Reasons that say so if a name or a secret came at all.
+_VAGUE: Final = ("throttled", "unknown", "policy")
+
+#: Tries of one identity from one client are regular if they are so many at least, this far apart, and their distances
+#: vary by no more than this part of their mean: mail programs retry by a timer, people and most bots do not.
+_REGULAR_TRIES: Final = 6
+_REGULAR_SECONDS: Final = 30
+_REGULAR_VARIATION: Final = 0.25
+#: A bot that goes through a list with fixed pauses is regular too: at more identities than this.
+_REGULAR_IDENTITIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Columns of logins, in the order of time: client and identity as codes of the table `auth`, -1 for unknown."""
+
+    #: Row of `auth`.
+    row: Array
+    client: Array
+    identity: Array
+    #: `NULL` for unknown.
+    secret: Array
+    time: Array
+    #: Client and identity as one key.
+    pair: Array
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, rows: Array) -> Logins:
+        """Give the logins that an index or a mask names."""
+        return Logins(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def fresh(self, *key: Array) -> Array:
+        """Say which are guesses: those that do not repeat a known secret for an identity, within a key.
+
+        A secret that is not seen counts as a new one, unless more are seen of the same key and identity: programs that
+        try several mechanisms over several connections show their one secret in some of them.
+        """
+        unseen = self.secret == NULL
+        whose = packed(*key, self.identity)
+        keys, which = np.unique(whose, return_inverse=True)
+        known, hidden = (np.bincount(which[mask], minlength=len(keys)) for mask in (~unseen, unseen))
+        return np.where(unseen, (hidden > known)[which], firsts(packed(whose, self.secret)))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Refused tries and successes, and how they belong together."""
+
+    tries: Logins
+    wins: Logins
+    #: Of each try: its secret is new for its client and identity.
+    fresh: Array
+    #: Of each try: its client and identity get in too, after few guesses: a typing error.
+    typo: Array
+    #: Of each try: one identity, secrets unknown, at regular times or after a success: a program, as it seems.
+    regular: Array
+    #: Of each success: how many guesses of the same client at the same identity came just before it.
+    before: Array
+
+
+def history(auth: Table, thresholds: Thresholds) -> History:
+    """Make tries of the attempts that clients made at a server; the table is in the order of time."""
+    mine = auth.has("role", "server") & (auth.array("started") != NULL)
+    tries = _collapsed(auth, np.flatnonzero(mine & refused(auth)), thresholds)
+    wins = logins(auth, np.flatnonzero(mine & auth.has("outcome", "succeeded")))
+    fresh = tries.fresh(tries.client)
+    regular = _regular(tries, wins)
+    typo, before = _runs(tries, wins, fresh & ~regular, thresholds.typos)
+    return History(tries, wins, fresh, typo, regular, before)
+
+
+def refused(auth: Table) -> Array:
+    """Say which attempts offered a name and a secret that the server refused."""
+    reason = auth.text("reason")
+    outcome = auth.has("outcome", "rejected") | auth.has("outcome", "failed") | auth.has("outcome", "account_disabled")
+    told = (auth.text("identity").codes >= 0) | (auth.array("secret_group") != NULL)
+    closed = auth.has("outcome", "server_closed") & auth.has("reason", "throttled")
+    vague = (reason.codes < 0) | reason.mask([word in _VAGUE for word in reason.words])
+    clear = outcome & reason.mask([word in REFUSED for word in reason.words])
+    untold = auth.has("outcome", "failed") & (reason.codes < 0)
+    refusals: Array = clear | untold | ((outcome | closed) & vague & told)
+    return refusals
+
+
+def logins(auth: Table, rows: Array) -> Logins:
+    """Take the columns of some rows."""
+    client, identity = auth.text("client_ip").codes[rows], auth.text("identity").codes[rows]
+    pair = pairs(auth, client, identity)
+    return Logins(rows, client, identity, auth.array("secret_group")[rows], auth.array("started")[rows], pair)
+
+
+def pairs(auth: Table, client: Array, identity: Array) -> Array:
+    """Put the codes of clients and identities of a table into one key."""
+    key: Array = client.astype(np.int64) * (len(auth.text("identity").words) + 1) + (identity + 1)
+    return key
+
+
+def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
+    """Make one try of the attempts of a connection that only change the mechanism."""
+    made = logins(auth, rows)
+    later = auth.array("attempt")[rows] > 1  # an attempt that is the first of its connection begins a try
+    if not later.any():
+        return made
+    port, mechanism = auth.array("client_port")[rows], auth.text("mechanism").codes[rows]
+    order = in_order(packed(made.client, port))
+    made, port, mechanism = made.take(order), port[order], mechanism[order]
+    goes_on = (
+        later[order][1:]
+        & _same(made.client)
+        & _same(port)
+        & ~_same(mechanism)
+        & (np.diff(made.time) <= thresholds.try_seconds * 10**9)
+        & _agree(made.identity, -1)
+        & _agree(made.secret, NULL)
+    )
+    starts = np.flatnonzero(np.append(True, ~goes_on))
+    tries = made.take(starts)
+    identity, secret = (np.maximum.reduceat(column, starts) for column in (made.identity, made.secret))
+    tries = replace(tries, identity=identity, secret=secret, pair=pairs(auth, tries.client, identity))
+    return tries.take(in_order(tries.row))
+
+
+def _same(column: Array) -> Array:
+    """Say which rows but the first have what the row before has."""
+    same: Array = column[1:] == column[:-1]
+    return same
+
+
+def _agree(column: Array, unknown: int) -> Array:
+    """Say which rows but the first do not contradict the row before; what is unknown is the least of all values."""
+    agree: Array = _same(column) | (column[1:] == unknown) | (column[:-1] == unknown)
+    return agree
+
+
+def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Array, Array]:
+    """Say which tries are typing errors, and how many guesses came before each success."""
+    typo = np.zeros(len(tries), bool)
+    named, before = tries.identity >= 0, np.zeros(len(wins), np.int64)
+    if len(wins):
+        typo[named], before = _between(tries.take(named), wins, counted[named], typos)
+        # Where a log names only those who got in, the tries of nobody belong to the client.
+        nobody = tries.take(~named)
+        anyone = replace(wins, pair=wins.pair - (wins.identity + 1))
+        typo[~named], _ = _between(nobody, anyone, counted[~named], typos)
+    return typo, before
+
+
+def _between(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Array, Array]:
+    """Count guesses between the successes of a client and identity; few of them are typing errors."""
+    runs = _numbered(tries, wins)
+    size = np.bincount(runs.of_try, weights=counted, minlength=runs.total)
+    return runs.got_in & (size[runs.of_try] <= typos), size[runs.of_win].astype(np.int64)
+
+
+class Runs(NamedTuple):
+    """Runs of tries: those of one client and identity up to each of its successes, and those behind the last."""
+
+    total: int
+    of_try: Array
+    #: The run that a success ends.
+    of_win: Array
+    #: Of each try: its client and identity get in at some time.
+    got_in: Array
+    #: Of each try: its client and identity had got in before.
+    earlier: Array
+
+
+def _numbered(tries: Logins, wins: Logins) -> Runs:
+    """Number the runs."""
+    is_win = np.repeat([False, True], [len(tries), len(wins)])
+    keys = np.concatenate([tries.pair, wins.pair])
+    order = in_order(np.concatenate([tries.row, wins.row]))  # rows are in the order of time
+    order = order[in_order(keys[order])]
+    keys, ends = keys[order], is_win[order]
+    change = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
+    starts = change | np.append(False, ends[:-1])[: len(keys)]
+    pair = np.cumsum(change) - 1
+    number, got_in, earlier = (np.zeros(len(keys), dtype) for dtype in (np.int64, bool, bool))
+    number[order] = np.cumsum(starts) - 1
+    got_in[order] = (np.bincount(pair, weights=ends) > 0)[pair]
+    earlier[order] = number[order] > (np.cumsum(starts) - 1)[change][pair]
+    return Runs(int(starts.sum()), number[~is_win], number[is_win], got_in[~is_win], earlier[~is_win])
+
+
+def _regular(tries: Logins, wins: Logins) -> Array:
+    """Say which tries look like a program with a stored password, where the password is not seen."""
+    number = np.flatnonzero((tries.secret == NULL) & (tries.identity >= 0) & (tries.client >= 0))
+    made = np.zeros(len(tries), bool)
+    if not len(number):
+        return made
+    hidden = tries.take(number)
+    runs = _numbered(hidden, wins)
+    run = runs.of_try
+    order = in_order(run)  # of rows in the order of time
+    same = np.diff(run[order]) == 0
+    owner, gap = run[order][1:][same], np.diff(hidden.time[order])[same] / 1e9
+    tried = np.bincount(run, minlength=runs.total)
+    gaps = np.maximum(tried - 1, 1)
+    mean = np.bincount(owner, weights=gap, minlength=runs.total) / gaps
+    square = np.bincount(owner, weights=(gap - mean[owner]) ** 2, minlength=runs.total) / gaps
+    steady = np.sqrt(square) <= _REGULAR_VARIATION * mean
+    slow = (tried >= _REGULAR_TRIES) & (mean >= _REGULAR_SECONDS)
+    taken = slow[run] & (steady[run] | runs.earlier)
+    few = count_of(hidden.client, *distinct(hidden.client[taken], hidden.identity[taken])) <= _REGULAR_IDENTITIES
+    made[number] = taken & few
+    return made
