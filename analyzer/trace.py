@@ -23,7 +23,7 @@ from analyzer.smtp.findings import Notes
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import WRITTEN, Writer
-from analyzer.tables import Table, among, concatenate, letters, number_of, rows_of
+from analyzer.tables import Table, among, concatenate, letters, number_of
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.sources import size_of
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from analyzer.inputs import Input
     from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.read import Log
-    from analyzer.tables import Ids
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
 
@@ -150,23 +149,26 @@ def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     # Lines of a log often have the same second: there the order of the lines tells more than the ids.
     counted = [(writer, len(part["sessions"])) for writer, part in zip(writers, made, strict=True)]
     lines = [np.asarray(getattr(writer, "order", np.zeros(n, np.int64))) for writer, n in counted]
-    tables["sessions"] = tables["sessions"].sort(_ordered(tables["sessions"], np.concatenate(lines)))
-    names = tables["sessions"].ids("session")
+    order = _ordered(tables["sessions"], np.concatenate(lines)) if writers else np.zeros(0, np.int64)
+    tables["sessions"] = tables["sessions"].sort(order)
+    ranks = np.empty(sum(writer.count for writer in writers), np.int32)
+    ranks[_owners(writers, "sessions")[order]] = np.arange(len(order), dtype=np.int32)
     notes = Notes()
     for writer in writers:
         notes.merge(writer.notes)
     tables["findings"] = notes.table()
     for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n")):
-        if len(tables[name]):
-            tables[name] = tables[name].sort(_followed(tables[name], number, names))
+        rank = ranks.take(_owners(writers, name))
+        tables[name] = tables[name].sort(np.lexsort((tables[name].array(number), rank)))
     tables["auth"].columns["secret_group"] = grouped(tables["auth"].array("secret_group"))
     return tables
 
 
-def _followed(table: Table, number: str, names: Ids) -> Array:
-    """Give the order of rows that follow their sessions, in a session by a column."""
-    order: Array = np.lexsort((table.array(number), rows_of(table.ids("session"), names)))
-    return order
+def _owners(writers: Sequence[Writer], name: str) -> Array:
+    """Give the number of each row's session, over all writers."""
+    before = np.cumsum([0, *(writer.count for writer in writers)]).tolist()
+    parts = [writer.builders[name].owners + np.int32(start) for writer, start in zip(writers, before, strict=False)]
+    return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
 def joined(tables: dict[str, Table]) -> dict[str, Table]:

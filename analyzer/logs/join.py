@@ -15,7 +15,7 @@ from analyzer.schema import NULL
 from analyzer.tables import Places, Text, mixed, rows_of, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from analyzer.tables import Column, Table
 
@@ -30,6 +30,10 @@ _BEFORE_NS, _AFTER_NS = 2 * _SECOND, 4 * _SECOND
 
 #: A log and a capture: whole seconds, and the way of a line into the log.
 _APART_NS: Final = 2 * _SECOND
+
+#: Details that are joined at a time, and the time in whole parts of which they are taken: only a detail of the last
+#: seconds of an hour could have had a surer partner in the next.
+_PART, _HOUR_NS = 1 << 16, 3600 * _SECOND
 
 #: Partners that are looked at for one row, where none fits: a flood must not make the time quadratic.
 _TRIED: Final = 256
@@ -121,19 +125,43 @@ def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
     open_rows &= ~caveats.mask([ALONE in word.split() for word in caveats.words])
     partner = np.full(len(details["started"]), -1, np.int64)
     worth = np.full(len(partner), np.nan)
-    # Few rows of a long log have a detail near: only those are looked at.
-    rows = np.flatnonzero(open_rows)
-    rows = rows[_about(details["started"], auth.array("started")[rows], (_BEFORE_NS, _AFTER_NS))]
-    if not len(rows):
-        return auth, partner < 0
-    times, open_rows = auth.array("started")[rows], np.ones(len(rows), bool)
-    client, who = auth.text("client_ip").take(rows), auth.text("identity").take(rows)
-    address = _shared(details["client_ip"], client, str)
+    # A part of the day after the other, and of the rows those that have a detail near: never all of a long log.
+    for mine in _parts(details["started"]):
+        rows = np.flatnonzero(open_rows)
+        rows = rows[_about(details["started"][mine], auth.array("started").take(rows), (_BEFORE_NS, _AFTER_NS))]
+        if len(rows):
+            told = {name: taken(column, mine) for name, column in details.items()}
+            names = ("started", "session", "client_ip", "identity")
+            left, right, value = _partners(told, {name: taken(auth[name], rows) for name in names})
+            partner[mine[left]], worth[mine[left]] = rows[right], value
+            open_rows[rows[right]] = False
+    left = np.flatnonzero(partner >= 0)
+    return _explained(auth, details, left, partner[left], worth[left]), partner < 0
+
+
+def _parts(times: Array) -> Iterator[Array]:
+    """Give the rows in parts of so many, each of whole hours: where parts end depends on nothing else."""
+    order = np.argsort(times, kind="stable")
+    hours = times[order] // _HOUR_NS
+    ends = np.append(np.flatnonzero(hours[1:] != hours[:-1]) + 1, len(order)) if len(order) else np.zeros(0, np.int64)
+    start = 0
+    for end in ends.tolist():
+        if end - start >= _PART or end == len(order):
+            yield order[start:end]
+            start = end
+
+
+def _partners(details: dict[str, Any], rows: dict[str, Any]) -> tuple[Array, Array, Array]:
+    """Pair details with rows, the surest way first; gives the details, their rows, and what each pair is worth."""
+    times, open_rows = rows["started"], np.ones(len(rows["started"]), bool)
+    partner = np.full(len(details["started"]), -1, np.int64)
+    worth = np.full(len(partner), np.nan)
+    address = _shared(details["client_ip"], rows["client_ip"], str)
     users = {
-        "whole": _shared(details["identity"], who, str.casefold),
-        "local": _shared(details["identity"], who, _local),
+        "whole": _shared(details["identity"], rows["identity"], str.casefold),
+        "local": _shared(details["identity"], rows["identity"], _local),
     }
-    session = details["session"].numbers, auth.ids("session").numbers[rows]
+    session = details["session"].numbers, rows["session"].numbers
     for way in _WAYS:
         by_address, by_user, value = way
         key, row_key = _keys(address, users, by_address=by_address, by_user=by_user)
@@ -141,11 +169,11 @@ def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
         theirs = Side(row_key, times).only(open_rows)
         fits = _possible(address, users["whole"], session, way)
         left, right, rivals = _pairs(mine, theirs, (_BEFORE_NS, _AFTER_NS), fits)
-        partner[left] = rows[right]
+        partner[left] = right
         worth[left] = value - np.where(rivals & (value < 1), _RIVALS, 0)
         open_rows[right] = False
     left = np.flatnonzero(partner >= 0)
-    return _explained(auth, details, left, partner[left], worth[left]), partner < 0
+    return left, partner[left], worth[left]
 
 
 def _keys(

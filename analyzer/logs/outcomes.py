@@ -27,6 +27,7 @@ class Outcomes:
         self.source = source
         self.builders = {name: Builder(name) for name in ("sessions", "auth", "exchanges", "messages")}
         self.notes = Notes()  # these logs show nothing that the machine would note
+        self.count = 0  # sessions
         self._order: list[Array] = [np.zeros(0, np.int64)]
 
     @property
@@ -54,9 +55,11 @@ class Outcomes:
         places = Places(files << PLACE_BITS | numbers, [f"{f} line" for f in group.block.files])
         event = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
         columns |= {"event": event, "where": places, "source": self.source}
-        self.builders["auth"].add(len(rows.owner), columns)
+        self.builders["auth"].add(len(rows.owner), columns, rows.owner + self.count)
         sessions = facts.sessions(rows, columns["identity"], columns["outcome"])
         sessions |= {name: ends[name] for name in (*names, "first", "last")}
         sessions |= {"event": ends["session"], "source": self.source}
-        self.builders["sessions"].add(len(group.starts) - 1, sessions)
+        count = len(group.starts) - 1
+        self.builders["sessions"].add(count, sessions, np.arange(count) + self.count)
+        self.count += count
         self._order.append(group.order)

@@ -50,6 +50,7 @@ _IN_MAIL: Final = np.array(mail.IN_MAIL)
 class Facts:
     """What is known of a session beyond the machine's state; kept while the session goes on."""
 
+    number: int  # of the session in its source
     via: str | None = None
     banner: str | None = None
     helo: str | None = None
@@ -81,30 +82,36 @@ class Writer:
         self.builders = {name: Builder(name) for name in WRITTEN if name != "findings"}
         self.notes = Notes()
         self.facts: dict[int, Facts] = {}
+        self.count = 0  # sessions
         self.unreadable = 0
 
     def write(self, rows: Rows) -> None:
         """Write what a batch gave."""
-        facts = [
-            self.facts.pop(owner) if owner in self.facts else Facts() for owner in rows.sessions[:, c.OWNER].tolist()
-        ]
+        owners = rows.sessions[:, c.OWNER].tolist()
+        facts = [self.facts.pop(owner) if owner in self.facts else self._begun() for owner in owners]
         said = Said(rows, {k: known.secrets for k, known in enumerate(facts) if known.secrets})
-        ends = self._ends(rows)
+        ends, numbers = self._ends(rows), np.array([known.number for known in facts], np.int64)
         shown = np.flatnonzero(rows.units[:, s.U_FLAGS] & _HIDDEN == 0)
         self._hear(rows, said, facts, shown)
-        self._attempts(rows, said, facts, ends)
+        self._attempts(rows, said, facts, ends, numbers)
         if "exchanges" in self.wanted:
+            whose = rows.units[shown, s.U_SESSION]
             columns = {
-                "session": ends["session"].take(rows.units[shown, s.U_SESSION]),
+                "session": ends["session"].take(whose),
                 **exchanges.columns(rows.units, shown, said, rows.sessions[:, c.FIRST_TIME]),
             }
-            self.builders["exchanges"].add(len(shown), columns)
-        self._mail(rows, said, facts, shown, ends["session"])
-        self._sessions(rows, facts, ends)
-        for k, owner in enumerate(rows.sessions[:, c.OWNER].tolist()):
+            self.builders["exchanges"].add(len(shown), columns, numbers.take(whose))
+        self._mail(rows, said, facts, shown, ends["session"], numbers)
+        self._sessions(rows, facts, ends, numbers)
+        for k, owner in enumerate(owners):
             if not rows.sessions[k, c.FINAL]:
                 self.facts[owner] = facts[k]
         self._remember(rows, said)
+
+    def _begun(self) -> Facts:
+        """Number a new session."""
+        self.count += 1
+        return Facts(self.count - 1)
 
     def tables(self) -> dict[str, Table]:
         """Give the tables, in the order of writing; `secret_group` has digests."""
@@ -151,7 +158,7 @@ class Writer:
             if facts[k].tls_version is None:
                 _greet_tls(rows, k, said, facts[k])
 
-    def _attempts(self, rows: Rows, said: Said, facts: list[Facts], ends: dict[str, Any]) -> None:
+    def _attempts(self, rows: Rows, said: Said, facts: list[Facts], ends: dict[str, Any], numbers: Array) -> None:
         attempts = Attempts(rows, said, self.decoder)
         columns = attempts.columns()
         columns |= self._seen(attempts, columns)
@@ -162,25 +169,28 @@ class Writer:
                 facts[k].authenticated_as = identity
         columns |= {name: taken(values, attempts.sessions) for name, values in ends.items()}
         columns["event"] = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
-        self.builders["auth"].add(len(place), columns)
+        self.builders["auth"].add(len(place), columns, numbers.take(attempts.sessions))
         noted: dict[tuple[str, str], list[int]] = {}
         for row, kind, detail in attempts.noted:
             noted.setdefault((kind, detail), []).append(row)
         for (kind, detail), listed in noted.items():
             where = np.array(listed, np.int64)
-            self._note(kind, columns, where, columns["started"][where], columns["where"], detail)
+            self._note(kind, columns, where, columns["started"][where], detail)
 
-    def _note(self, kind: str, ends: dict[str, Any], rows: Array, at: Array, places: Places, detail: str = "") -> None:
+    def _note(self, kind: str, ends: dict[str, Any], rows: Array, at: Array, detail: str = "") -> None:
         """Note what is a finding, of some rows of some columns; only the first of a server are described."""
         hosts, ports = ends["server_ip"].take(rows), ends["server_port"][rows]
         servers, which = np.unique(np.stack((hosts.codes, ports)), axis=1, return_inverse=True)
         for number, (host, port) in enumerate(servers.T.tolist()):
             mine = np.flatnonzero(which.reshape(-1) == number)
             few = mine[np.argsort(at[mine], kind="stable")[:FINDING_PLACES]]
-            told = (each.take(rows[few]).list() for each in (ends["session"], places, ends["client_ip"]))
+            sessions, clients = (ends[name].take(rows[few]).list() for name in ("session", "client_ip"))
+            wheres = [f"{self.source} session {name}" for name in sessions]
+            if "where" in ends:
+                wheres = ends["where"].take(rows[few]).list()
             sights = [
                 Sight(time, session or "", place or "", detail, client or "")
-                for time, session, place, client in zip(at[few].tolist(), *told, strict=True)
+                for time, session, place, client in zip(at[few].tolist(), sessions, wheres, clients, strict=True)
             ]
             note = self.notes.of(kind, hosts.words[host] if host >= 0 else None, port)
             note.add(len(mine), int(at[mine].max()), sights)
@@ -190,7 +200,7 @@ class Writer:
         where = Places(attempts.frames, [f"{self.source} frame"])
         return {"evidence": "observed", "source": self.source, "where": where}
 
-    def _mail(self, rows: Rows, said: Said, facts: list[Facts], shown: Array, ids: Ids) -> None:
+    def _mail(self, rows: Rows, said: Said, facts: list[Facts], shown: Array, ids: Ids, numbers: Array) -> None:
         """Follow the mail transactions."""
         made: list[tuple[Any, ...]] = []
         kinds = rows.units[shown, s.U_KIND]
@@ -206,9 +216,10 @@ class Writer:
             made += [(k, *row) for row in facts[k].mail.end(said)]
         if made:
             owners = np.array([row[0] for row in made], np.int64)
-            self.builders["messages"].add(len(made), {**mail.columns(made), "session": ids.take(owners)})
+            columns = {**mail.columns(made), "session": ids.take(owners)}
+            self.builders["messages"].add(len(made), columns, numbers.take(owners))
 
-    def _sessions(self, rows: Rows, facts: list[Facts], ends: dict[str, Any]) -> None:
+    def _sessions(self, rows: Rows, facts: list[Facts], ends: dict[str, Any], numbers: Array) -> None:
         """Write the sessions that are over."""
         over = np.flatnonzero(rows.sessions[:, c.FINAL] == 1)
         session, state = rows.sessions[over], rows.states[over]
@@ -236,11 +247,10 @@ class Writer:
         }
         for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):
             columns[name] = [getattr(each, name) for each in known]
-        self.builders["sessions"].add(len(over), columns)
-        sessions = Places.of(f"{self.source} session {name}" for name in columns["session"].list())
+        self.builders["sessions"].add(len(over), columns, numbers.take(over))
         for kind, listed in _noted(flags, state, known):
             where = np.array(listed, np.int64)
-            self._note(kind, columns, where, first[where], sessions)
+            self._note(kind, columns, where, first[where])
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
         """Say from when to when sessions went, how much they were, and how they ended."""

@@ -29,11 +29,17 @@ class Builder:
         self._shelf: Shelf | None = None
         self._shelved: list[Part] = []
         self._full = False  # the disk is
+        self._owners = [np.zeros(0, np.int32)]
 
-    def add(self, rows: int, columns: Mapping[str, Any]) -> None:
-        """Add rows: every column as a column, a sequence (None: unknown), or one value for all rows."""
+    def add(self, rows: int, columns: Mapping[str, Any], owners: Array | None = None) -> None:
+        """Add rows: every column as a column, a sequence (None: unknown), or one value for all rows.
+
+        `owners` has the number of each row's session in its source.
+        """
         if rows == 0:
             return
+        if owners is not None:
+            self._owners.append(owners.astype(np.int32))
         for column in TABLES[self.name]:
             arrays = self._numbered(column.name, made(column.kind, columns[column.name], rows))
             self._parts[column.name].append(arrays)
@@ -41,6 +47,11 @@ class Builder:
         self.rows += rows
         if self._bytes >= limits.TABLE_BYTES and not self._full:
             self._shelve()
+
+    @property
+    def owners(self) -> Array:
+        """The number of each row's session (int32)."""
+        return np.concatenate(self._owners)
 
     def _numbered(self, name: str, column: Column) -> tuple[Array, ...]:
         """Give the arrays of a column with the numbers that its words have in this table."""
