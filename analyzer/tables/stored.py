@@ -18,7 +18,7 @@ from analyzer import limits
 from analyzer.tables.columns import Column, Text, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     Array = np.ndarray[Any, Any]
@@ -56,16 +56,15 @@ class Shelf:
         self.size += len(data)
         return Place(at, array[:1].copy())
 
-    def get(self, place: Place, start: int, stop: int) -> Array:
-        """Read a part of an array."""
+    def get(self, place: Place, start: int, array: Array) -> None:
+        """Read a part of an array, as much as there is room for."""
         if place.at == NOWHERE:
-            return np.repeat(place.first, stop - start)
-        array: Array = np.empty(stop - start, place.first.dtype)
+            array[:] = place.first
+            return
         data = memoryview(array).cast("B")
         at, done = place.at + start * array.itemsize, 0
         while done < len(data):
             done += os.preadv(self.file.fileno(), [data[done:]], at + done)
-        return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,10 @@ class Part:
     rows: int
     places: dict[str, list[Place]]
 
-    def read(self, name: str, start: int, stop: int) -> list[Array]:
+    def read(self, name: str, start: int, arrays: Sequence[Array]) -> None:
         """Read the arrays of a column, some rows of them."""
-        return [self.shelf.get(place, start, stop) for place in self.places[name]]
+        for place, array in zip(self.places[name], arrays, strict=True):
+            self.shelf.get(place, start, array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,13 @@ class Run:
 
     def read(self, name: str, spans: list[tuple[Part, int, int]]) -> Column:
         """Read rows of a column."""
-        arrays = [part.read(name, start, stop) for part, start, stop in spans]
-        pattern = self.patterns[name]
-        joined = [np.concatenate(each) for each in zip(*arrays, strict=True)]
+        total, at, pattern = sum(stop - start for _, start, stop in spans), 0, self.patterns[name]
+        joined = [np.empty(total, place.first.dtype) for place in self.parts[0].places[name]]
+        for part, start, stop in spans:
+            part.read(name, start, [array[at : at + stop - start] for array in joined])
+            at += stop - start
         if name in self.codes:
-            joined[0] = self.codes[name][joined[0]]
+            joined[0] = self.codes[name].take(joined[0])
         return joined[0] if isinstance(pattern, np.ndarray) else pattern.like(*joined)
 
 
@@ -127,7 +129,9 @@ class Kept(NamedTuple):
 
     def read(self, start: int, stop: int) -> Column:
         """Read rows of the column."""
-        arrays = [self.shelf.get(place, start, stop) for place in self.places]
+        arrays = [np.empty(stop - start, place.first.dtype) for place in self.places]
+        for place, array in zip(self.places, arrays, strict=True):
+            self.shelf.get(place, start, array)
         return arrays[0] if isinstance(self.pattern, np.ndarray) else self.pattern.like(*arrays)
 
 
