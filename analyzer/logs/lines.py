@@ -14,9 +14,9 @@ from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
 from analyzer.logs.heads import MONTHS, SENTENCES, cut_heads, own_times
 from analyzer.logs.match import NONE, match
-from analyzer.logs.words import Vocabularies
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text
+from analyzer.words.vocabulary import Vocabularies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -136,10 +136,11 @@ class LogWriter(Writer):
 
     def _more(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         """Take from other lines of the session what the dialogue does not show: name, mechanism, outcome, reason."""
-        made = {name: list(columns[name]) for name in ("identity", "mechanism", "reason")}
+        made = {name: columns[name].list() for name in ("identity", "mechanism", "reason")}
         made["outcome"] = [OUTCOMES[number] for number in columns["outcome"].codes.tolist()]
-        for k in range(len(made["identity"])):
-            if _is_nameless(*(columns[name][k] for name in ("mechanism", "initial_response", "challenge"))):
+        initial, asked = columns["initial_response"].tolist(), columns["challenge"].list()
+        for k, told in enumerate(zip(made["mechanism"], initial, asked, strict=True)):
+            if _is_nameless(*told):
                 made["identity"][k] = None
         owners = attempts.sessions.tolist()
         frames = attempts.frames.tolist()
@@ -153,8 +154,9 @@ class LogWriter(Writer):
             until = None if last else bisect_left(telling[owner], frames[k + 1], key=_frame)
             for event in telling[owner][since:until]:
                 self._add(made, k, event)
-        numbers = [OUTCOMES.index(name) for name in made["outcome"]]
-        return made | {"outcome": Text(np.array(numbers, np.int32), list(OUTCOMES))}
+        numbers = [OUTCOMES.index(name) for name in made.pop("outcome")]
+        outcome = Text(np.array(numbers, np.int32), list(OUTCOMES))
+        return {**{name: Text.of(values) for name, values in made.items()}, "outcome": outcome}
 
     def _add(self, made: dict[str, list[Any]], k: int, event: Event) -> None:
         """Add to an attempt what an event tells."""
@@ -184,7 +186,7 @@ def _is_nameless(mechanism: str | None, initial: int | None, challenge: str | No
     """Say whether what stands in the place of a name may be a password: the log leaves lines out."""
     asked = (challenge or "").split()
     return (
-        mechanism == _LOGIN and not initial and asked[:1] in (["password"], ["unknown"]) and len(asked) < len(_PROMPTS)
+        mechanism == _LOGIN and initial != 1 and asked[:1] in (["password"], ["unknown"]) and len(asked) < len(_PROMPTS)
     )
 
 

@@ -10,19 +10,24 @@ import numpy as np
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law
-from analyzer.smtp.challenge import ntlm_names
+from analyzer.smtp.challenge import kind, ntlm_names, oauth_error
+from analyzer.smtp.claims import Responses, claims
 from analyzer.smtp.encoding import unbase64
-from analyzer.smtp.law import Flag, How, Kind, Last
+from analyzer.smtp.law import Flag, How, Last
 from analyzer.smtp.reasons import reason
+from analyzer.smtp.redact import is_strange
 from analyzer.smtp.reply import reply_of
-from analyzer.smtp.sasl import Decoder, Turn
+from analyzer.smtp.rounds import LOST, Rounds, rounds_of
 from analyzer.tables import Text
 from analyzer.tcp import columns as c
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.reply import Reply
     from analyzer.smtp.said import Said
+    from analyzer.smtp.sasl import Decoder
 
     Array = np.ndarray[Any, Any]
 
@@ -30,14 +35,18 @@ _LAST: Final = {
     Last.NONE: "none", Last.INITIAL: "initial", Last.ANSWER: "answer", Last.EMPTY: "empty", Last.CANCEL: "cancel",
     Last.OAUTH_CANCEL: "cancel",
 }  # fmt: skip
+#: What a client's last line was, and the place of that by the machine's word for it.
+_LINES: Final = list(dict.fromkeys(_LAST.values()))
+_LAST_LINES: Final = np.array([_LINES.index(_LAST[last]) for last in sorted(_LAST)])
+_UNANSWERED, _ANSWERED, _EMPTY = (_LINES.index(name) for name in ("none", "answer", "empty"))
 
 #: Flags of a session that weaken every label in it.
 _SHARED_FLAGS: Final = int(Flag.ONE_SIDED | Flag.OVERLAP_CONFLICT)
 _ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
 _ONE_SIDED, _GAPS = int(Flag.ONE_SIDED), int(Flag.GAP_SERVER | Flag.GAP_CLIENT)
-_TRUNCATED, _LOST_LINE, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.LOST_LINE), int(Flag.GAP_CLIENT)
+_TRUNCATED, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.GAP_CLIENT)
 _EARLY_ANSWER: Final = int(Flag.EARLY_ANSWER)
-_UNSOLICITED, _AUTH, _MASKED = int(Flag.UNSOLICITED), int(Kind.AUTH), int(Flag.MASKED)
+_UNSOLICITED, _MASKED = int(Flag.UNSOLICITED), int(Flag.MASKED)
 
 ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
 TLS_NAMES: Final = ["none", "starttls", "implicit"]
@@ -118,98 +127,153 @@ class Attempts:
         }
 
     def _told(self, outcomes: Array) -> dict[str, Any]:
-        """Give the columns that the texts tell, attempt by attempt."""
-        told: list[tuple[Any, ...]] = []
-        names = [law.OUTCOMES[outcome] for outcome in outcomes.tolist()]
-        known: dict[tuple[Any, ...], str | None] = {}
-        units = self.said.units
-        for row, (attempt, outcome) in enumerate(zip(self.attempts.tolist(), names, strict=True)):
-            first = attempt[s.A_FIRST]
-            flags, seen = units[first, s.U_FLAGS], units[first, s.U_KIND] == _AUTH
-            words = self.said.line(first).split() if seen else []
-            mechanism = words[1].decode("latin-1").upper() if len(words) > 1 and NAME.fullmatch(words[1]) else None
-            initial = words[2] if len(words) > 2 else None
-            turns, last = self._turns(attempt)
-            decoded = self.decoder.decode(mechanism, initial, turns, bool(flags & _TRUNCATED))
-            masked = attempt[s.A_FLAGS] & _MASKED != 0
-            secret = None if masked or not decoded.secret else int.from_bytes(decoded.secret, "little", signed=True)
-            raw = self.said.cut(attempt[s.A_REPLY_OFF], attempt[s.A_REPLY_LENGTH]) if attempt[s.A_CODE] else b""
-            reply = reply_of(raw)
-            line, decodable = self._last_line(attempt, turns, initial)
-            decodable = None if masked else decodable
-            alone = bool(attempt[s.A_FLAGS] & _UNSOLICITED)
-            key = (
-                raw,
-                attempt[s.A_CODE],
-                outcome,
-                decoded.oauth_error is not None,
-                line,
-                decodable,
-                attempt[s.A_ROUNDS],
-                alone,
-            )
-            if key not in known:
-                known[key] = _reason(reply, *key[1:])
-            text = self.said.shown(reply, last) if raw else None
-            self._note(row, attempt[s.A_FLAGS], turns, decoded.challenge, echoed=bool(raw) and text != reply.shown)
-            told.append(
-                (
-                    mechanism,
-                    initial_response(flags, units[first, s.U_SIZE], words) if seen else None,
-                    known[key], reply.enhanced, text,
-                    decoded.identity, decoded.authzid, decoded.realm, decoded.host, decoded.challenge,
-                    decoded.oauth_error, secret,
-                )
-            )  # fmt: skip
-        names_of_columns = (
-            "mechanism", "initial_response", "reason", "enhanced", "text",
-            "identity", "authzid", "realm", "host", "challenge", "oauth_error", "secret_group",
+        """Give the columns that the texts tell: of each distinct text once."""
+        a, rounds = self.attempts, rounds_of(self.rows, self.attempts)
+        texts = list(rounds.texts)
+        flags = self.rows.units[a[:, s.A_FIRST], s.U_FLAGS]
+        commands = _Commands(rounds.line, texts)
+        responses = commands.responses(rounds, flags & _TRUNCATED != 0, texts)
+        masked = a[:, s.A_FLAGS] & _MASKED != 0
+        told, secret = claims(commands.mechanism, responses, texts, self.decoder)
+        asked = _Challenges(rounds, texts, len(a))
+        numbers, reply = np.unique(rounds.reply, return_inverse=True)
+        replies = [reply_of(texts[number]) for number in numbers.tolist()]
+        text, echoed = self._shown(rounds.last, replies, reply)
+        last, decodable = self._last_lines(rounds, responses, texts)
+        self._note(rounds, asked, texts, echoed)
+        alone = a[:, s.A_FLAGS] & _UNSOLICITED != 0
+        keys = (
+            reply, a[:, s.A_CODE], outcomes, asked.refused.codes >= 0, last, np.where(masked, -1, decodable),
+            a[:, s.A_ROUNDS], alone,
         )  # fmt: skip
-        columns = zip(*told, strict=True) if told else ((),) * len(names_of_columns)
-        return dict(zip(names_of_columns, columns, strict=True))
+        distinct, which = np.unique(np.stack(keys).astype(np.int64), axis=1, return_inverse=True)
+        reasons = [
+            _reason(
+                replies[place], code, law.OUTCOMES[outcome], bool(refused), _LINES[line],
+                None if whole < 0 else bool(whole), number, bool(unasked),
+            )
+            for place, code, outcome, refused, line, whole, number, unasked in distinct.T.tolist()
+        ]  # fmt: skip
+        return {
+            **told,
+            "mechanism": commands.mechanism,
+            "initial_response": self._initial_responses(commands, flags),
+            "reason": Text.of(reasons).take(which.reshape(-1)),
+            "enhanced": Text.of(each.enhanced for each in replies).take(reply),
+            "text": text,
+            "challenge": asked.kinds,
+            "oauth_error": asked.refused,
+            "secret_group": np.where(masked, NULL, secret),
+        }
 
-    def _note(self, row: int, flags: int, turns: list[Turn], challenges: str | None, *, echoed: bool) -> None:
-        """Note what of an attempt is a finding."""
-        if flags & _EARLY_ANSWER:
-            self.noted.append((row, "answer_before_challenge", ""))
-        if echoed:
-            self.noted.append((row, "secret_echoed", ""))
-        if challenges and "ntlm" in challenges:
-            told = next(filter(None, (ntlm_names(turn.challenge) for turn in turns)), "")
-            self.noted += [(row, "ntlm_names", told)] if told else []
+    def _shown(self, last: Array, replies: Sequence[Reply], reply: Array) -> tuple[Text, Array]:
+        """Give the texts of the final replies, and which of them repeat what their client said."""
+        known = Text.of(each.shown for each in replies).take(reply)
+        known = Text(np.where(self.attempts[:, s.A_CODE] > 0, known.codes, -1).astype(np.int32), known.words)
+        strange = np.array([is_strange(each.text) for each in replies] or [False])[reply]
+        rows = np.flatnonzero(strange & (known.codes >= 0))
+        pairs = zip(reply[rows].tolist(), last[rows].tolist(), strict=True)
+        cleaned = Text.of(self.said.shown(replies[place], unit) for place, unit in pairs)
+        text = known.put(rows, cleaned)
+        return text, rows[text.codes[rows] != known.codes[rows]]
 
-    def _turns(self, attempt: list[int]) -> tuple[list[Turn], int]:
-        """Give the rounds of an attempt (challenge and answer, None for what was not captured), and its last unit."""
-        said, units, session, number = self.said, self.said.units, attempt[s.A_SESSION], attempt[s.A_NUMBER]
-        turns: list[Turn] = []
-        challenge, asked = None, False
-        first = last = attempt[s.A_FIRST]
-        for at in range(first, len(units)):
-            of = units[at, s.U_ATTEMPT]
-            if of > number or units[at, s.U_SESSION] != session:
-                break
-            if of != number:
-                continue
-            last = at
-            if at > first and units[at, s.U_VERB] != law.UNSOLICITED_UNIT:
-                flags = units[at, s.U_FLAGS]
-                turns.append(Turn(challenge, None if flags & _LOST_LINE else said.line(at), bool(flags & _TRUNCATED)))
-                asked = False
-            challenge = None
-            if units[at, s.U_CODE] == law.CHALLENGE:
-                challenge, asked = said.reply(at)[4:], True
-        if asked:
-            turns.append(Turn(challenge, None))
-        return turns, last
+    def _last_lines(self, rounds: Rounds, responses: Responses, texts: Sequence[bytes]) -> tuple[Array, Array]:
+        """Say what the client's last line was (a place in _LINES), and whether it was base64 (-1: there was none)."""
+        count = len(self.attempts)
+        heard = np.flatnonzero(responses.text != LOST)
+        text = np.full(count, LOST)
+        text[responses.attempt[heard]] = responses.text[heard]  # the last one stays
+        numbers, which = np.unique(text, return_inverse=True)
+        whole = [-1 if k == LOST else int(unbase64(texts[k]) is not None) for k in numbers.tolist()]
+        decodable = np.array(whole, np.int64)[which]
+        line = _LAST_LINES[self.attempts[:, s.A_LAST]]
+        line[np.array([k != LOST and texts[k] == b"=" for k in numbers.tolist()], bool)[which]] = _EMPTY
+        silent = np.zeros(count, bool)
+        silent[rounds.attempt] = rounds.answer == LOST  # of the last round
+        line[silent] = np.where(self.attempts[silent, s.A_FLAGS] & _GAP_CLIENT, _ANSWERED, _UNANSWERED)
+        return line, decodable
 
-    @staticmethod
-    def _last_line(attempt: list[int], turns: list[Turn], initial: bytes | None) -> tuple[str, bool | None]:
-        """Say what the client's last line was, and whether it was base64."""
-        line = next((turn.answer for turn in reversed(turns) if turn.answer is not None), initial)
-        decodable = None if line is None else unbase64(line) is not None
-        if turns and turns[-1].answer is None:
-            return "answer" if attempt[s.A_FLAGS] & _GAP_CLIENT else "none", decodable
-        return "empty" if line == b"=" else _LAST[Last(attempt[s.A_LAST])], decodable
+    def _initial_responses(self, commands: _Commands, flags: Array) -> Array:
+        """Say which AUTH commands had an initial response; -1 where nobody knows."""
+        made = np.where(commands.seen, commands.initial != LOST, -1).astype(np.int8)
+        missing = self.rows.units[self.attempts[:, s.A_FIRST], s.U_SIZE]
+        for row in np.flatnonzero(commands.seen & (flags & _TRUNCATED != 0)).tolist():
+            told = initial_response(int(flags[row]), int(missing[row]), commands.words[commands.which[row]])
+            made[row] = -1 if told is None else told
+        return made
+
+    def _note(self, rounds: Rounds, asked: _Challenges, texts: Sequence[bytes], echoed: Array) -> None:
+        """Note what of the attempts is a finding."""
+        early = np.flatnonzero(self.attempts[:, s.A_FLAGS] & _EARLY_ANSWER)
+        self.noted += [(row, "answer_before_challenge", "") for row in early.tolist()]
+        self.noted += [(row, "secret_echoed", "") for row in echoed.tolist()]
+        ntlm = asked.kinds.mask(["ntlm" in word for word in asked.kinds.words])
+        named: set[int] = set()
+        mine = np.flatnonzero(ntlm[rounds.attempt] & (rounds.challenge != LOST))
+        for row, number in zip(rounds.attempt[mine].tolist(), rounds.challenge[mine].tolist(), strict=True):
+            told = ntlm_names(texts[number]) if row not in named else None
+            if told:
+                named.add(row)
+                self.noted.append((row, "ntlm_names", told))
+
+
+class _Commands:
+    """The AUTH commands of some attempts, by distinct line."""
+
+    def __init__(self, line: Array, texts: list[bytes]) -> None:
+        numbers, self.which = np.unique(line, return_inverse=True)
+        self.words = [texts[number].split() for number in numbers.tolist()]
+        self.seen = np.array([bool(words) for words in self.words], bool)[self.which]
+        names = [
+            words[1].decode("latin-1").upper() if len(words) > 1 and NAME.fullmatch(words[1]) else None
+            for words in self.words
+        ]
+        self.mechanism = Text.of(names).take(self.which)
+        initial: list[int] = []
+        for words in self.words:  # their texts stand behind the others
+            initial.append(len(texts) if len(words) > 2 else LOST)
+            texts += words[2:3]
+        self.initial = np.array(initial, np.int64)[self.which]
+
+    def responses(self, rounds: Rounds, cut: Array, texts: list[bytes]) -> Responses:
+        """Give what the clients said: their initial responses, and the answers of the rounds."""
+        texts.append(b"")  # again the last, which NONE counts
+        with_initial = np.flatnonzero(self.initial != LOST)
+        attempt = np.concatenate((with_initial, rounds.attempt))
+        order = np.argsort(attempt, kind="stable")
+        text = np.concatenate((self.initial[with_initial], rounds.answer))
+        return Responses(attempt[order], text[order], np.concatenate((cut[with_initial], rounds.cut))[order])
+
+
+class _Challenges:
+    """The challenges of some attempts: their kinds in order, and the refusal that an OAuth mechanism put into one."""
+
+    def __init__(self, rounds: Rounds, texts: list[bytes], count: int) -> None:
+        numbers, which = np.unique(rounds.challenge, return_inverse=True)
+        kinds = [kind(None if number == LOST else texts[number]) for number in numbers.tolist()]
+        names = list(dict.fromkeys(kinds))
+        code = np.array([names.index(name) for name in kinds], np.int64)[which]
+        # A sequence of kinds is a number, too: that of the sequence before, and the next kind.
+        starts = np.searchsorted(rounds.attempt, np.arange(count))
+        sizes = np.searchsorted(rounds.attempt, np.arange(count), "right") - starts
+        told, sequences = np.full(count, -1, np.int64), list[str]()
+        for place in range(int(sizes.max(initial=0))):
+            rows = np.flatnonzero(sizes > place)
+            pairs = (told[rows] + 1) * len(names) + code[starts[rows] + place]
+            distinct, which_pair = np.unique(pairs, return_inverse=True)
+            before = len(sequences)
+            for pair in distinct.tolist():
+                head, name = divmod(pair, len(names))
+                sequences.append(f"{sequences[head - 1]} {names[name]}" if head else names[name])
+            told[rows] = before + which_pair
+        self.kinds = Text(told.astype(np.int32), sequences)
+        refused = dict[int, str]()
+        errors = np.flatnonzero(np.isin(code, [k for k, name in enumerate(names) if name == "oauth-error"]))
+        for row in errors.tolist():
+            error = oauth_error(texts[rounds.challenge[row]])
+            if error:
+                refused.setdefault(int(rounds.attempt[row]), error)
+        self.refused = Text.of(map(refused.get, range(count))) if refused else Text.one(None, count)
 
 
 def _reason(

@@ -7,10 +7,12 @@ Secrets end here. A password or token leaves only as a keyed digest, whose key i
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 from hashlib import blake2b
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from analyzer.schema import NULL
 from analyzer.smtp import gssapi, ntlm
 from analyzer.smtp.challenge import COMMON, challenge_text, is_oauth_error, kind, oauth_error
 from analyzer.smtp.encoding import readable, unbase64, unbase64_head
@@ -26,10 +28,13 @@ Response = tuple[bytes | None, bool]
 #: Identity, authorization identity, realm, host, and the secret in the clear, which stays inside this module.
 Claim = tuple[str | None, str | None, str | None, str | None, bytes | None]
 
-_NOBODY: Final[Claim] = (None, None, None, None, None)
+NOBODY: Final[Claim] = (None, None, None, None, None)
+
+#: In the place of a secret: it is the response that follows.
+FOLLOWS: Final = bytes(1)
 
 # Lines that answer nothing: empty, empty said explicitly, and cancel. RFC 4954 section 4.
-_NOT_SAID: Final = frozenset((b"", b"=", b"*"))
+NOT_SAID: Final = frozenset((b"", b"=", b"*"))
 
 _DIRECTIVE: Final = re.compile(rb'[\s,]*([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
@@ -77,17 +82,20 @@ class Decoder:
         initial_cut: bool = False,  # noqa: FBT001, FBT002 (a fact like the others, per exchange)
     ) -> Decoded:
         """Decode one exchange. `initial` is None without an initial response, ``=`` for an empty one."""
-        teller = _MECHANISMS.get(mechanism) or _family(mechanism)
         said: list[Response] = [turn[1:] for turn in turns]
         if initial is not None:
             said.insert(0, (initial, initial_cut))
-        identity, authzid, realm, host, secret = teller(said)
+        identity, authzid, realm, host, secret = _claim(mechanism, said)
         asked, error = None, None
         if turns:
             asked = " ".join([COMMON.get(turn[0]) or kind(turn[0]) for turn in turns])
             if "oauth-error" in asked:
                 error = next(filter(None, (oauth_error(turn.challenge) for turn in turns if turn.challenge)), None)
         return Decoded(identity, authzid, realm, host, asked, error, self._digest(secret) if secret else None)
+
+    def number(self, secret: bytes | None) -> int:
+        """Give the digest of a secret as a number (int64); NULL where there is none."""
+        return int.from_bytes(self._digest(secret), "little", signed=True) if secret else NULL
 
     def _digest(self, secret: bytes) -> bytes:
         keyed = self._keyed.copy()
@@ -99,12 +107,35 @@ def _size(line: bytes | None) -> str:
     return "None" if line is None else f"<{len(line)} bytes>"
 
 
-def _first(said: Sequence[Response]) -> Response:
-    """Give the first real response; none if what came before it was not captured: its meaning is unknown then."""
-    for response in said:
-        if response[0] not in _NOT_SAID:
-            return response
-    return None, False
+def way_of(mechanism: str | None) -> Way:
+    """Say where a mechanism tells who its client is."""
+    return _teller(mechanism)[0]
+
+
+def first_claim(mechanism: str | None, response: Response) -> Claim:
+    """Give what the first real response tells; not for mechanisms that need all of them."""
+    return _teller(mechanism)[1](response)
+
+
+def whole_claim(mechanism: str | None, said: Sequence[Response]) -> Claim:
+    """Give what the responses together tell, of a mechanism that needs all of them."""
+    return _teller(mechanism)[1](said)
+
+
+def _claim(mechanism: str | None, said: Sequence[Response]) -> Claim:
+    """Give what the responses of one exchange tell."""
+    way, teller = _teller(mechanism)
+    if way is Way.ALL:
+        return teller(said)
+    spoken = [response for response in said if response[0] not in NOT_SAID]
+    # Where the first was not captured, the meaning of what comes behind it is unknown.
+    if not spoken or spoken[0][0] is None or way is Way.NOBODY:
+        return NOBODY
+    following = spoken[1] if len(spoken) > 1 else (None, False)
+    if way is Way.NAME and following[0] is None and said[0][0] == b"=":
+        return NOBODY
+    claim = teller(spoken[0])
+    return (*claim[:-1], _whole(following)) if claim[-1] is FOLLOWS else claim
 
 
 def _head(response: Response) -> bytes | None:
@@ -126,70 +157,55 @@ def _tokens(said: Sequence[Response]) -> Iterator[bytes]:
     return filter(None, map(_head, said))
 
 
-def _fields(said: Sequence[Response], separator: bytes) -> list[bytes]:
-    """Split the first real response into its complete fields."""
-    response = _first(said)
+def _fields(response: Response, separator: bytes) -> list[bytes]:
+    """Split a response into its complete fields."""
     fields = (_head(response) or b"").split(separator)
     return fields[:-1] if response[1] else fields
 
 
-def _nobody(_: Sequence[Response]) -> Claim:
+def _nobody(_: Response) -> Claim:
     """Tell nothing: an unknown mechanism."""
-    return _NOBODY
+    return NOBODY
 
 
-def _plain(said: Sequence[Response]) -> Claim:
+def _plain(response: Response) -> Claim:
     """RFC 4616: ``[authzid] NUL authcid NUL passwd``, by position.
 
     One NUL alone after a name is ambiguous: broken clients send ``user NUL password``. Nobody is named then, since
     a password must not pass for a name.
     """
-    response = _first(said)
     message = _head(response)
     if not message:
-        return _NOBODY
+        return NOBODY
     authzid, *rest = message.split(b"\0", 2)
     if len(rest) == 2:
         user, password = rest
         return readable(user) or None, readable(authzid) or None, None, None, None if response[1] else password
     if rest and not authzid and not response[1]:
         return readable(rest[0]) or None, None, None, None, None
-    return _NOBODY
+    return NOBODY
 
 
-def _login(said: Sequence[Response]) -> Claim:
+def _login(response: Response) -> Claim:
     """Two prompts, no RFC: the first real response is the name, the next the password.
 
     After an empty initial response a single answer can be either of them: some servers ask for the name, others take
     the empty string for it and ask for the password.
     """
-    user: Response | None = None
-    password: Response = (None, False)
-    for response in said:
-        line = response[0]
-        if line in _NOT_SAID:
-            continue
-        if user is not None or line is None:
-            password = response
-            break
-        user = response
-    if user is None or (password[0] is None and said[0][0] == b"="):
-        return _NOBODY
-    name = _whole(user) or b""
+    name = _whole(response) or b""
     if b"\0" in name:
-        return _plain([user])  # a client that mistakes LOGIN for PLAIN: its answer holds the password too
-    return readable(name) or None, None, None, None, _whole(password)
+        return _plain(response)  # a client that mistakes LOGIN for PLAIN: its answer holds the password too
+    return readable(name) or None, None, None, None, FOLLOWS
 
 
-def _cram(said: Sequence[Response]) -> Claim:
+def _cram(response: Response) -> Claim:
     """RFC 2195 section 2: the name, a space, a digest; the name may have spaces."""
-    name, _, _ = (_whole(_first(said)) or b"").rpartition(b" ")
+    name, _, _ = (_whole(response) or b"").rpartition(b" ")
     return readable(name) or None, None, None, None, None
 
 
-def _digest_md5(said: Sequence[Response]) -> Claim:
+def _digest_md5(response: Response) -> Claim:
     """RFC 2831 section 2.1.2: directives, among them username, realm, authzid and digest-uri (service/host)."""
-    response = _first(said)
     message, cut = _head(response) or b"", response[1]
     named: dict[str, str] = {}
     found = _DIRECTIVE.match(message)
@@ -205,11 +221,11 @@ def _digest_md5(said: Sequence[Response]) -> Claim:
     return user or None, named.get("authzid") or None, realm or None, host or None, None
 
 
-def _scram(said: Sequence[Response]) -> Claim:
+def _scram(response: Response) -> Claim:
     """RFC 5802 section 7: a header ``n,a=authzid,``, then attributes, ``n=`` the name."""
-    parts = _fields(said, b",")
+    parts = _fields(response, b",")
     if len(parts) < 3 or parts[0][:1] not in (b"n", b"y", b"p"):  # binding flag, authzid, name
-        return _NOBODY
+        return NOBODY
     name = next((part[2:] for part in parts[2:] if part.startswith(b"n=")), b"")
     return _saslname(name), _saslname(parts[1][2:]), None, None, None
 
@@ -218,9 +234,9 @@ def _saslname(name: bytes) -> str | None:
     return readable(name).replace("=2C", ",").replace("=3D", "=") or None
 
 
-def _oauth(said: Sequence[Response]) -> Claim:
+def _oauth(response: Response) -> Claim:
     """RFC 7628 section 3.1 (``n,a=user,``) and Google's XOAUTH2 (``user=user``), both with fields that end in 0x01."""
-    fields = _fields(said, b"\x01")
+    fields = _fields(response, b"\x01")
     found = next(filter(None, map(_OAUTH_USER.match, fields)), None)
     user = None if found is None else _saslname(found[2]) if found[1] is None else readable(found[1])
     host = next((field[5:] for field in fields if field.startswith(b"host=")), b"")
@@ -228,9 +244,9 @@ def _oauth(said: Sequence[Response]) -> Claim:
     return user or None, None, None, readable(host) or None, token and token[1]
 
 
-def _text(said: Sequence[Response]) -> Claim:
+def _text(response: Response) -> Claim:
     """RFC 4422 appendix A (EXTERNAL) and RFC 4505 (ANONYMOUS): the whole response."""
-    return readable(_whole(_first(said)) or b"") or None, None, None, None, None
+    return readable(_whole(response) or b"") or None, None, None, None, None
 
 
 def _ntlm(said: Sequence[Response]) -> Claim:
@@ -250,27 +266,38 @@ def _gssapi(said: Sequence[Response]) -> Claim:
     return user, authzid, realm, host, None
 
 
-_MECHANISMS: Final[dict[str | None, Callable[[Sequence[Response]], Claim]]] = {
-    None: _nobody,
-    "PLAIN": _plain,
-    "LOGIN": _login,
-    "CRAM-MD5": _cram,
-    "DIGEST-MD5": _digest_md5,
-    "NTLM": _ntlm,
-    "XOAUTH2": _oauth,
-    "OAUTHBEARER": _oauth,
-    "EXTERNAL": _text,
-    "ANONYMOUS": _text,
-    "GSSAPI": _gssapi,
-    "GSS-SPNEGO": _gssapi,
-    "SPNEGO": _gssapi,
-    "KERBEROS": _gssapi,
+class Way(IntEnum):
+    """Where a mechanism tells who its client is."""
+
+    NOBODY = 0  #: nowhere: an unknown mechanism
+    FIRST = 1  #: in the first response that is one
+    NAME = 2  #: there, and its secret in the next one
+    ALL = 3  #: in all of them together
+
+
+Teller = tuple[Way, "Callable[[Any], Claim]"]
+
+_MECHANISMS: Final[dict[str, Teller]] = {
+    "PLAIN": (Way.FIRST, _plain),
+    "LOGIN": (Way.NAME, _login),
+    "CRAM-MD5": (Way.FIRST, _cram),
+    "DIGEST-MD5": (Way.FIRST, _digest_md5),
+    "NTLM": (Way.ALL, _ntlm),
+    "XOAUTH2": (Way.FIRST, _oauth),
+    "OAUTHBEARER": (Way.FIRST, _oauth),
+    "EXTERNAL": (Way.FIRST, _text),
+    "ANONYMOUS": (Way.FIRST, _text),
+    "GSSAPI": (Way.ALL, _gssapi),
+    "GSS-SPNEGO": (Way.ALL, _gssapi),
+    "SPNEGO": (Way.ALL, _gssapi),
+    "KERBEROS": (Way.ALL, _gssapi),
 }
-_FAMILIES: Final = {"SCRAM-": _scram, "CRAM-": _cram}
+_FAMILIES: Final[dict[str, Teller]] = {"SCRAM-": (Way.FIRST, _scram), "CRAM-": (Way.FIRST, _cram)}
+_UNKNOWN: Final[Teller] = (Way.NOBODY, _nobody)
 
 
-def _family(mechanism: str | None) -> Callable[[Sequence[Response]], Claim]:
+def _teller(mechanism: str | None) -> Teller:
     """Find the reader of a mechanism in any case, or of its family."""
     name = (mechanism or "").upper()
-    family = next((teller for head, teller in _FAMILIES.items() if name.startswith(head)), _nobody)
+    family = next((teller for head, teller in _FAMILIES.items() if name.startswith(head)), _UNKNOWN)
     return _MECHANISMS.get(name, family)

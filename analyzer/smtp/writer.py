@@ -162,10 +162,10 @@ class Writer:
         attempts = Attempts(rows, said, self.decoder)
         columns = attempts.columns()
         columns |= self._seen(attempts, columns)
-        place = attempts.sessions.tolist()
-        succeeded = law.OUTCOMES.index("succeeded")
-        for k, identity, code in zip(place, columns["identity"], columns["outcome"].codes.tolist(), strict=True):
-            if code == succeeded and facts[k].authenticated_as is None:
+        place = attempts.sessions
+        entered = np.flatnonzero(columns["outcome"].codes == law.OUTCOMES.index("succeeded"))
+        for k, identity in zip(place[entered].tolist(), columns["identity"].take(entered).list(), strict=True):
+            if facts[k].authenticated_as is None:
                 facts[k].authenticated_as = identity
         columns |= {name: taken(values, attempts.sessions) for name, values in ends.items()}
         columns["event"] = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))

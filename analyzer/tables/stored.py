@@ -97,7 +97,7 @@ class Run:
             part.read(name, start, [array[at : at + stop - start] for array in joined])
             at += stop - start
         if name in self.codes:
-            joined[0] = self.codes[name].take(joined[0])
+            joined[0] = self.codes[name].take(joined[0].astype(np.int32, copy=False))
         return joined[0] if isinstance(pattern, np.ndarray) else pattern.like(*joined)
 
 

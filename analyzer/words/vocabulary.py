@@ -100,55 +100,45 @@ def refill(hashes: Cells, known: int, slots: Cells) -> None:
         slots[slot] = code
 
 
-class Vocabulary:
-    """Makes text of spans; `made` makes a word of octets, or None for unknown."""
+class Store:
+    """Numbers equal spans alike, from 0 on in the order in which they are first met; empty ones NONE."""
 
-    def __init__(self, made: Callable[[bytes], str | None]) -> None:
-        self.made = made
-        self._begin()
-
-    def _begin(self) -> None:
-        self._words, self._numbers = Words(), dict[str | None, int]({None: NONE})
-        self._codes = np.full(1, NONE, np.int32)  # of the word that is made of each one in the store; last: of none
+    def __init__(self) -> None:
         self._slots = np.full(1 << 10, NONE, np.int64)
         self._store, self._ends = np.empty(1 << 13, np.uint8), np.empty(1 << 9, np.int64)
         self._hashes = np.empty(1 << 9, np.int64)
         self._state = np.zeros(3, np.int64)
 
-    def text(self, buffer: Array, starts: Array, stops: Array) -> Text:
-        """Give spans as a column of text."""
-        if self._state[_KNOWN] > _MOST_WORDS or self._state[_USED] > _MOST_OCTETS:
-            self._begin()
+    @property
+    def is_large(self) -> bool:
+        """Whether there are so many words that nothing is gained by knowing them."""
+        return bool(self._state[_KNOWN] > _MOST_WORDS or self._state[_USED] > _MOST_OCTETS)
+
+    @property
+    def known(self) -> int:
+        """How many words there are."""
+        return int(self._state[_KNOWN])
+
+    def number(self, buffer: Array, starts: Array, stops: Array) -> Array:
+        """Give the numbers of some spans (int32)."""
         codes = np.empty(len(starts), np.int32)
         starts, stops = np.ascontiguousarray(starts, np.int32), np.ascontiguousarray(stops, np.int32)
         self._state[_ROW] = 0
-        before = int(self._state[_KNOWN])
         while True:
             number_words(
                 buffer, starts, stops, codes, self._slots, self._store, self._ends, self._hashes, self._state, KEY
             )
             row = int(self._state[_ROW])
             if row == len(starts):
-                break
+                return codes
             self._grow(int(stops[row] - starts[row]))
-        known = int(self._state[_KNOWN])
-        if known > before:
-            self._codes = np.concatenate((self._codes[:-1], self._new(before, known), self._codes[-1:]))
-        plain = len(self._words) == known  # then every word in the store has made one of its own
-        return Text(codes if plain else self._codes[codes], self._words)
 
-    def _new(self, before: int, known: int) -> Array:
-        """Make the words that were not met before; gives their codes: two may be made the same, or unknown."""
-        ends = [int(self._ends[before - 1]) if before else 0, *self._ends[before:known].tolist()]
-        octets, numbers = self._store[: ends[-1]].tobytes(), self._numbers
-        made: list[int] = []
-        for start, stop in pairwise(ends):
-            word = self.made(octets[start:stop])
-            code = numbers.setdefault(word, len(self._words))
-            if code == len(self._words) and word is not None:
-                self._words.append(word)
-            made.append(code)
-        return np.array(made, np.int32)
+    def words(self, first: int = 0) -> list[bytes]:
+        """Give the words from one number on."""
+        start = int(self._ends[first - 1]) if first else 0
+        ends = [0, *(self._ends[first : self.known] - start).tolist()]
+        octets = self._store[start : start + ends[-1]].tobytes()
+        return [octets[begin:end] for begin, end in pairwise(ends)]
 
     def _grow(self, octets: int) -> None:
         """Make room for at least one more word, of so many octets."""
@@ -161,6 +151,39 @@ class Vocabulary:
         if 2 * known >= len(self._slots):
             self._slots = np.full(4 * len(self._slots), NONE, np.int64)
             refill(self._hashes, known, self._slots)
+
+
+class Vocabulary:
+    """Makes text of spans; `made` makes a word of octets, or None for unknown."""
+
+    def __init__(self, made: Callable[[bytes], str | None]) -> None:
+        self.made = made
+        self._begin()
+
+    def _begin(self) -> None:
+        self._store = Store()
+        self._words, self._numbers = Words(), dict[str | None, int]({None: NONE})
+        self._codes = np.full(1, NONE, np.int32)  # of the word that is made of each one in the store; last: of none
+
+    def text(self, buffer: Array, starts: Array, stops: Array) -> Text:
+        """Give spans as a column of text."""
+        if self._store.is_large:
+            self._begin()
+        before = self._store.known
+        codes = self._store.number(buffer, starts, stops)
+        if self._store.known > before:
+            new = np.array([*map(self._code, self._store.words(before)), NONE], np.int32)
+            self._codes = np.concatenate((self._codes[:-1], new))
+        plain = len(self._words) == self._store.known  # then every word in the store has made one of its own
+        return Text(codes if plain else self._codes.take(codes), self._words)
+
+    def _code(self, octets: bytes) -> int:
+        """Make a word that was not met before; gives its code: two may be made the same, or unknown."""
+        word = self.made(octets)
+        code = self._numbers.setdefault(word, len(self._words))
+        if code == len(self._words) and word is not None:
+            self._words.append(word)
+        return code
 
 
 class Vocabularies(dict[tuple[str, "Callable[[bytes], str | None]"], Vocabulary]):

@@ -1,0 +1,54 @@
+"""Claims of a whole batch are those of each exchange read alone."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.schema import NULL
+from analyzer.smtp.claims import NAMES, Responses, claims
+from analyzer.smtp.rounds import LOST
+from analyzer.smtp.sasl import Decoder, Turn
+from analyzer.tables import Text
+
+PLAIN = base64.b64encode(b"\0alice\0secret")
+LINES = (
+    None, b"", b"=", b"*", b"x", PLAIN, base64.b64encode(b"z\0alice\0other"), base64.b64encode(b"alice"),
+    base64.b64encode(b"secret"), base64.b64encode(b"bob 0123"), base64.b64encode(b"n,,n=carol,r=1"),
+    base64.b64encode(b"n,a=dora,\x01auth=Bearer token\x01\x01"), base64.b64encode(b"NTLMSSP\0\3\0\0\0"),
+)  # fmt: skip
+MECHANISMS = (None, "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "XOAUTH2", "NTLM", "GSSAPI", "EXTERNAL")
+
+lines = st.sampled_from(LINES)
+exchanges = st.lists(
+    st.tuples(st.sampled_from(MECHANISMS), lines, st.booleans(), st.lists(st.tuples(lines, st.booleans()), max_size=4)),
+    max_size=8,
+)
+
+
+@given(exchanges)
+def test_as_one_by_one(made):
+    """Whatever clients say, in whatever mix, each is told as if there were no others; equal secrets are equal."""
+    texts = [line for line in LINES if line]
+    rows = [
+        (row, LOST if line is None else texts.index(line) if line else -1, cut)
+        for row, (_, initial, torn, answers) in enumerate(made)
+        for line, cut in ([(initial, torn)] if initial is not None else []) + answers
+    ]
+    columns = np.array(rows, np.int64).reshape(-1, 3)
+    responses = Responses(columns[:, 0], columns[:, 1], columns[:, 2] == 1)
+    decoder = Decoder()
+
+    told, secret = claims(Text.of(each[0] for each in made), responses, [*texts, b""], decoder)
+
+    alone = [
+        decoder.decode(mechanism, initial, [Turn(None, line, cut) for line, cut in answers], torn)
+        for mechanism, initial, torn, answers in made
+    ]
+    for name in NAMES:
+        assert told[name].list() == [getattr(each, name) for each in alone]
+    digests = [NULL if each.secret is None else int.from_bytes(each.secret, "little", signed=True) for each in alone]
+    assert secret.tolist() == digests
