@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from analyzer.logs.sessions import Group
     from analyzer.logs.turns import Line
     from analyzer.smtp.attempts import Attempts
+    from analyzer.smtp.facts import Facts
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.said import Said
     from analyzer.smtp.sasl import Decoder
-    from analyzer.smtp.writer import Facts
 
     Array = np.ndarray[Any, Any]
 
@@ -124,11 +124,11 @@ class LogWriter(Writer):
         }
         return made | {"session": ids}
 
-    def _hear(self, rows: Rows, said: Said, facts: list[Facts], shown: Array) -> None:
+    def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         super()._hear(rows, said, facts, shown)
-        for known, talk in zip(facts, self.talks, strict=True):
-            versions = (self.words["tls_version"][event.row] for event in talk.events)
-            known.tls_version = next(filter(None, versions), None)
+        told = self.words["tls_version"]
+        versions = [next(filter(None, (told[event.row] for event in talk.events)), None) for talk in self.talks]
+        facts.put("tls_version", list(range(len(versions))), versions)
 
     def _seen(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         where = Places(attempts.frames, [f"{file} line" for file in self.group.block.files])

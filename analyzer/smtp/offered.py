@@ -14,10 +14,7 @@ from analyzer.smtp.attempts import NAME, TLS_NAMES
 from analyzer.smtp.law import Flag, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from analyzer.smtp.said import Said
-    from analyzer.smtp.writer import Facts
+    from collections.abc import Mapping
 
     Array = np.ndarray[Any, Any]
 
@@ -57,20 +54,16 @@ class Stages:
             _first(owners, chosen & done, len(states)) < _NEVER for chosen in (kinds == Kind.AUTH, begun)
         )
 
-    def offer(self, known: Facts, said: Said, number: int) -> None:
-        """Take what the server offers, from the reply to a greeting of the client."""
-        unit, k = said.units, said.units[number, s.U_SESSION]
-        if known.tried or number > self.first_auth[k] or unit[number, s.U_VERB] not in law.LISTING:
-            return
-        if law.is_good(unit[number, s.U_CODE]):
-            secured = known.secured or number > self.first_tls[k]
-            setattr(known, "offered_tls" if secured else "offered", mechanisms(said.reply(number)))
+    def told(self, numbers: Array, units: Array, flags: Mapping[str, Array]) -> dict[str, Array]:
+        """Give, of greetings of clients (their rows among all units), those whose replies tell what is offered.
 
-    def keep(self, facts: Sequence[Facts], going_on: Array) -> None:
-        """Remember of sessions that go on what was begun."""
-        for k in np.flatnonzero(going_on).tolist():
-            facts[k].tried |= bool(self.tried[k])
-            facts[k].secured |= bool(self.secured[k])
+        By the column of `sessions` that they tell of. `flags`, by session: what earlier parts had.
+        """
+        owners = units[:, s.U_SESSION]
+        good = (units[:, s.U_CODE] // 100 == 2) & np.isin(units[:, s.U_VERB], list(law.LISTING))
+        good &= ~flags["tried"][owners] & (numbers < self.first_auth[owners])
+        secured = flags["secured"][owners] | (numbers > self.first_tls[owners])
+        return {"offered": np.flatnonzero(good & ~secured), "offered_tls": np.flatnonzero(good & secured)}
 
 
 def _first(owners: Array, chosen: Array, sessions: int) -> Array:

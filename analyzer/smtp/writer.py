@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +14,11 @@ from analyzer.smtp import exchanges, law, mail
 from analyzer.smtp.addresses import address
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
-from analyzer.smtp.findings import FLAGS, Notes, Offer, Sight, offer
+from analyzer.smtp.facts import Facts
+from analyzer.smtp.findings import FLAGS, Notes, Sight
 from analyzer.smtp.law import Flag, Kind, Mode
-from analyzer.smtp.offered import Stages
 from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
-from analyzer.smtp.reply import reply_of
 from analyzer.smtp.said import Said
 from analyzer.smtp.via import via_text
 from analyzer.tables import Builder, Ids, Places, Table, Text, mixed, taken
@@ -30,6 +28,7 @@ from analyzer.tls.hello import hello
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analyzer.smtp.facts import Kept
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.sasl import Decoder
 
@@ -46,28 +45,6 @@ _IMPLICIT: Final = TLS_NAMES.index("implicit")
 _IN_MAIL: Final = np.array(mail.IN_MAIL)
 
 
-@dataclass(slots=True)
-class Facts:
-    """What is known of a session beyond the machine's state; kept while the session goes on."""
-
-    number: int  # of the session in its source
-    via: str | None = None
-    banner: str | None = None
-    helo: str | None = None
-    ehlo: bytes = b""
-    offered: str | None = None
-    offered_tls: str | None = None
-    tried: bool = False  # an AUTH command was seen in an earlier part
-    secured: bool = False  # so was the begin of TLS
-    authenticated_as: str | None = None
-    tls_version: str | None = None
-    sni: str | None = None
-    mail: mail.Mailbag = field(default_factory=mail.Mailbag)
-    secrets: list[bytes] = field(default_factory=list)  # the last client lines that hold, or may hold, a secret
-    offer: Offer | None = None  # of the first EHLO reply
-    tls_refused: bool = False
-
-
 @lru_cache(maxsize=4096)
 def product_of(banner: str | None, ehlo: bytes) -> str | None:
     """Give the server's product by what it says in its greeting and its answer to EHLO."""
@@ -81,37 +58,31 @@ class Writer:
         self.source, self.wanted, self.decoder = source, wanted, decoder
         self.builders = {name: Builder(name) for name in WRITTEN if name != "findings"}
         self.notes = Notes()
-        self.facts: dict[int, Facts] = {}
+        self.facts: dict[int, Kept] = {}
         self.count = 0  # sessions
         self.unreadable = 0
 
     def write(self, rows: Rows) -> None:
         """Write what a batch gave."""
         owners = rows.sessions[:, c.OWNER].tolist()
-        facts = [self.facts.pop(owner) if owner in self.facts else self._begun() for owner in owners]
-        said = Said(rows, {k: known.secrets for k, known in enumerate(facts) if known.secrets})
-        ends, numbers = self._ends(rows), np.array([known.number for known in facts], np.int64)
+        before = {k: self.facts.pop(owner) for k, owner in enumerate(owners) if owner in self.facts}
+        facts = Facts(len(owners), self.count, before)
+        self.count += len(owners) - len(before)
+        said = Said(rows, facts.secrets)
+        ends = self._ends(rows)
         shown = np.flatnonzero(rows.units[:, s.U_FLAGS] & _HIDDEN == 0)
         self._hear(rows, said, facts, shown)
-        self._attempts(rows, said, facts, ends, numbers)
+        self._attempts(rows, said, facts, ends)
         if "exchanges" in self.wanted:
             whose = rows.units[shown, s.U_SESSION]
             columns = {
                 "session": ends["session"].take(whose),
                 **exchanges.columns(rows.units, shown, said, rows.sessions[:, c.FIRST_TIME]),
             }
-            self.builders["exchanges"].add(len(shown), columns, numbers.take(whose))
-        self._mail(rows, said, facts, shown, ends["session"], numbers)
-        self._sessions(rows, facts, ends, numbers)
-        for k, owner in enumerate(owners):
-            if not rows.sessions[k, c.FINAL]:
-                self.facts[owner] = facts[k]
-        self._remember(rows, said)
-
-    def _begun(self) -> Facts:
-        """Number a new session."""
-        self.count += 1
-        return Facts(self.count - 1)
+            self.builders["exchanges"].add(len(shown), columns, facts.numbers.take(whose))
+        self._mail(rows, said, facts, shown, ends["session"])
+        self._sessions(rows, facts, ends)
+        self._remember(rows, said, facts)
 
     def tables(self) -> dict[str, Table]:
         """Give the tables, in the order of writing; `secret_group` has digests."""
@@ -132,44 +103,27 @@ class Writer:
         ids = mixed(keys).view(np.int64) if len(at) else np.zeros(0, np.int64)
         return {"session": Ids(ids), "role": Text.one("server", len(at)), **made}
 
-    def _hear(self, rows: Rows, said: Said, facts: list[Facts], shown: Array) -> None:
+    def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         """Take banners, names, offers and TLS hellos."""
-        units = rows.units[shown]
-        stages = Stages(rows.units, rows.states)
-        named = (units[:, s.U_VERB] == law.GREETING) | np.isin(units[:, s.U_KIND], (Kind.HELLO, Kind.LHLO))
-        for number in shown[named].tolist():
-            known = facts[said.units[number, s.U_SESSION]]
-            raw = said.reply(number)
-            if said.units[number, s.U_VERB] == law.GREETING:
-                known.banner = reply_of(raw).shown if raw else None
-            else:
-                words = said.line(number).split(None, 1)
-                known.helo, known.ehlo = printable(words[1].rstrip()) if len(words) > 1 else None, raw
-                stages.offer(known, said, number)
-                known.offer = known.offer or offer(raw)
-        stages.keep(facts, rows.sessions[:, c.FINAL] == 0)
-        for number in shown[(units[:, s.U_KIND] == Kind.STARTTLS) & (units[:, s.U_CODE] > 0)].tolist():
-            if said.units[number, s.U_CODE] != law.READY:
-                facts[said.units[number, s.U_SESSION]].tls_refused = True
+        facts.hear(rows, shown)
         for k in np.flatnonzero(rows.found[:, VIA]).tolist():
             kind, at, length = rows.found[k, (VIA, VIA_AT, VIA_LENGTH)].tolist()
-            facts[k].via = via_text(VIAS[kind], said.cut(at, length))
-        for k in np.flatnonzero((rows.states[:, s.MODE] == Mode.TLS) & (rows.states[:, s.TLS_CLIENT] >= 0)).tolist():
-            if facts[k].tls_version is None:
-                _greet_tls(rows, k, said, facts[k])
+            facts.put("via", [k], [via_text(VIAS[kind], said.cut(at, length))])
+        begun = (rows.states[:, s.MODE] == Mode.TLS) & (rows.states[:, s.TLS_CLIENT] >= 0)
+        for k in np.flatnonzero(begun & (facts.codes["tls_version"] < 0)).tolist():
+            _greet_tls(rows, k, said, facts)
 
-    def _attempts(self, rows: Rows, said: Said, facts: list[Facts], ends: dict[str, Any], numbers: Array) -> None:
+    def _attempts(self, rows: Rows, said: Said, facts: Facts, ends: dict[str, Any]) -> None:
         attempts = Attempts(rows, said, self.decoder)
         columns = attempts.columns()
         columns |= self._seen(attempts, columns)
         place = attempts.sessions
-        entered = np.flatnonzero(columns["outcome"].codes == law.OUTCOMES.index("succeeded"))
-        for k, identity in zip(place[entered].tolist(), columns["identity"].take(entered).list(), strict=True):
-            if facts[k].authenticated_as is None:
-                facts[k].authenticated_as = identity
+        entered = np.flatnonzero(columns["outcome"].codes == law.OUTCOMES.index("succeeded"))[::-1]
+        entered = entered[facts.codes["authenticated_as"][place[entered]] < 0]  # of several, the first counts
+        facts.put("authenticated_as", place[entered], columns["identity"].take(entered).list())
         columns |= {name: taken(values, attempts.sessions) for name, values in ends.items()}
         columns["event"] = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
-        self.builders["auth"].add(len(place), columns, numbers.take(attempts.sessions))
+        self.builders["auth"].add(len(place), columns, facts.numbers.take(attempts.sessions))
         noted: dict[tuple[str, str], list[int]] = {}
         for row, kind, detail in attempts.noted:
             noted.setdefault((kind, detail), []).append(row)
@@ -200,56 +154,56 @@ class Writer:
         where = Places(attempts.frames, [f"{self.source} frame"])
         return {"evidence": "observed", "source": self.source, "where": where}
 
-    def _mail(self, rows: Rows, said: Said, facts: list[Facts], shown: Array, ids: Ids, numbers: Array) -> None:
+    def _mail(self, rows: Rows, said: Said, facts: Facts, shown: Array, ids: Ids) -> None:
         """Follow the mail transactions."""
         made: list[tuple[Any, ...]] = []
         kinds = rows.units[shown, s.U_KIND]
         began = np.isin(kinds, (Kind.MAIL,))
-        under_way = [k for k, known in enumerate(facts) if known.mail.open]
-        mailing = np.zeros(len(facts), bool)
+        bags = facts.mail
+        under_way = [k for k, bag in bags.items() if bag.open]
+        mailing = np.zeros(len(rows.sessions), bool)
         mailing[rows.units[shown[began], s.U_SESSION]] = True
         mailing[under_way] = True
         for number in shown[np.isin(kinds, _IN_MAIL) & mailing[rows.units[shown, s.U_SESSION]]].tolist():
             k = said.units[number, s.U_SESSION]
-            made += [(k, *row) for row in facts[k].mail.feed(said, number)]
+            made += [(k, *row) for row in bags.setdefault(k, mail.Mailbag()).feed(said, number)]
         for k in np.flatnonzero(mailing & (rows.sessions[:, c.FINAL] == 1)).tolist():
-            made += [(k, *row) for row in facts[k].mail.end(said)]
+            made += [(k, *row) for row in bags[k].end(said)]
         if made:
             owners = np.array([row[0] for row in made], np.int64)
             columns = {**mail.columns(made), "session": ids.take(owners)}
-            self.builders["messages"].add(len(made), columns, numbers.take(owners))
+            self.builders["messages"].add(len(made), columns, facts.numbers.take(owners))
 
-    def _sessions(self, rows: Rows, facts: list[Facts], ends: dict[str, Any], numbers: Array) -> None:
+    def _sessions(self, rows: Rows, facts: Facts, ends: dict[str, Any]) -> None:
         """Write the sessions that are over."""
         over = np.flatnonzero(rows.sessions[:, c.FINAL] == 1)
         session, state = rows.sessions[over], rows.states[over]
-        known = [facts[k] for k in over.tolist()]
         hidden = state[:, s.MODE] == Mode.TLS
         self.unreadable += int(hidden.sum())
         blind = hidden & (state[:, s.TLS] == _IMPLICIT)
         first = session[:, c.FIRST_TIME]
         backwards = state[:, s.ENDED_AT] < first
         flags = state[:, s.FLAGS] | np.where(backwards & (state[:, s.ENDED_AT] > 0), int(Flag.CLOCK), 0)
-        accepted = np.array([each.mail.taken for each in known], np.int64)
+        accepted = np.zeros(len(rows.sessions), np.int64)
+        accepted[list(facts.mail)] = [bag.taken for bag in facts.mail.values()]
         columns: dict[str, Any] = {name: taken(values, over) for name, values in ends.items()}
         columns |= {
             "event": columns["session"],
             "source": self.source,
             **self._course(rows, over),
-            "product": [product_of(each.banner, each.ehlo) for each in known],
+            "product": _products(facts).take(over),
             "tls": Text(state[:, s.TLS].astype(np.int32), TLS_NAMES),
             "readable": ~hidden,
             "commands": state[:, s.COMMANDS],
             "replies": state[:, s.REPLIES],
             "attempts": np.where(blind, NULL, state[:, s.ATTEMPTS]),
-            "messages": np.where(hidden, NULL, accepted),
+            "messages": np.where(hidden, NULL, accepted[over]),
             "caveats": caveats(flags),
         }
         for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):
-            columns[name] = [getattr(each, name) for each in known]
-        self.builders["sessions"].add(len(over), columns, numbers.take(over))
-        for kind, listed in _noted(flags, state, known):
-            where = np.array(listed, np.int64)
+            columns[name] = facts.text(name).take(over)
+        self.builders["sessions"].add(len(over), columns, facts.numbers.take(over))
+        for kind, where in _noted(flags, state, facts, over):
             self._note(kind, columns, where, first[where])
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
@@ -264,26 +218,38 @@ class Writer:
             "ended_by": _ended_by(session, state),
         }
 
-    def _remember(self, rows: Rows, said: Said) -> None:
-        """Keep the last client lines of sessions that go on: a server may echo them later."""
+    def _remember(self, rows: Rows, said: Said, facts: Facts) -> None:
+        """Keep the facts of sessions that go on, and their last client lines: a server may echo them later."""
         places = np.where(rows.units[:, s.U_FLAGS] & int(Flag.HELD), -1, rows.units[:, s.U_SESSION])
         for k in np.flatnonzero(rows.sessions[:, c.FINAL] == 0).tolist():
+            kept = self.facts[int(rows.sessions[k, c.OWNER])] = facts.kept(k)
             last = np.flatnonzero(places == k)
-            if len(last):
-                self.facts[int(rows.sessions[k, c.OWNER])].secrets = said.secrets(int(last[-1]))
+            kept.secrets = said.secrets(int(last[-1])) if len(last) else facts.secrets.get(k, [])
 
 
-def _noted(flags: Array, state: Array, known: list[Facts]) -> Iterator[tuple[str, list[int]]]:
-    """Give what sessions that are over show, by kind: flags of the machine, and how they came to TLS or not."""
+def _products(facts: Facts) -> Text:
+    """Name the servers' products by what they say in their greetings and their answers to EHLO."""
+    pairs, which = np.unique(np.stack((facts.codes["banner"], facts.codes["ehlo"])), axis=1, return_inverse=True)
+    banners, replies = [*facts.values["banner"], None], [*facts.values["ehlo"], b""]
+    return Text.of(product_of(banners[banner], replies[reply]) for banner, reply in pairs.T.tolist()).take(
+        which.reshape(-1)
+    )
+
+
+def _noted(flags: Array, state: Array, facts: Facts, over: Array) -> Iterator[tuple[str, Array]]:
+    """Give the sessions that are over and show something, by kind: flags of the machine, and how they came to TLS."""
     for flag, kind in FLAGS.items():
-        yield kind, np.flatnonzero(flags & int(flag)).tolist()
-    tls, tried = state[:, s.TLS].tolist(), (state[:, s.ATTEMPTS] > 0).tolist()
-    offered = [(row, each, each.offer) for row, each in enumerate(known) if each.offer and tls[row] != _IMPLICIT]
-    yield "auth_offered_in_clear", [row for row, _, of in offered if of.passwords]
-    yield "starttls_mangled", [row for row, _, of in offered if of.mangled]
-    refused = [row for row, each, of in offered if of.starttls and each.tls_refused]
-    yield "starttls_refused_then_auth", [row for row in refused if not tls[row] and tried[row]]
-    yield "starttls_refused", [row for row in refused if tls[row] or not tried[row]]
+        yield kind, np.flatnonzero(flags & int(flag))
+    clear, tried = state[:, s.TLS] == 0, state[:, s.ATTEMPTS] > 0
+    passwords, mangled, starttls = (
+        facts.mask("offer", name)[over] & (state[:, s.TLS] != _IMPLICIT)
+        for name in ("passwords", "mangled", "starttls")
+    )
+    refused = starttls & facts.flags["tls_refused"][over]
+    yield "auth_offered_in_clear", np.flatnonzero(passwords)
+    yield "starttls_mangled", np.flatnonzero(mangled)
+    yield "starttls_refused_then_auth", np.flatnonzero(refused & clear & tried)
+    yield "starttls_refused", np.flatnonzero(refused & ~(clear & tried))
 
 
 def _greet_tls(rows: Rows, k: int, said: Said, facts: Facts) -> None:
@@ -294,8 +260,8 @@ def _greet_tls(rows: Rows, k: int, said: Said, facts: Facts) -> None:
         end = int(session[c.STREAM_0 + side] + session[c.LENGTH_0 + side])
         greeting = hello(said.stream[at : min(end, at + _HELLO_BYTES)])
         if greeting:
-            facts.tls_version = greeting.version
-            facts.sni = facts.sni or greeting.server_name
+            facts.put("tls_version", [k], [greeting.version])
+            facts.put("sni", [k], [facts.get("sni", k) or greeting.server_name])
     rows.states[k, s.TLS_CLIENT] = -1
 
 

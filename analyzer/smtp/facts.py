@@ -1,0 +1,141 @@
+"""What is known of the sessions of a batch beyond the machine's state: columns, one row a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.smtp import columns as s
+from analyzer.smtp import law
+from analyzer.smtp.encoding import printable
+from analyzer.smtp.findings import offer
+from analyzer.smtp.law import Kind
+from analyzer.smtp.offered import Stages, mechanisms
+from analyzer.smtp.reply import reply_of
+from analyzer.tables import Text
+from analyzer.words.vocabulary import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from analyzer.smtp.mail import Mailbag
+    from analyzer.smtp.reader import Rows
+
+    Array = np.ndarray[Any, Any]
+
+#: Facts that are words, or other values that can be compared. `ehlo`: the last reply to a greeting of the client;
+#: `offer`: what the first one offers.
+WORDS: Final = (
+    "via", "banner", "helo", "ehlo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni", "offer",
+)  # fmt: skip
+
+#: Facts that are true or not: an AUTH command was seen in an earlier part, so was the begin of TLS; TLS was refused.
+FLAGS: Final = ("tried", "secured", "tls_refused")
+
+
+@dataclass(slots=True)
+class Kept:
+    """The facts of one session that goes on, its mail transaction under way, and lines that may hold secrets."""
+
+    number: int  # of the session in its source
+    words: dict[str, Any]
+    flags: dict[str, bool]
+    mail: Mailbag | None
+    secrets: list[bytes] = field(default_factory=list)
+
+
+class Facts:
+    """The facts of a batch of sessions, of which `before` tells what earlier batches had, by row."""
+
+    def __init__(self, count: int, first: int, before: Mapping[int, Kept]) -> None:
+        self.values: dict[str, list[Any]] = {name: [] for name in WORDS}
+        self._known: dict[str, dict[Any, int]] = {name: {None: -1} for name in WORDS}
+        self.codes = {name: np.full(count, -1, np.int32) for name in WORDS}
+        self.flags = {name: np.zeros(count, bool) for name in FLAGS}
+        self.mail = {row: kept.mail for row, kept in before.items() if kept.mail is not None}
+        self.secrets = {row: kept.secrets for row, kept in before.items() if kept.secrets}
+        #: The number of each session in its source; new ones are counted from `first` on.
+        self.numbers = np.full(count, -1, np.int64)
+        rows = list(before)
+        self.numbers[rows] = [kept.number for kept in before.values()]
+        new = np.flatnonzero(self.numbers < 0)
+        self.numbers[new] = first + np.arange(len(new))
+        for name in WORDS:
+            self.put(name, rows, [kept.words[name] for kept in before.values()])
+        for name in FLAGS:
+            self.flags[name][rows] = [kept.flags[name] for kept in before.values()]
+
+    def put(self, name: str, rows: Array | list[int], values: Iterable[Any]) -> None:
+        """Set a fact of some sessions; of several for one, the last counts."""
+        known, listed = self._known[name], self.values[name]
+        codes = [known.setdefault(value, len(known) - 1) for value in values]
+        listed += list(known)[len(listed) + 1 :]
+        self.codes[name][rows] = codes
+
+    def put_distinct(self, name: str, rows: Array, values: Sequence[Any], which: Array) -> None:
+        """Set a fact of some sessions to values by their numbers."""
+        known, listed = self._known[name], self.values[name]
+        codes = [known.setdefault(value, len(known) - 1) for value in values]
+        listed += list(known)[len(listed) + 1 :]
+        self.codes[name][rows] = np.array(codes, np.int32)[which]
+
+    def get(self, name: str, row: int) -> Any:
+        """Give a fact of one session."""
+        code = int(self.codes[name][row])
+        return None if code < 0 else self.values[name][code]
+
+    def text(self, name: str) -> Text:
+        """Give a fact as a column of text."""
+        return Text(self.codes[name], self.values[name])
+
+    def mask(self, name: str, accepted: str) -> Array:
+        """Say of which sessions a fact (a named tuple) has a member that is true."""
+        return np.array([*(getattr(value, accepted) for value in self.values[name]), False], bool)[self.codes[name]]
+
+    def kept(self, row: int) -> Kept:
+        """Give what is to be kept of a session that goes on."""
+        words = {name: self.get(name, row) for name in WORDS}
+        flags = {name: bool(self.flags[name][row]) for name in FLAGS}
+        return Kept(int(self.numbers[row]), words, flags, self.mail.get(row))
+
+    def hear(self, rows: Rows, shown: Array) -> None:
+        """Take banners, names and offers from the units that `shown` numbers."""
+        units, stages, store = rows.units.take(shown, axis=0), Stages(rows.units, rows.states), Store()
+        owners, kinds, codes = units[:, s.U_SESSION], units[:, s.U_KIND], units[:, s.U_CODE]
+        replied = np.where(codes > 0, units[:, s.U_REPLY_LENGTH], 0)
+        greeted = np.flatnonzero(units[:, s.U_VERB] == law.GREETING)
+        hello = np.flatnonzero((kinds == Kind.HELLO) | (kinds == Kind.LHLO))
+
+        def number(chosen: Array, offset: int, length: Array) -> Array:
+            starts = units[chosen, offset]
+            return store.number(rows.stream, starts, starts + length[chosen])
+
+        banners = number(greeted, s.U_REPLY_OFF, replied)
+        names = number(hello, s.U_OFF, units[:, s.U_LENGTH])
+        answers = number(hello, s.U_REPLY_OFF, replied)
+        texts = [*store.words(), b""]
+        self._say("banner", owners[greeted], banners, texts, lambda raw: reply_of(raw).shown if raw else None)
+        self._say("helo", owners[hello], names, texts, _name)
+        self._say("ehlo", owners[hello], answers, texts, bytes)
+        first = np.flatnonzero(self.codes["offer"][owners[hello]] < 0)[::-1]  # of several, the first counts
+        self._say("offer", owners[hello][first], answers[first], texts, offer)
+        told = stages.told(shown[hello], units[hello], self.flags)
+        for name, chosen in told.items():
+            self._say(name, owners[hello][chosen], answers[chosen], texts, mechanisms)
+        for name, mask in (("tried", stages.tried), ("secured", stages.secured)):
+            self.flags[name] |= mask
+        refused = (kinds == Kind.STARTTLS) & (codes > 0) & (codes != law.READY)
+        self.flags["tls_refused"][owners[refused]] = True
+
+    def _say(self, name: str, owners: Array, numbers: Array, texts: Sequence[bytes], made: Any) -> None:
+        """Set a fact of some sessions to what is made of texts, each distinct one once."""
+        distinct, which = np.unique(numbers, return_inverse=True)
+        self.put_distinct(name, owners, [made(texts[k]) for k in distinct.tolist()], which)
+
+
+def _name(line: bytes) -> str | None:
+    """Give the name in a greeting of the client."""
+    words = line.split(None, 1)
+    return printable(words[1].rstrip()) if len(words) > 1 else None
