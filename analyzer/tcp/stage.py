@@ -29,6 +29,9 @@ HASH_KEY = int.from_bytes(os.urandom(4), "big")
 #: Sessions with less than this waiting are left in peace when memory is short.
 SMALL_BYTES = 4096
 
+#: Packets of the shortest sessions that are worth their room: a handshake, a refusal and an end.
+PACKETS_A_SESSION = 10
+
 #: Rows for waiting segments are doubled up to this number rather than freed by smaller batches.
 FEW_SEGMENTS = 1 << 15
 
@@ -100,6 +103,11 @@ class Tracker:
         buffer, segments = window
         if kept:
             self.waiting[:, c.OFF] += kept
+        mine = len(segments) // self.shards  # one sweep a window costs less than many
+        if len(self.waiting) < mine:
+            self._wait(mine)
+        while len(self.table) < mine // PACKETS_A_SESSION:
+            self._open()
         at = 0
         while True:
             at = track(
@@ -226,16 +234,25 @@ class Tracker:
     def _grow(self) -> None:
         """Make room for twice as many open sessions or waiting segments, where one of them is short of it."""
         if self.counters[c.FREE_SESSION] < 0:
-            size = len(self.table)
-            self.table = np.concatenate([self.table, _chained(size, size, c.SESSION_WIDTH, c.HEAD)])
-            self.counters[c.FREE_SESSION] = size
-            self._rehash()
+            self._open()
         if self.counters[c.FREE_SEGMENT] < 0 or len(self.waiting) < FEW_SEGMENTS:
-            size = len(self.waiting)
-            self.waiting = np.concatenate([self.waiting, _chained(size, size, c.SEGMENT_WIDTH, c.NEXT)])
-            self.waiting[size:, c.SIDE] = -1
-            self.waiting[-1, c.NEXT] = self.counters[c.FREE_SEGMENT]
-            self.counters[c.FREE_SEGMENT] = size
+            self._wait(len(self.waiting))
+
+    def _open(self) -> None:
+        """Make room for twice as many open sessions: a power of two, of which the hash table's size is made."""
+        size = len(self.table)
+        self.table = np.concatenate([self.table, _chained(size, size, c.SESSION_WIDTH, c.HEAD)])
+        self.table[-1, c.HEAD] = self.counters[c.FREE_SESSION]
+        self.counters[c.FREE_SESSION] = size
+        self._rehash()
+
+    def _wait(self, more: int) -> None:
+        """Make room for more waiting segments."""
+        size = len(self.waiting)
+        self.waiting = np.concatenate([self.waiting, _chained(size, more, c.SEGMENT_WIDTH, c.NEXT)])
+        self.waiting[size:, c.SIDE] = -1
+        self.waiting[-1, c.NEXT] = self.counters[c.FREE_SEGMENT]
+        self.counters[c.FREE_SEGMENT] = size
 
     def _rehash(self) -> None:
         """Make the hash table anew, without the slots of ended sessions."""
