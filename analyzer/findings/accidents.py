@@ -93,10 +93,6 @@ def accidents(past: History, witness: Witness, limits: Thresholds) -> list[Found
     )
     relay = auth.has("role", "client") & refused(auth)
     client, identity = auth.text("client_ip").codes, auth.text("identity").codes
-    got_in = np.where(
-        identity >= 0, among(pairs(auth, client, identity), past.wins.pair), among(client, past.wins.client)
-    )
-    never = mine & ~got_in
     unavailable = outcome.mask([word in _UNAVAILABLE for word in outcome.words]) | auth.has(
         "reason", "mechanism_unavailable"
     )
@@ -106,6 +102,11 @@ def accidents(past: History, witness: Witness, limits: Thresholds) -> list[Found
     silent = outcome.mask([word in _LEFT for word in outcome.words]) & ~named
     mechanism = auth.text("mechanism").codes
     known = client >= 0
+    never = mine & (unavailable | tls | fault | silent)
+    rows, pair = np.flatnonzero(never), pairs(auth, past.wins.client, past.wins.identity)
+    client_of, identity_of = client.take(rows), identity.take(rows)
+    same = among(pairs(auth, client_of, identity_of), pair)
+    never[rows] = ~np.where(identity_of >= 0, same, among(client_of, past.wins.client))
 
     keys, most = busiest(server[down], auth.array("started")[down], limits.outage_minutes * 60 * 10**9)
     down &= count_of(server, keys, most) >= limits.outage_failures

@@ -114,7 +114,10 @@ def _kinds(tries: Logins, limits: Thresholds) -> Array:
         for mask, column in ((named, tries.identity), (seen, tries.identity), (seen, tries.secret))
     )
     attempts = count_of(tries.client, *np.unique(tries.client, return_counts=True))
-    few = np.where(names_seen > 0, names_seen >= limits.spray_ratio * secrets, attempts <= 2 * names)
+    # Where secrets are not seen, who hurries and comes back to a name has a list of secrets, as it seems.
+    fast = count_of(tries.client, *busiest(tries.client, tries.time, limits.guess_minutes * _MINUTE)) >= limits.guesses
+    each = np.where(fast, 1, 2)
+    few = np.where(names_seen > 0, names_seen >= limits.spray_ratio * secrets, attempts <= each * names)
     sprays = few & (names >= limits.spray_identities)
     kinds: Array = np.where(sprays, 2, names == 1)
     return kinds

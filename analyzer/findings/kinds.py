@@ -22,7 +22,7 @@ ATTACKS: Final[dict[str, Kind]] = {
         "a guess that worked",
         "an identity got in from a client that had guessed just before: many different secrets for this identity, or "
         "as one of those that attack",
-        "change the password of {identity} unless {client} is known to you",
+        "change the password of {identity}, unless {client} is theirs; look at what was sent since",
         "break_in_guesses",
     ),
     "many_networks": Kind(
@@ -73,7 +73,7 @@ ATTACKS: Final[dict[str, Kind]] = {
 ACCIDENTS: Final[dict[str, Kind]] = {
     "stale_client": Kind(
         "low",
-        "a client with an old password",
+        "an old stored password",
         "a program repeats one wrong secret for one identity, mostly after the password was changed",
         "tell the owner of {identity} to update the stored password; no attack, do not block",
         "stale_repeats",
@@ -97,7 +97,7 @@ ACCIDENTS: Final[dict[str, Kind]] = {
         "low",
         "no common mechanism",
         "clients that never got in ask for a mechanism that the server does not have, or not for them",
-        "let the clients choose what the EHLO reply of {server} lists, or add the mechanism there",
+        "set the clients to a mechanism {server} lists, or add it there",
         "mistakes",
     ),
     "tls_required": Kind(
@@ -134,6 +134,9 @@ PROTOCOL: Final[dict[str, Kind]] = {
         "prefer SCRAM-SHA-256, or PLAIN inside TLS",
     ),
 }
+
+#: Those that are guesses: whether one of them worked is what everybody asks first.
+GUESSES: Final = ("brute_force", "guessing", "spraying", "distributed_guessing")
 
 #: The kinds as the documentation shows them.
 GROUPS: Final = {

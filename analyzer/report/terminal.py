@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer import knowledge
-from analyzer.findings.kinds import KINDS, SEVERITIES
+from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES, KINDS, SEVERITIES
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.grid import GAP, Column, lines
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analyzer.report.screen import Screen
     from analyzer.tables import Table
 
-#: Cells of the labels of the opening, its lines on what to do, and how many rows of a section are shown.
+#: Cells of the labels of the opening, its lines on what was found and what to do, and how many rows a section has.
 _LABEL: Final = 10
 _STEPS: Final = 3
 _ROWS: Final = 10
@@ -35,6 +35,9 @@ _WHOM: Final = (("from", "client"), ("at", "identity"), ("on", "server"))
 #: Told where the report says who got in.
 _ENTRY: Final = "break_in"
 _BAD: Final = {"high": "red", "medium": "yellow"}
+_FACT: Final = "info"
+#: What is said where most attempts succeed and there is no finding but facts.
+_CALM: Final = "no attack, no outage, no client that is stuck"
 
 
 def report(
@@ -78,7 +81,8 @@ def _opening(
     screen: Screen,
 ) -> Iterator[str]:
     width = min(screen.columns, _WIDEST) - _LABEL
-    alarms = [row for row in findings if row["severity"] in _BAD and row["kind"] != _ENTRY]  # that one is told before
+    alarms = [row for row in findings if row["severity"] in _BAD] or [r for r in findings if r["severity"] != _FACT]
+    steps = _next(summary, alarms, width)
     facts = [
         ("Input", some(sources, width), ""),
         ("Seen", _seen(summary), "bold"),
@@ -88,8 +92,8 @@ def _opening(
         ("Clients", _who(summary.clients, width), ""),
         ("Tried", _who(summary.identities, width), ""),
         ("Got in", *_got_in(summary, findings, width)),
-        ("Found", some(map(_headline, alarms), width), "red"),
-        *(("Do next" if not n else "", advice, "cyan") for n, advice in enumerate(_next(summary, findings, width))),
+        *_lines("Found", *_found(summary, alarms, width, _STEPS - len(steps))),
+        *_lines("Do next", steps, "cyan"),
         ("Not seen", _unseen(summary, skipped, width), ""),
     ]
     for label, text, style in facts:
@@ -129,30 +133,73 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
         head = f"{_many(count, 'time')}; look at "
         entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
         return head + some(entries, width - len(head), "; "), "red"
+    if any(row["kind"] in GUESSES for row in findings):
+        return f"{_many(count, 'time')}; no guess is seen to have worked", "green"
     head = f"{_many(count, 'time')}, " if inside else _many(count, "time")
     return head + some(inside, width - len(head)), ""
 
 
-def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[str]:
-    """Give lines on what to do: about what is severe, then the most frequent reasons."""
-    room = _STEPS - any(row["severity"] in _BAD and row["kind"] != _ENTRY for row in findings)
-    steps = [row["advice"] for row in findings if row["severity"] in _BAD]
-    steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
+def _lines(label: str, lines: Sequence[str], style: str) -> Iterator[tuple[str, str, str]]:
+    """Put a label before the first of some lines."""
+    return ((label if not number else "", line, style) for number, line in enumerate(lines))
+
+
+def _calm(summary: Summary, alarms: list[dict[str, Any]]) -> bool:
+    """Say whether people log in and nothing is the matter; the few attempts of a test do not tell that."""
+    return not alarms and 2 * summary.outcomes["succeeded"] > summary.attempts
+
+
+def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int) -> tuple[list[str], str]:
+    """Name what was found; one finding alone with its numbers, if they fit."""
+    told = [row for row in alarms if row["kind"] != _ENTRY]  # that one is told before
+    if not told:
+        return [_CALM] if _calm(summary, alarms) else [], "green"
+    colour = _BAD.get(told[0]["severity"], "yellow")
+    if len(told) == 1:
+        text = f"{_headline(told[0], numbers=False)}: {told[0]['evidence']}"
+        wrapped = textwrap.wrap(safe.visible(text), width, subsequent_indent="  ")
+        if len(wrapped) <= room:
+            return wrapped, colour
+    return [some(map(_headline, told), width)], colour
+
+
+def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[str]:
+    """Give lines on what to do: about what was found; else for those who never got in, or by the frequent reasons."""
+    room = _STEPS - (any(row["kind"] != _ENTRY for row in alarms) or _calm(summary, alarms))
+    steps = [row["advice"] for row in alarms]
+    if _calm(summary, alarms):
+        steps.append(_nobody_in(summary, width))
+    elif not any(row["kind"] in ATTACKS | ACCIDENTS for row in alarms):
+        steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
     if not summary.sessions:
         steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
+    steps = [safe.visible(step) for step in dict.fromkeys(steps)]
     lines: list[str] = []
-    for step in dict.fromkeys(steps):
-        wrapped = textwrap.wrap(safe.visible(step), width, subsequent_indent="  ")
+    for number, step in enumerate(steps):
+        wrapped = textwrap.wrap(step, width, subsequent_indent="  ")
+        if number == 0 and number + 1 < len(alarms) and len(wrapped) >= room:
+            wrapped = [
+                clipped(step.partition("; ")[0], width)
+            ]  # the next step matters, too; the section on findings has all words
         if not lines or len(lines) + len(wrapped) <= room:
             lines += wrapped
     return lines[:room]
 
 
-def _headline(finding: dict[str, Any]) -> str:
+def _nobody_in(summary: Summary, width: int) -> str:
+    """Say that nothing is urgent, and who was refused and never got in."""
+    never = [
+        f"{party.name} ({party.rejected})" for party in summary.identities if party.rejected and not party.succeeded
+    ]
+    head = "nothing is urgent; never got in: "
+    return head + some(never, width - len(head)) if never else "nothing is urgent; all who were refused got in, too"
+
+
+def _headline(finding: dict[str, Any], *, numbers: bool = True) -> str:
     """Name a finding in a few words."""
     title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
     whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
-    return " ".join([title, *whom, f"({finding['count']:,})"])
+    return " ".join([title, *whom, *([f"({finding['count']:,})"] if numbers else [])])
 
 
 def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:

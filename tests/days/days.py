@@ -88,7 +88,20 @@ def brute_force(_: random.Random) -> Iterator[Session]:
 
 
 LISTER: Final = "198.18.44.9"
-NAMES: Final = ("admin", "info", "root", "test", "sales", "office", "contact", "support", "backup", "scan", "web", "shop")
+NAMES: Final = (
+    "admin",
+    "info",
+    "root",
+    "test",
+    "sales",
+    "office",
+    "contact",
+    "support",
+    "backup",
+    "scan",
+    "web",
+    "shop",
+)
 
 
 def guessing(chance: random.Random) -> Iterator[Session]:

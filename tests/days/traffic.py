@@ -27,7 +27,9 @@ MAIL: Final = (
 )
 BYE: Final = "C: QUIT\nS: 221 2.0.0 Bye\n"
 #: A session that goes on inside TLS, where its logins are not seen.
-HIDDEN: Final = "C: STARTTLS\nS: 220 2.0.0 Ready to start TLS\nC> {hello:mx.example.test}\nS> {tls:23:90}\nC> {tls:23:60}\n"
+HIDDEN: Final = (
+    "C: STARTTLS\nS: 220 2.0.0 Ready to start TLS\nC> {hello:mx.example.test}\nS> {tls:23:90}\nC> {tls:23:60}\n"
+)
 
 
 class Ending(NamedTuple):

@@ -25,7 +25,7 @@ Outcomes  7 rejected, 2 succeeded, 1 client_closed
 Clients   2: 192.0.2.66 (8), 198.51.100.7 (2)
 Tried     5: user0 (3), alice@example.test (2), user1 (2), user2 (2), bob (1)
 Got in    2 times; look at 192.0.2.66 as bob
-Found     password guessing from 192.0.2.66 (7)
+Found     password guessing from 192.0.2.66: 7 guesses at 3 identities
 Do next   change the password of bob unless 192.0.2.66 is known to you
           keep 192.0.2.66 out
 Not seen  1 session inside TLS, 1 attempt with rounds not exact, 2 more
@@ -119,13 +119,17 @@ def test_hostile(tables):
 
 
 def test_found(tables):
-    """Of several findings the opening names what fits, the severe first, and never those that are only low or info."""
+    """Of several findings the opening names what fits, the severe first; low ones only where nothing is worse."""
     kinds = ("medium", "backend_outage"), ("low", "auth_scanner"), ("high", "starttls_mangled"), ("info", "weak")
     tables["findings"] = rows("findings", *({"severity": s, "kind": k, "server": "192.0.2.1"} for s, k in kinds))
 
     (line,) = (line for line in text(tables).splitlines() if line.startswith("Found"))
     assert line == "Found     STARTTLS overwritten on 192.0.2.1 (0), login outage on 192.0.2.1 (0)"
     assert len(text(tables).split("\n\n")[0].splitlines()) <= 12
+
+    low = {"severity": "low", "kind": "auth_scanner", "client": "192.0.2.9", "evidence": "12 attempts"}
+    tables["findings"] = rows("findings", low)
+    assert "\nFound     a scanner from 192.0.2.9: 12 attempts\n" in text(tables)
 
 
 def test_products_of_one_server(tables):
