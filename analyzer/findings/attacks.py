@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import among, busiest, count_of, distinct, uniques
+from analyzer.findings.keys import among, busiest, count_of, distinct, packed, uniques
 from analyzer.findings.places import network
 from analyzer.schema import NULL
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from analyzer.findings.tries import History, Logins
 
     Array = np.ndarray[Any, Any]
+
+#: Where so many times as many identities get in as fail, a few failures each are those of people.
+_PEOPLE: Final = 3
 
 _MINUTE, _HOUR = 60 * 10**9, 3600 * 10**9
 
@@ -40,6 +43,7 @@ def accused(past: History, limits: Thresholds) -> Accused:
     """Say which tries are attacks. The later of the three looks only at what the earlier leave."""
     tries = past.tries
     suspect = ~past.typo & ~past.regular
+    suspect &= ~_of_people(past, suspect, limits)
     guilty = _clients(past, suspect & (tries.client >= 0), limits)
     by_client = suspect & among(tries.client, guilty)
     # Many clients that each guess at one and the same identity alone are one attack.
@@ -57,6 +61,31 @@ def accused(past: History, limits: Thresholds) -> Accused:
     addresses = count_of(tries.identity, *distinct(tries.identity[guesses], tries.client[guesses]))
     by_identity = crowd | (left & (addresses >= limits.distributed_addresses))
     return Accused(by_client, by_secret, by_identity)
+
+
+def _of_people(past: History, suspect: Array, limits: Thresholds) -> Array:
+    """Say which tries are those of people, at places where many get in: offices, web mail, relays.
+
+    Some of them give up after a few typing errors, and some of their programs repeat an old password. One secret at
+    several identities is neither.
+    """
+    tries = past.tries
+    people = count_of(tries.client, *distinct(past.wins.client, past.wins.identity))
+    left = np.flatnonzero(suspect & (tries.client >= 0) & (tries.identity >= 0) & (people > 0))
+    here, people, fresh = tries.take(left), people.take(left), past.fresh.take(left)
+    made = np.zeros(len(tries), bool)
+    if not len(left):
+        return made
+    seen = here.secret != NULL
+    offered = packed(here.client, here.secret)
+    own = ~seen | (count_of(offered, *distinct(offered, here.identity)) < limits.spray_ratio)
+    repeated = packed(here.pair, here.secret)
+    repeated = seen & (count_of(repeated, *np.unique(repeated, return_counts=True)) >= limits.stale_repeats)
+    old = own & repeated & (people > count_of(here.client, *distinct(here.client, here.identity)))
+    names = count_of(here.client, *distinct(here.client[~old], here.identity[~old]))
+    few = count_of(here.pair, *np.unique(here.pair[fresh], return_counts=True)) <= limits.typos
+    made[left] = old | (own & few & (people >= _PEOPLE * names))
+    return made
 
 
 def _clients(past: History, suspect: Array, limits: Thresholds) -> Array:

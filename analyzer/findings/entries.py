@@ -67,7 +67,9 @@ def _guessed(past: History, who: Accused, limits: Thresholds) -> tuple[Array, Ar
 
     victims = tries.take(who.identity)
     targets = count_of(wins.identity, *distinct(victims.identity, victims.client)) > 0
-    among_many = targets & (tried < wins.time) & (came >= tried)
+    # An address from which others get in is a place of people, where the one who is aimed at may mistype.
+    lonely = count_of(wins.client, *distinct(wins.client, wins.identity)) == 1
+    among_many = targets & (tried < wins.time) & (came >= tried) & lonely
 
     certain = known & ((own & (came == wins.time)) | aimed_at)
     return certain, known & ~certain & (own | alone | among_many)

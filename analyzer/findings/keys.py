@@ -124,13 +124,13 @@ def busiest(key: Array, time: Array, window_ns: float) -> tuple[Array, Array]:
     """Give the distinct keys, in order, and the largest number of rows that each has in any window of that length."""
     if not len(key):
         return key, np.zeros(0, np.int64)
-    keys, which = np.unique(key, return_inverse=True)
+    keys, which = uniques(key), numbered(key)
     units = (time - time.min()) // _UNIT_NS
     window = int(window_ns // _UNIT_NS)
     span = int(units.max()) + window + 1
     line = np.sort(which * span + units)
     count = np.arange(1, len(line) + 1) - np.searchsorted(line, line - window)
-    starts = np.searchsorted(line, np.arange(len(keys)) * span)
+    starts = np.append(0, np.cumsum(np.bincount(which))[:-1])
     return keys, np.maximum.reduceat(count, starts)
 
 

@@ -56,8 +56,9 @@ ATTACKS: Final[dict[str, Kind]] = {
     "distributed_guessing": Kind(
         "medium",
         "distributed guessing",
-        "many addresses guess the password of one identity, each with few guesses; it may take days",
-        "see that the password of {identity} is strong and asks for a second factor; blocking addresses helps little",
+        "many addresses guess the password of one identity, each with few guesses; it may take days, and blocking them "
+        "helps little",
+        "see that {identity} has a strong password and a second factor",
         "distributed_addresses",
     ),
     "auth_scanner": Kind(
@@ -122,8 +123,9 @@ PROTOCOL: Final[dict[str, Kind]] = {
         "info",
         "passwords in the clear",
         "secrets that can be read in the capture: mechanisms that send the password or token itself, without TLS "
-        "(RFC 8314 section 4.1, RFC 4954 section 9). Medium where a client's address is public, so that they crossed "
-        "the Internet; a capture between a TLS proxy and the server shows the same and is no fault",
+        "(RFC 8314 section 4.1, RFC 4954 section 9). Medium where a login from a public address succeeded, so that a "
+        "password that is right crossed the Internet; a capture between a TLS proxy and the server shows the same and "
+        "is no fault",
         "offer AUTH only after STARTTLS, or on port 465; change passwords that crossed networks of others",
     ),
     "weak_mechanism": Kind(

@@ -27,14 +27,14 @@ REFUSED: Final = ("bad_credentials", "bad_password", "unknown_user", "account_di
 #: Reasons that say so if a name or a secret came at all.
 _VAGUE: Final = ("throttled", "unknown", "policy")
 
-#: Tries of one identity from one client are regular if they are so many at least, this far apart, and this part of their
-#: distances differs by no more than that part from the middle one: mail programs retry by a timer, people and most bots
-#: do not.
+#: Tries of one identity from one client are regular if they are so many at least, this far apart, and if this part of
+#: their distances differs by no more than that part from the middle one: mail programs retry by a timer, people and
+#: most bots do not.
 _REGULAR_TRIES: Final = 6
 _REGULAR_SECONDS: Final = 30
 _REGULAR_PART: Final = 0.75
 _REGULAR_VARIATION: Final = 0.25
-#: A bot that goes through a list with fixed pauses is regular too: at more identities than this.
+#: A bot that goes through a list with fixed pauses is regular too: at more identities than this, or than get in there.
 _REGULAR_IDENTITIES: Final = 3
 
 
@@ -202,9 +202,8 @@ def _numbered(tries: Logins, wins: Logins) -> Runs:
     """Number the runs."""
     is_win = np.repeat([False, True], [len(tries), len(wins)])
     keys = np.concatenate([tries.pair, wins.pair])
-    order = in_order(np.concatenate([tries.row, wins.row]))  # rows are in the order of time
-    order = order[in_order(keys[order])]
-    keys, ends = keys[order], is_win[order]
+    order = in_order(packed(keys, np.concatenate([tries.row, wins.row])))  # rows are in the order of time
+    keys, ends = keys.take(order), is_win.take(order)
     change = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
     starts = change | np.append(False, ends[:-1])[: len(keys)]
     pair = np.cumsum(change) - 1
@@ -226,8 +225,9 @@ def _regular(tries: Logins, wins: Logins) -> Array:
     # Another program of the same person may get in meanwhile, so the timer shows in all tries of the pair.
     in_run, in_pair = _Pace.of(runs.of_try, hidden.time), _Pace.of(hidden.pair, hidden.time)
     taken = (in_run.slow & (in_run.steady | runs.earlier)) | (in_pair.slow & in_pair.steady)
-    few = count_of(hidden.client, *distinct(hidden.client[taken], hidden.identity[taken])) <= _REGULAR_IDENTITIES
-    made[number] = taken & few
+    names = count_of(hidden.client, *distinct(hidden.client[taken], hidden.identity[taken]))
+    people = count_of(hidden.client, *distinct(wins.client, wins.identity))
+    made[number] = taken & (names <= np.maximum(_REGULAR_IDENTITIES, people))
     return made
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer import knowledge
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES, KINDS, SEVERITIES
+from analyzer.findings.places import network
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.grid import GAP, Column, lines
@@ -94,7 +95,7 @@ def _opening(
         ("Got in", *_got_in(summary, findings, width)),
         *_lines("Found", *_found(summary, alarms, width, _STEPS - len(steps))),
         *_lines("Do next", steps, "cyan"),
-        ("Not seen", _unseen(summary, skipped, width), ""),
+        ("Not seen", _unseen(summary, findings, skipped, width), ""),
     ]
     for label, text, style in facts:
         if text:
@@ -130,7 +131,8 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
         return f"nobody{unknown}", "green"
     guessed = [row for row in findings if row["kind"] == _ENTRY]
     if guessed:
-        head = f"{_many(count, 'time')}; look at "
+        perhaps = "" if any(row["severity"] == "high" for row in guessed) else "perhaps "
+        head = f"{_many(count, 'time')}; {perhaps}by guessing: "
         entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
         return head + some(entries, width - len(head), "; "), "red"
     if any(row["kind"] in GUESSES for row in findings):
@@ -155,9 +157,10 @@ def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int
     if not told:
         return [_CALM] if _calm(summary, alarms) else [], "green"
     colour = _BAD.get(told[0]["severity"], "yellow")
-    if len(told) == 1:
-        text = f"{_headline(told[0], numbers=False)}: {told[0]['evidence']}"
-        wrapped = textwrap.wrap(safe.visible(text), width, subsequent_indent="  ")
+    evidence = told[0]["evidence"]
+    for numbers in (evidence, evidence.partition("; ")[0]) if len(told) == 1 else ():
+        text = safe.visible(f"{_headline(told[0], count=False)}: {numbers}")
+        wrapped = textwrap.wrap(text, width, subsequent_indent="  ")
         if len(wrapped) <= room:
             return wrapped, colour
     return [some(map(_headline, told), width)], colour
@@ -195,16 +198,16 @@ def _nobody_in(summary: Summary, width: int) -> str:
     return head + some(never, width - len(head)) if never else "nothing is urgent; all who were refused got in, too"
 
 
-def _headline(finding: dict[str, Any], *, numbers: bool = True) -> str:
+def _headline(finding: dict[str, Any], *, count: bool = True) -> str:
     """Name a finding in a few words."""
     title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
     whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
-    return " ".join([title, *whom, *([f"({finding['count']:,})"] if numbers else [])])
+    return " ".join([title, *whom, *([f"({finding['count']:,})"] if count else [])])
 
 
-def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
+def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict[str, Any]], width: int) -> str:
     counts = (
-        (summary.unreadable, "session", "inside TLS"),
+        (summary.unreadable, "session", "inside TLS" + _of_guessers(summary, findings)),
         (summary.outcomes["unseen"], "ending", ""),
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
     )
@@ -214,6 +217,15 @@ def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
     if summary.caveats:
         facts.append(f"caveats {' '.join(summary.caveats)}")
     return some(facts, width) if facts else "nothing was hidden, lost or skipped"
+
+
+def _of_guessers(summary: Summary, findings: list[dict[str, Any]]) -> str:
+    """Say how many of the sessions that TLS hides are of those who guess: there they may have got in unseen."""
+    who = {row["client"] for row in findings if row["kind"] in (*GUESSES, _ENTRY)} - {None}
+    count = sum(
+        count for client, count in summary.hidden.items() if who and not who.isdisjoint((client, network(client)))
+    )
+    return f" ({count:,} of those who guess)" if count else ""
 
 
 def _many(count: int, what: str) -> str:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.days.traffic import DAY, HOUR, MINUTE, Login, Session
+from tests.days.traffic import DAY, HOUR, MINUTE, Login, Session, trace_of, trace_of_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from analyzer.trace import Trace
 
 OFFICE: Final = "192.0.2.1"
 PEOPLE: Final = ("alice", "bob", "carol", "dana", "emil", "fritz", "greta", "hans", "ines", "jan", "karin", "lars")
@@ -23,13 +25,15 @@ SERVER: Final = "192.0.2.25:587"
 
 @dataclass(frozen=True)
 class Truth:
-    """One finding that is right, and how many attempts it may count: in a capture, and in a log."""
+    """One finding that is right, and how many attempts it counts."""
 
     kind: str
     client: str | None = None
     identity: str | None = None
     server: str | None = None
-    counts: range = range(1)
+    counts: int = 0
+    #: In a log, which sees into TLS.
+    logged: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Day:
     title: str
     sessions: Callable[[random.Random], Iterator[Session]]
     truth: tuple[Truth, ...]
-    #: What happened, to whom, did anyone get in, what to do: in a sentence for people.
+    #: What happened, to whom, did anyone get in, what to do: each in a sentence for people.
     answers: dict[str, str]
-    #: The words of the opening that give each answer, whatever the numbers.
+    #: Words of the opening that give these answers; who got in and what was not seen is counted.
     words: dict[str, tuple[str, ...]]
     background: dict[str, Any] = field(default_factory=dict)
 
@@ -79,12 +83,14 @@ GUESSER: Final = "198.18.7.66"
 
 
 def brute_force(_: random.Random) -> Iterator[Session]:
-    """Forty guesses at Bob's password in ten connections, then the right one, and two mails with it."""
+    """Forty guesses at Bob's password in ten connections, then the right one, three times and twice inside TLS."""
     for connection in range(10):
         guesses = tuple(Login("bob", f"guess-{4 * connection + n}", "wrong", "LOGIN") for n in range(4))
         yield Session(2 * HOUR + 40 * connection, GUESSER, guesses)
     for n in range(3):
         yield Session(2 * HOUR + 420 + 90 * n, GUESSER, (Login("bob", "own-bob", "in", "LOGIN"),))
+    for n in range(2):
+        yield Session(3 * HOUR + n * HOUR, GUESSER, (Login("bob", "own-bob"),), hidden=True)
 
 
 LISTER: Final = "198.18.44.9"
@@ -173,7 +179,7 @@ def quiet(chance: random.Random) -> Iterator[Session]:
         for stop in range(6):
             yield person(name, (n + 1) * DAY + 5 * HOUR * stop, f"198.18.{200 + 3 * n + stop % 3}.{20 + stop}")
     for n in range(3):
-        yield Session(4 * DAY + 40 * n, home("lars"), (Login("lars", f"forgotten-{n}", "wrong", "LOGIN"),))
+        yield Session(4 * DAY + 40 * n, home("otto"), (Login("otto", f"forgotten-{n}", "wrong", "LOGIN"),))
 
 
 DAYS: Final = (
@@ -182,8 +188,8 @@ DAYS: Final = (
         "Brute force that got in",
         brute_force,
         (
-            Truth("brute_force", GUESSER, "bob@example.test", counts=range(40, 41)),
-            Truth("break_in", GUESSER, "bob@example.test", counts=range(3, 4)),
+            Truth("brute_force", GUESSER, "bob@example.test", counts=40),
+            Truth("break_in", GUESSER, "bob@example.test", counts=3, logged=5),
         ),
         {
             "what": "One address guessed passwords of one account, forty in seven minutes.",
@@ -194,7 +200,6 @@ DAYS: Final = (
         {
             "what": ("brute force",),
             "whom": (GUESSER, "bob@example.test"),
-            "in": (f"{GUESSER} as bob@example.test",),
             "do": ("change the password of bob@example.test", f"keep {GUESSER} out"),
         },
     ),
@@ -202,7 +207,7 @@ DAYS: Final = (
         "guessing",
         "One client with a list of names",
         guessing,
-        (Truth("guessing", LISTER, counts=range(60, 61)),),
+        (Truth("guessing", LISTER, counts=60),),
         {
             "what": "One address guessed the passwords of thirty names over sixty connections.",
             "whom": "Thirty names, six of them accounts, from 198.18.44.9.",
@@ -212,7 +217,6 @@ DAYS: Final = (
         {
             "what": ("password guessing",),
             "whom": (LISTER, "30 identities"),
-            "in": ("no guess",),
             "do": (f"keep {LISTER} out",),
         },
     ),
@@ -220,7 +224,7 @@ DAYS: Final = (
         "spraying",
         "Two passwords at many names, slowly",
         spraying,
-        (Truth("spraying", SPRAYER, counts=range(40, 41)),),
+        (Truth("spraying", SPRAYER, counts=40),),
         {
             "what": "One address tried two common passwords at twenty names, one every three hours, for five days.",
             "whom": "Twenty names, ten of them accounts, from 198.18.90.5.",
@@ -230,7 +234,6 @@ DAYS: Final = (
         {
             "what": ("password spraying",),
             "whom": (SPRAYER, "20 identities"),
-            "in": ("no guess",),
             "do": (f"keep {SPRAYER} out", "common passwords"),
         },
         {"days": 5},
@@ -239,25 +242,24 @@ DAYS: Final = (
         "distributed",
         "Forty networks guess at one account",
         distributed,
-        (Truth("distributed_guessing", identity="carol@example.test", counts=range(80, 81)),),
+        (Truth("distributed_guessing", identity="carol@example.test", counts=80),),
         {
             "what": "Forty addresses in forty networks guessed the password of one account, two guesses each.",
             "whom": "carol@example.test.",
             "in": "No guess worked, as far as it can be seen.",
-            "do": "See that Carol's password is strong and asks for a second factor; blocking addresses helps little.",
+            "do": "See that Carol has a strong password and a second factor; blocking addresses helps little.",
         },
         {
             "what": ("distributed guessing",),
             "whom": ("carol@example.test", "40 addresses"),
-            "in": ("no guess",),
-            "do": ("carol@example.test is strong", "second factor"),
+            "do": ("carol@example.test has a strong password", "second factor"),
         },
     ),
     Day(
         "stale-client",
         "A phone with an old password",
         stale,
-        (Truth("stale_client", "203.0.113.13", "dana@example.test", counts=range(36, 37)),),
+        (Truth("stale_client", "203.0.113.13", "dana@example.test", counts=36),),
         {
             "what": "A program repeats one password that worked until an hour into the capture, every ten minutes.",
             "whom": "dana@example.test, from 203.0.113.13.",
@@ -265,9 +267,8 @@ DAYS: Final = (
             "do": "Tell Dana to update the password stored there; do not block.",
         },
         {
-            "what": ("old password",),
+            "what": ("old stored password",),
             "whom": ("203.0.113.13", "dana@example.test"),
-            "in": ("times",),
             "do": ("dana@example.test", "update the stored password", "do not block"),
         },
     ),
@@ -275,25 +276,24 @@ DAYS: Final = (
         "wrong-mechanism",
         "A scanner that knows CRAM-MD5 alone",
         printer,
-        (Truth("mechanism_mismatch", PRINTER, server=SERVER, counts=range(20, 21)),),
+        (Truth("mechanism_mismatch", PRINTER, server=SERVER, counts=20),),
         {
             "what": "A device asks for CRAM-MD5, which the server does not have.",
             "whom": "192.0.2.77, at 192.0.2.25:587.",
             "in": "Only people; the device never did.",
-            "do": "Let the device choose what the server lists, or add the mechanism there.",
+            "do": "Set the device to a mechanism that the server lists, or add CRAM-MD5 there.",
         },
         {
             "what": ("no common mechanism", "CRAM-MD5"),
             "whom": (PRINTER, SERVER),
-            "in": ("times",),
-            "do": ("choose what the EHLO reply",),
+            "do": (f"a mechanism {SERVER} lists",),
         },
     ),
     Day(
         "outage",
         "An hour without the user database",
         outage,
-        (Truth("backend_outage", server=SERVER, counts=range(60, 61)),),
+        (Truth("backend_outage", server=SERVER, counts=60),),
         {
             "what": "For an hour the server could not ask its user database, and refused everyone with 454.",
             "whom": "All twelve people, at 192.0.2.25:587.",
@@ -303,7 +303,6 @@ DAYS: Final = (
         {
             "what": ("login outage",),
             "whom": (SERVER, "12 identities"),
-            "in": ("times",),
             "do": (f"authentication service behind {SERVER}",),
         },
     ),
@@ -314,15 +313,14 @@ DAYS: Final = (
         (),
         {
             "what": "Nothing: people log in, some mistype, two travel, one has a new phone.",
-            "whom": "Nobody; lars@example.test has forgotten a password.",
+            "whom": "Nobody; otto@example.test has forgotten a password.",
             "in": "Those who should.",
-            "do": "Nothing is urgent; help lars@example.test.",
+            "do": "Nothing is urgent; help otto@example.test.",
         },
         {
             "what": ("no attack",),
-            "whom": ("lars@example.test",),
-            "in": ("times",),
-            "do": ("lars@example.test",),
+            "whom": ("never got in: otto@example.test (3)",),
+            "do": ("nothing is urgent",),
         },
         {"days": 7, "logins": 90},
     ),
@@ -331,6 +329,19 @@ BY_NAME: Final = {day.name: day for day in DAYS}
 
 
 @cache
-def cached(name: str) -> list[Session]:
-    """Give the sessions of a day, made once."""
-    return sessions_of(BY_NAME[name])
+def captured(name: str) -> Trace:
+    """Read a day's capture, once."""
+    return trace_of(sessions_of(BY_NAME[name]))
+
+
+@cache
+def logged(name: str) -> Trace:
+    """Read a day's log, once."""
+    return trace_of_log(sessions_of(BY_NAME[name]))
+
+
+def unseen(day: Day) -> str:
+    """Say what nobody sees in a day's capture."""
+    hidden = [session.client for session in sessions_of(day) if session.hidden]
+    guessers = sum(client in {truth.client for truth in day.truth} for client in hidden)
+    return f"{len(hidden)} sessions inside TLS" + (f" ({guessers} of those who guess)" if guessers else "")

@@ -24,7 +24,7 @@ Servers   127.0.0.1:2525 (Postfix)
 Outcomes  7 rejected, 2 succeeded, 1 client_closed
 Clients   2: 192.0.2.66 (8), 198.51.100.7 (2)
 Tried     5: user0 (3), alice@example.test (2), user1 (2), user2 (2), bob (1)
-Got in    2 times; look at 192.0.2.66 as bob
+Got in    2 times; by guessing: 192.0.2.66 as bob
 Found     password guessing from 192.0.2.66: 7 guesses at 3 identities
 Do next   change the password of bob unless 192.0.2.66 is known to you
           keep 192.0.2.66 out
