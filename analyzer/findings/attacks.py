@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import among, busiest, count_of, distinct, packed, uniques
+from analyzer.findings.keys import among, busiest, count_of, distinct, numbered, packed, uniques
 from analyzer.findings.places import network
 from analyzer.schema import NULL
 
@@ -70,20 +70,22 @@ def _of_people(past: History, suspect: Array, limits: Thresholds) -> Array:
     several identities is neither.
     """
     tries = past.tries
-    people = count_of(tries.client, *distinct(past.wins.client, past.wins.identity))
-    left = np.flatnonzero(suspect & (tries.client >= 0) & (tries.identity >= 0) & (people > 0))
-    here, people, fresh = tries.take(left), people.take(left), past.fresh.take(left)
     made = np.zeros(len(tries), bool)
+    named = np.flatnonzero(suspect & (tries.client >= 0) & (tries.identity >= 0))
+    client, identity = tries.client.take(named), tries.identity.take(named)
+    people = count_of(client, *distinct(past.wins.client, past.wins.identity))
+    crowded = people > count_of(client, *distinct(client, identity))
+    left = named[crowded]
     if not len(left):
         return made
+    here, people, fresh = tries.take(left), people[crowded], past.fresh.take(left)
     seen = here.secret != NULL
-    offered = packed(here.client, here.secret)
+    offered = numbered(packed(here.client, here.secret))
     own = ~seen | (count_of(offered, *distinct(offered, here.identity)) < limits.spray_ratio)
-    repeated = packed(here.pair, here.secret)
-    repeated = seen & (count_of(repeated, *np.unique(repeated, return_counts=True)) >= limits.stale_repeats)
-    old = own & repeated & (people > count_of(here.client, *distinct(here.client, here.identity)))
+    repeated = numbered(packed(here.pair, here.secret))
+    old = own & seen & (np.bincount(repeated).take(repeated) >= limits.stale_repeats)
     names = count_of(here.client, *distinct(here.client[~old], here.identity[~old]))
-    few = count_of(here.pair, *np.unique(here.pair[fresh], return_counts=True)) <= limits.typos
+    few = np.bincount(here.pair, weights=fresh).take(here.pair) <= limits.typos
     made[left] = old | (own & few & (people >= _PEOPLE * names))
     return made
 

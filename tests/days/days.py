@@ -147,13 +147,15 @@ def stale(chance: random.Random) -> Iterator[Session]:
         yield Session(HOUR + 10 * MINUTE * n + chance.uniform(0, 5), client, (Login("dana", old, "wrong"),))
 
 
-PRINTER: Final = "192.0.2.77"
+COPIER: Final = "192.0.2.77"
 
 
-def printer(chance: random.Random) -> Iterator[Session]:
-    """A scanner in the corridor insists on CRAM-MD5 after an update of the server, twenty times."""
+def copier(chance: random.Random) -> Iterator[Session]:
+    """A copier in the corridor insists on CRAM-MD5 after an update of the server, twenty times."""
     for n in range(20):
-        yield Session(20 * MINUTE * n + chance.uniform(0, 300), PRINTER, (Login("scan", "own", "lacking", "CRAM-MD5"),))
+        yield Session(
+            20 * MINUTE * n + chance.uniform(0, 300), COPIER, (Login("copier", "own", "lacking", "CRAM-MD5"),)
+        )
 
 
 def outage(chance: random.Random) -> Iterator[Session]:
@@ -274,9 +276,9 @@ DAYS: Final = (
     ),
     Day(
         "wrong-mechanism",
-        "A scanner that knows CRAM-MD5 alone",
-        printer,
-        (Truth("mechanism_mismatch", PRINTER, server=SERVER, counts=20),),
+        "A copier that knows CRAM-MD5 alone",
+        copier,
+        (Truth("mechanism_mismatch", COPIER, server=SERVER, counts=20),),
         {
             "what": "A device asks for CRAM-MD5, which the server does not have.",
             "whom": "192.0.2.77, at 192.0.2.25:587.",
@@ -285,7 +287,7 @@ DAYS: Final = (
         },
         {
             "what": ("no common mechanism", "CRAM-MD5"),
-            "whom": (PRINTER, SERVER),
+            "whom": (COPIER, SERVER),
             "do": (f"a mechanism {SERVER} lists",),
         },
     ),

@@ -10,7 +10,7 @@ import pytest
 
 from analyzer.findings.kinds import GUESSES
 from tests.days.days import BY_NAME, DAYS, captured, logged, sessions_of, unseen
-from tests.days.traffic import opening
+from tests.days.traffic import opening, trace_of
 from tests.guesses import rows_of
 
 ROOT = Path(__file__).parents[2]
@@ -84,8 +84,6 @@ def test_the_first_lines_answer(name, source):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_other_people_change_nothing(seed):
     """With other logins around it, at other times, a day has the same findings about the same."""
-    from tests.days.traffic import trace_of
-
     for day in DAYS:
         found = sorted(
             (row["kind"], row["client"] or "", row["identity"] or "") for row in told(trace_of(sessions_of(day, seed)))
