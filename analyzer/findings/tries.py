@@ -5,9 +5,9 @@ a secret that this client has tried for this identity before is a repetition, an
 unknown for challenge-response mechanisms and in logs: then every try counts as a guess, unless more secrets of the same
 client and identity are seen than not, and what is found says so. The IPv6 addresses of one /64 are one client.
 
-A place from which many people get in (an office, web mail, a relay) has their accidents, too: where at least three times
-as many identities get in as fail, no more failures of one identity than `typos` are typing errors, though this identity
-never gets in; and where more get in than fail, secrets that are repeated are old ones, not guesses. One secret at several
+A place from which many people get in (an office, web mail, a relay) has their accidents, too. Where at least three
+times as many identities get in as fail, no more failures of one identity than `typos` are typing errors, though it
+never gets in; where more get in than fail, secrets that are repeated are old ones, not guesses. One secret at several
 identities is neither.
 """
 

@@ -13,7 +13,7 @@ from analyzer.findings.places import network
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.grid import GAP, Column, lines
-from analyzer.report.screen import clipped, padded, some
+from analyzer.report.screen import clipped, padded, some, width_of
 from analyzer.report.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -159,11 +159,12 @@ def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int
     colour = _BAD.get(told[0]["severity"], "yellow")
     evidence = told[0]["evidence"]
     for numbers in (evidence, evidence.partition("; ")[0]) if len(told) == 1 else ():
-        text = safe.visible(f"{_headline(told[0], count=False)}: {numbers}")
+        text = f"{_headline(told[0], count=False)}: {safe.visible(numbers)}"
         wrapped = textwrap.wrap(text, width, subsequent_indent="  ")
         if len(wrapped) <= room:
             return wrapped, colour
-    return [some(map(_headline, told), width)], colour
+    full = ", ".join(map(_headline, told))
+    return [full if width_of(full) <= width else some([_headline(row, most=1) for row in told], width)], colour
 
 
 def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[str]:
@@ -191,18 +192,20 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
 
 def _nobody_in(summary: Summary, width: int) -> str:
     """Say that nothing is urgent, and who was refused and never got in."""
-    never = [
-        f"{party.name} ({party.rejected})" for party in summary.identities if party.rejected and not party.succeeded
-    ]
-    head = "nothing is urgent; never got in: "
-    return head + some(never, width - len(head)) if never else "nothing is urgent; all who were refused got in, too"
+    refused = [each for each in summary.identities if each.rejected]
+    never = [f"{each.name} ({each.rejected})" for each in refused if not each.succeeded]
+    head = "nothing is urgent; "
+    if never:
+        head += "never got in: "
+        return head + some(never, width - len(head))
+    return head + ("all who were refused got in, too" if refused else "nobody was refused")
 
 
-def _headline(finding: dict[str, Any], *, count: bool = True) -> str:
-    """Name a finding in a few words."""
+def _headline(finding: dict[str, Any], *, most: int | None = None, count: bool = True) -> str:
+    """Name a finding in a few words, with whom it is about (so many of them at most) and how often it was."""
     title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
     whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
-    return " ".join([title, *whom, *([f"({finding['count']:,})"] if count else [])])
+    return safe.visible(" ".join([title, *whom[:most], *([f"({finding['count']:,})"] if count else [])]))
 
 
 def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict[str, Any]], width: int) -> str:

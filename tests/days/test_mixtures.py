@@ -84,7 +84,7 @@ CASES = {
             *brute(),
             *(ended(OFFICE, "temporary_failure", "backend_down", HOUR + 30 * n, identity=f"u{n}") for n in range(30)),
         ],
-        [("backend_outage", OFFICE), ("brute_force", EVIL)],
+        [("backend_outage", None), ("brute_force", EVIL)],
     ),
     "over IPv4 and IPv6": (two_networks_of_one_house(), [("brute_force", "2001:db8:7:7::a"), ("brute_force", EVIL)]),
     "a probe every minute": (probe(succeeded), []),

@@ -132,6 +132,50 @@ def test_found(tables):
     assert "\nFound     a scanner from 192.0.2.9: 12 attempts\n" in text(tables)
 
 
+def test_several_findings_that_do_not_fit(tables):
+    """Where the names of all do not fit, each finding is shown with the first of them, and the others are counted."""
+    told = {"severity": "medium", "kind": "brute_force", "identity": "a.very.long.name@example.test", "count": 40}
+    outage = {"severity": "medium", "kind": "backend_outage", "server": "192.0.2.1:587", "count": 9}
+    tables["findings"] = rows("findings", {**told, "client": "192.0.2.7"}, outage)
+    assert "\nFound     brute force from 192.0.2.7 (40), login outage on 192.0.2.1:587 (9)\n" in text(tables)
+
+    tables["findings"] = rows("findings", *({**told, "client": f"2001:db8:0:{n}::/64"} for n in range(9)))
+    assert "\nFound     brute force from 2001:db8:0:0::/64 (40), 8 more\n" in text(tables)
+
+
+@pytest.mark.parametrize(
+    ("endings", "advice"),
+    [
+        ({"alice": ["succeeded"]}, "nobody was refused"),
+        ({"alice": ["rejected", "succeeded"], "bob": ["succeeded"]}, "all who were refused got in, too"),
+        ({"alice": ["succeeded"] * 4, "bob": ["rejected"], "eve": ["rejected"] * 2}, "never got in: eve (2), bob (1)"),
+    ],
+)
+def test_calm(tables, endings, advice):
+    """Where most attempts succeed and nothing is found, the opening says so, and who needs help."""
+    made = [(name, ending) for name, several in endings.items() for ending in several]
+    tables["auth"] = rows(
+        "auth", *(attempt(f"s{n}", "192.0.2.1", ms(n), end, identity=name) for n, (name, end) in enumerate(made))
+    )
+    tables["findings"] = Table.empty("findings")
+
+    assert (
+        f"\nFound     no attack, no outage, no client that is stuck\nDo next   nothing is urgent; {advice}\n"
+        in text(tables)
+    )
+
+
+def test_guessers_inside_tls(tables):
+    """What TLS hides of those who guess is told apart: there a guess may have worked unseen."""
+    guess = {"severity": "medium", "kind": "guessing", "client": "192.0.2.0/24"}
+    hidden = [session(f"h{n}", f"192.0.2.{n}", ms(n), readable=0, event=f"h{n}") for n in range(3)]
+    tables["sessions"] = rows("sessions", *hidden, session("x", "198.51.100.7", ms(9), readable=0))
+    tables["findings"] = rows("findings", guess)
+
+    assert "Not seen  4 sessions inside TLS (3 of those who guess)" in text(tables)
+    assert "; no guess is seen to have worked" in text(tables)
+
+
 def test_products_of_one_server(tables):
     """A server whose greeting was not always seen is listed once; IPv6 addresses have brackets."""
     tables["sessions"] = rows(
