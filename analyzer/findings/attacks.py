@@ -85,8 +85,14 @@ def _of_people(past: History, suspect: Array, limits: Thresholds) -> Array:
     repeated = numbered(packed(here.pair, here.secret))
     old = own & seen & (np.bincount(repeated).take(repeated) >= limits.stale_repeats)
     names = count_of(here.client, *distinct(here.client[~old], here.identity[~old]))
-    few = np.bincount(here.pair, weights=fresh).take(here.pair) <= limits.typos
-    made[left] = old | (own & few & (people >= _PEOPLE * names))
+    few = (people >= _PEOPLE * names) & (np.bincount(here.pair, weights=fresh).take(here.pair) <= limits.typos)
+    # Nor do people all at once fail who at other times get in: then somebody goes through a list there.
+    window = limits.guess_minutes * _MINUTE
+    failed = few & fresh & ~old
+    rush = count_of(here.client, *busiest(here.client[failed], here.time[failed], window))
+    usual = count_of(here.client, *busiest(past.wins.client, past.wins.time, window))
+    few &= (rush < limits.guesses) | (usual >= _PEOPLE * rush)
+    made[left] = old | (own & few)
     return made
 
 

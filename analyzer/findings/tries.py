@@ -7,8 +7,8 @@ client and identity are seen than not, and what is found says so. The IPv6 addre
 
 A place from which many people get in (an office, web mail, a relay) has their accidents, too. Where at least three
 times as many identities get in as fail, no more failures of one identity than `typos` are typing errors, though it
-never gets in; where more get in than fail, secrets that are repeated are old ones, not guesses. One secret at several
-identities is neither.
+never gets in, unless `guesses` of them come at once, and more than a third of those who get in at such a time. Where
+more get in than fail, secrets that are repeated are old ones, not guesses. One secret at several identities is neither.
 """
 
 from __future__ import annotations

@@ -103,6 +103,17 @@ CASES = {
     "a web mail server": (webmail(), []),
     "a laptop that sleeps": (asleep(), [("stale_client", "10.1.1.1")]),
     "an old phone and a new laptop": (other_program(), [("stale_client", "10.1.1.1")]),
+    "a list tried through a web mail server": (
+        [*webmail(), *(refused(OFFICE, f"list{n}", 8000 + n, HOUR + 5 * n) for n in range(60))],
+        [("guessing", OFFICE)],
+    ),
+    "a large web mail server in the morning": (
+        [
+            *(succeeded(OFFICE, f"u{n}", 3 * n) for n in range(2000)),
+            *(refused(OFFICE, f"x{n}", 100 + n, 10 * n) for n in range(500)),
+        ],
+        [],
+    ),
     "a guesser behind a web mail server": ([*webmail(), *brute(12, 20, OFFICE, "boss")], [("brute_force", OFFICE)]),
 }
 
