@@ -119,7 +119,7 @@ def test_thresholds():
 
     assert "guessing" not in run("findings", sample).stdout
     assert "guessing" in run("findings", sample, *four).stdout
-    assert "\nFound     password guessing from 203.0.113.66 (4)\n" in run("report", sample, *four).stdout
+    assert "\nFound     password guessing from 203.0.113.66: 4 guesses " in run("report", sample, *four).stdout
     assert run("findings", "no-such-file", "--threshold", "guess=4").stderr.startswith(
         "Error: unknown threshold 'guess'"
     )

@@ -31,6 +31,8 @@ FAULTS: Final = (
 _UNAVAILABLE: Final = ("mechanism_unavailable", "mechanism_too_weak", "transition_needed")
 #: What a client that leaves without a word is told by.
 _LEFT: Final = ("client_closed", "cancelled", "unseen")
+#: About a server alone, whoever met with it.
+_OUTAGE: Final = "backend_outage"
 #: What the attempts of a kind have in common besides: how that is said, and the column.
 _SAYS: Final = {"mechanism_mismatch": ("with", "mechanism"), "misconfigured_client": ("that end with", "reason")}
 
@@ -93,10 +95,6 @@ def accidents(past: History, witness: Witness, limits: Thresholds) -> list[Found
     )
     relay = auth.has("role", "client") & refused(auth)
     client, identity = auth.text("client_ip").codes, auth.text("identity").codes
-    got_in = np.where(
-        identity >= 0, among(pairs(auth, client, identity), past.wins.pair), among(client, past.wins.client)
-    )
-    never = mine & ~got_in
     unavailable = outcome.mask([word in _UNAVAILABLE for word in outcome.words]) | auth.has(
         "reason", "mechanism_unavailable"
     )
@@ -106,10 +104,15 @@ def accidents(past: History, witness: Witness, limits: Thresholds) -> list[Found
     silent = outcome.mask([word in _LEFT for word in outcome.words]) & ~named
     mechanism = auth.text("mechanism").codes
     known = client >= 0
+    never = mine & (unavailable | tls | fault | silent)
+    rows, pair = np.flatnonzero(never), pairs(auth, past.wins.client, past.wins.identity)
+    client_of, identity_of = client.take(rows), identity.take(rows)
+    same = among(pairs(auth, client_of, identity_of), pair)
+    never[rows] = ~np.where(identity_of >= 0, same, among(client_of, past.wins.client))
 
     keys, most = busiest(server[down], auth.array("started")[down], limits.outage_minutes * 60 * 10**9)
     down &= count_of(server, keys, most) >= limits.outage_failures
-    found = everyone.found("backend_outage", down, server, witness, 0.9)
+    found = everyone.found(_OUTAGE, down, server, witness, 0.9)
     for kind, mask, key, least, sure in (
         ("relay_refused", relay, server, limits.relay_refusals, 0.9),
         ("mechanism_mismatch", never & unavailable, packed(server, mechanism), limits.mistakes, 0.8),
@@ -147,6 +150,7 @@ class Everyone:
         """Say who, where, and with what ending."""
         auth, row = self.auth, int(group.row[0])
         clients, names = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
+        whose = kind != _OUTAGE
         says, column = _SAYS.get(kind, ("", ""))
         word = witness.name(column, int(auth.text(column).codes[row])) if column else None
         codes = auth.array("code")[group.row]
@@ -162,9 +166,9 @@ class Everyone:
             int(auth.array("server_port")[row]),
         )
         return {
-            "evidence": ", ".join(facts) + (self._recovery(group) if kind == "backend_outage" else ""),
-            "client": witness.name("client_ip", int(clients[0])) if len(clients) == 1 else None,
-            "identity": witness.name("identity", int(names[0])) if len(names) == 1 else None,
+            "evidence": ", ".join(facts) + ("" if whose else self._recovery(group)),
+            "client": witness.name("client_ip", int(clients[0])) if whose and len(clients) == 1 else None,
+            "identity": witness.name("identity", int(names[0])) if whose and len(names) == 1 else None,
             "server": server_name(*server) if len(uniques(self.server[group.row])) == 1 else None,
         }
 

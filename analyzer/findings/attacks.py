@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import among, busiest, count_of, distinct, uniques
+from analyzer.findings.keys import among, busiest, count_of, distinct, numbered, packed, uniques
 from analyzer.findings.places import network
 from analyzer.schema import NULL
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from analyzer.findings.tries import History, Logins
 
     Array = np.ndarray[Any, Any]
+
+#: Where so many times as many identities get in as fail, a few failures each are those of people.
+_PEOPLE: Final = 3
 
 _MINUTE, _HOUR = 60 * 10**9, 3600 * 10**9
 
@@ -40,6 +43,7 @@ def accused(past: History, limits: Thresholds) -> Accused:
     """Say which tries are attacks. The later of the three looks only at what the earlier leave."""
     tries = past.tries
     suspect = ~past.typo & ~past.regular
+    suspect &= ~_of_people(past, suspect, limits)
     guilty = _clients(past, suspect & (tries.client >= 0), limits)
     by_client = suspect & among(tries.client, guilty)
     # Many clients that each guess at one and the same identity alone are one attack.
@@ -57,6 +61,39 @@ def accused(past: History, limits: Thresholds) -> Accused:
     addresses = count_of(tries.identity, *distinct(tries.identity[guesses], tries.client[guesses]))
     by_identity = crowd | (left & (addresses >= limits.distributed_addresses))
     return Accused(by_client, by_secret, by_identity)
+
+
+def _of_people(past: History, suspect: Array, limits: Thresholds) -> Array:
+    """Say which tries are those of people, at places where many get in: offices, web mail, relays.
+
+    Some of them give up after a few typing errors, and some of their programs repeat an old password. One secret at
+    several identities is neither.
+    """
+    tries = past.tries
+    made = np.zeros(len(tries), bool)
+    named = np.flatnonzero(suspect & (tries.client >= 0) & (tries.identity >= 0))
+    client, identity = tries.client.take(named), tries.identity.take(named)
+    people = count_of(client, *distinct(past.wins.client, past.wins.identity))
+    crowded = people > count_of(client, *distinct(client, identity))
+    left = named[crowded]
+    if not len(left):
+        return made
+    here, people, fresh = tries.take(left), people[crowded], past.fresh.take(left)
+    seen = here.secret != NULL
+    offered = numbered(packed(here.client, here.secret))
+    own = ~seen | (count_of(offered, *distinct(offered, here.identity)) < limits.spray_ratio)
+    repeated = numbered(packed(here.pair, here.secret))
+    old = own & seen & (np.bincount(repeated).take(repeated) >= limits.stale_repeats)
+    names = count_of(here.client, *distinct(here.client[~old], here.identity[~old]))
+    few = (people >= _PEOPLE * names) & (np.bincount(here.pair, weights=fresh).take(here.pair) <= limits.typos)
+    # Nor do people all at once fail who at other times get in: then somebody goes through a list there.
+    window = limits.guess_minutes * _MINUTE
+    failed = few & fresh & ~old
+    rush = count_of(here.client, *busiest(here.client[failed], here.time[failed], window))
+    usual = count_of(here.client, *busiest(past.wins.client, past.wins.time, window))
+    few &= (rush < limits.guesses) | (usual >= _PEOPLE * rush)
+    made[left] = old | (own & few)
+    return made
 
 
 def _clients(past: History, suspect: Array, limits: Thresholds) -> Array:
@@ -114,7 +151,10 @@ def _kinds(tries: Logins, limits: Thresholds) -> Array:
         for mask, column in ((named, tries.identity), (seen, tries.identity), (seen, tries.secret))
     )
     attempts = count_of(tries.client, *np.unique(tries.client, return_counts=True))
-    few = np.where(names_seen > 0, names_seen >= limits.spray_ratio * secrets, attempts <= 2 * names)
+    # Where secrets are not seen, who hurries and comes back to a name has a list of secrets, as it seems.
+    fast = count_of(tries.client, *busiest(tries.client, tries.time, limits.guess_minutes * _MINUTE)) >= limits.guesses
+    each = np.where(fast, 1, 2)
+    few = np.where(names_seen > 0, names_seen >= limits.spray_ratio * secrets, attempts <= each * names)
     sprays = few & (names >= limits.spray_identities)
     kinds: Array = np.where(sprays, 2, names == 1)
     return kinds

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import among, count_of, distinct, in_order, packed
+from analyzer.findings.keys import among, count_of, distinct, in_order, looked_up, packed
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def _guessed(past: History, who: Accused, limits: Thresholds) -> tuple[Array, Ar
 
     victims = tries.take(who.identity)
     targets = count_of(wins.identity, *distinct(victims.identity, victims.client)) > 0
-    among_many = targets & (tried < wins.time) & (came >= tried)
+    # An address from which others get in is a place of people, where the one who is aimed at may mistype.
+    lonely = count_of(wins.client, *distinct(wins.client, wins.identity)) == 1
+    among_many = targets & (tried < wins.time) & (came >= tried) & lonely
 
     certain = known & ((own & (came == wins.time)) | aimed_at)
     return certain, known & ~certain & (own | alone | among_many)
@@ -75,12 +77,10 @@ def _guessed(past: History, who: Accused, limits: Thresholds) -> tuple[Array, Ar
 
 def _earliest(wanted: Array, keys: Array, times: Array) -> Array:
     """Give for each key the first time of some rows with it; the latest time there is for none."""
-    if not len(keys):
-        return np.full(len(wanted), _LATEST)
     order = in_order(keys)  # of rows in the order of time
-    known = keys[order]
-    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[at] == wanted, times[order[at]], _LATEST)
+    known = keys.take(order)
+    first = np.append(True, known[1:] != known[:-1])[: len(known)]
+    return looked_up(wanted, known[first], times.take(order[first]), _LATEST)
 
 
 def _entry(group: Logins, guesses: Logins, before: dict[int, int], sure: float, witness: Witness) -> dict[str, Any]:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.keys import parts
+from analyzer.findings.keys import in_order, packed, parts
 from analyzer.findings.kinds import KINDS, SEVERITIES, advice_of
 from analyzer.findings.places import as_clients, network
 from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
 from analyzer.schema import NULL
-from analyzer.tables import Table
+from analyzer.tables import Table, Text
 from analyzer.tables import taken as picked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from analyzer.findings.tries import Logins
+    from analyzer.tables import Column
 
     Array = np.ndarray[Any, Any]
 
@@ -59,25 +60,49 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+#: What decides on the order of attempts of one time, column after column.
+_TOLD: Final = (("client_ip",), ("identity", "client_port", "attempt", "secret_group"))
+
+
 def _in_time(auth: Table) -> Array:
     """Give the order of time; of equal times, that of what is told, and only then that of the table."""
     started = auth.array("started")
     order = np.argsort(started, kind="stable")
-    same = np.diff(started[order]) == 0
-    places = np.flatnonzero(np.append(same, False) | np.append(False, same)[: len(order)])
-    tied = order[places]
-    if len(tied):
-        told = [auth.array(name)[tied] for name in ("secret_group", "attempt", "client_port")]
-        told += [auth.text(name).take(tied).ranks() for name in ("identity", "client_ip")]
-        order[places] = tied[np.lexsort((*told, started[tied]))]
+    same = _repeats(started.take(order))
+    # Logs have many lines a second, few of them of one client: most often the first turn leaves nothing to do.
+    for names in _TOLD:
+        places = np.flatnonzero(np.append(same, False) | np.append(False, same)[: len(order)])
+        tied = order.take(places)
+        if not len(tied):
+            break
+        moment = np.append(0, np.cumsum(~same)).take(places)
+        key = packed(moment, *(_ranks(auth[name], tied) for name in names))
+        turn = in_order(key)
+        order[places] = tied.take(turn)
+        same = np.zeros(len(same), bool)
+        same[places[:-1][_repeats(key.take(turn))]] = True
     return order
+
+
+def _repeats(column: Array) -> Array:
+    """Say which rows but the last are followed by their like."""
+    repeats: Array = column[1:] == column[:-1]
+    return repeats
+
+
+def _ranks(column: Column, rows: Array) -> Array:
+    """Give numbers in the order of the values of some rows; words come by the alphabet."""
+    values = picked(column, rows)
+    ranks: Array = values.ranks() if isinstance(values, Text) else values
+    return ranks
 
 
 class Witness:
     """Makes findings of rows of `auth`; its own `auth` has the columns that matter, in the order of time."""
 
     def __init__(self, auth: Table) -> None:
-        self.whole, self.order = auth, _in_time(auth)
+        self.order = _in_time(auth)
+        self.session, self.where = auth.ids("session"), auth.places("where")
         columns = {name: auth[name] for name in _COLUMNS} | {"client_ip": as_clients(auth.text("client_ip"))}
         self.auth = Table(auth.name, {name: picked(column, self.order) for name, column in columns.items()})
 
@@ -85,13 +110,13 @@ class Witness:
         """Give the finding that some rows, in the order of time, are the evidence of."""
         times = self.auth.array("started")[rows]
         times = times[times != NULL]
-        few = self.whole.take(self.order[rows[:FINDING_PLACES]])
+        few = self.order[rows[:FINDING_PLACES]]
         told = {
             "count": len(rows),
             "first": int(times[0]) if len(times) else None,
             "last": int(times[-1]) if len(times) else None,
-            "session": few.ids("session").list()[0],
-            "places": "; ".join(filter(None, few.places("where").list())) or None,
+            "session": self.session.take(few).list()[0],
+            "places": "; ".join(filter(None, self.where.take(few).list())) or None,
         }
         return Found(kind, evidence, confidence=round(confidence, 2), **told | more)
 

@@ -53,7 +53,16 @@ def in_order(key: Array) -> Array:
     count = len(key)
     if not count or _span(key) * count > _ROOM:
         return np.argsort(key, kind="stable")
-    return np.sort((key - key.min()) * count + np.arange(count)) % count
+    return np.sort((key.astype(np.int64) - key.min()) * count + np.arange(count)) % count
+
+
+def numbered(key: Array) -> Array:
+    """Number the keys in their order, from 0 on: what is known of a small number can be looked up in a table."""
+    order = in_order(key)
+    ordered = key.take(order)
+    number = np.empty(len(key), np.int64)
+    number[order] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1])[: len(key)])
+    return number
 
 
 def firsts(key: Array) -> Array:
@@ -80,24 +89,34 @@ def distinct(key: Array, *columns: Array) -> tuple[Array, Array]:
 
 
 def count_of(key: Array, keys: Array, counts: Array) -> Array:
-    """Give for each row the count that is known of its key; 0 where none is."""
+    """Give for each row the count that is known of its key, of keys in order; 0 where none is."""
+    return looked_up(key, keys, counts, 0)
+
+
+def looked_up(key: Array, keys: Array, values: Array, unknown: int) -> Array:
+    """Give for each row the value of its key, of keys in order; by a table of all keys, if they are not far apart."""
     if not len(keys):
-        return np.zeros(len(key), np.int64)
+        return np.full(len(key), unknown, np.int64)
     low, high = int(keys[0]), int(keys[-1])
-    if high - low <= 4 * (len(key) + len(keys)):
-        table = np.zeros(high - low + 2, np.int64)  # the last one is of all that is not known
-        table[keys - low] = counts
-        return table[np.where((key < low) | (key > high), high - low + 1, key - low)]
-    at = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
-    return np.where(keys[at] == key, counts[at], 0)
+    if high - low > 4 * (len(key) + len(keys)):
+        at = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+        return np.where(keys.take(at) == key, values.take(at), unknown)
+    table = np.full(high - low + 2, unknown, values.dtype)  # the last one is of all that is not known
+    table[keys - low] = values
+    return table.take(np.where((key < low) | (key > high), high - low + 1, key - low))
 
 
 def among(key: Array, keys: Array) -> Array:
     """Say which rows have one of some keys, distinct or not; `numpy.isin` takes ten times as long for large keys."""
     if not len(keys):
         return np.zeros(len(key), bool)
+    low, high = int(keys.min()), int(keys.max())
+    if high - low <= 4 * (len(key) + len(keys)):
+        table = np.zeros(high - low + 2, bool)
+        table[keys - low] = True
+        return table.take(np.where((key < low) | (key > high), high - low + 1, key - low))
     known = np.sort(keys)
-    hit: Array = known[np.minimum(np.searchsorted(known, key), len(known) - 1)] == key
+    hit: Array = known.take(np.searchsorted(known, key), mode="clip") == key
     return hit
 
 
@@ -105,13 +124,13 @@ def busiest(key: Array, time: Array, window_ns: float) -> tuple[Array, Array]:
     """Give the distinct keys, in order, and the largest number of rows that each has in any window of that length."""
     if not len(key):
         return key, np.zeros(0, np.int64)
-    keys, which = np.unique(key, return_inverse=True)
+    keys, which = uniques(key), numbered(key)
     units = (time - time.min()) // _UNIT_NS
     window = int(window_ns // _UNIT_NS)
     span = int(units.max()) + window + 1
     line = np.sort(which * span + units)
     count = np.arange(1, len(line) + 1) - np.searchsorted(line, line - window)
-    starts = np.searchsorted(line, np.arange(len(keys)) * span)
+    starts = np.append(0, np.cumsum(np.bincount(which))[:-1])
     return keys, np.maximum.reduceat(count, starts)
 
 

@@ -22,7 +22,7 @@ ATTACKS: Final[dict[str, Kind]] = {
         "a guess that worked",
         "an identity got in from a client that had guessed just before: many different secrets for this identity, or "
         "as one of those that attack",
-        "change the password of {identity} unless {client} is known to you",
+        "change the password of {identity}, unless {client} is theirs; look at what was sent since",
         "break_in_guesses",
     ),
     "many_networks": Kind(
@@ -56,8 +56,9 @@ ATTACKS: Final[dict[str, Kind]] = {
     "distributed_guessing": Kind(
         "medium",
         "distributed guessing",
-        "many addresses guess the password of one identity, each with few guesses; it may take days",
-        "see that the password of {identity} is strong and asks for a second factor; blocking addresses helps little",
+        "many addresses guess the password of one identity, each with few guesses; it may take days, and blocking them "
+        "helps little",
+        "see that {identity} has a strong password and a second factor",
         "distributed_addresses",
     ),
     "auth_scanner": Kind(
@@ -73,7 +74,7 @@ ATTACKS: Final[dict[str, Kind]] = {
 ACCIDENTS: Final[dict[str, Kind]] = {
     "stale_client": Kind(
         "low",
-        "a client with an old password",
+        "an old stored password",
         "a program repeats one wrong secret for one identity, mostly after the password was changed",
         "tell the owner of {identity} to update the stored password; no attack, do not block",
         "stale_repeats",
@@ -97,7 +98,7 @@ ACCIDENTS: Final[dict[str, Kind]] = {
         "low",
         "no common mechanism",
         "clients that never got in ask for a mechanism that the server does not have, or not for them",
-        "let the clients choose what the EHLO reply of {server} lists, or add the mechanism there",
+        "set the clients to a mechanism {server} lists, or add it there",
         "mistakes",
     ),
     "tls_required": Kind(
@@ -122,8 +123,9 @@ PROTOCOL: Final[dict[str, Kind]] = {
         "info",
         "passwords in the clear",
         "secrets that can be read in the capture: mechanisms that send the password or token itself, without TLS "
-        "(RFC 8314 section 4.1, RFC 4954 section 9). Medium where a client's address is public, so that they crossed "
-        "the Internet; a capture between a TLS proxy and the server shows the same and is no fault",
+        "(RFC 8314 section 4.1, RFC 4954 section 9). Medium where a login from a public address succeeded, so that a "
+        "password that is right crossed the Internet; a capture between a TLS proxy and the server shows the same and "
+        "is no fault",
         "offer AUTH only after STARTTLS, or on port 465; change passwords that crossed networks of others",
     ),
     "weak_mechanism": Kind(
@@ -134,6 +136,9 @@ PROTOCOL: Final[dict[str, Kind]] = {
         "prefer SCRAM-SHA-256, or PLAIN inside TLS",
     ),
 }
+
+#: Those that are guesses: whether one of them worked is what everybody asks first.
+GUESSES: Final = ("brute_force", "guessing", "spraying", "distributed_guessing")
 
 #: The kinds as the documentation shows them.
 GROUPS: Final = {

@@ -29,10 +29,10 @@ def protocol(witness: Witness) -> list[Found]:
     auth = witness.auth
     mechanism, outcome = auth.text("mechanism"), auth.text("outcome")
     server = packed(auth.text("server_ip").codes, auth.array("server_port"))
-    clear = auth.has("tls", "none")
+    clear, worked = auth.has("tls", "none"), auth.has("outcome", "succeeded")
     heard = (auth.array("secret_group") != NULL) | outcome.mask([word in _HEARD for word in outcome.words])
     sent = clear & heard & mechanism.mask([word in OPEN_MECHANISMS for word in mechanism.words])
-    weak = clear & auth.has("outcome", "succeeded") & mechanism.mask([word in _WEAK for word in mechanism.words])
+    weak = clear & worked & mechanism.mask([word in _WEAK for word in mechanism.words])
 
     def describe(group: Logins) -> dict[str, Any]:
         row = int(group.row[0])
@@ -43,10 +43,12 @@ def protocol(witness: Witness) -> list[Found]:
             f"{many(len(group), 'attempt')} without TLS ({counted}) by {many(len(identities), 'identity')} "
             f"from {many(len(clients), 'address')}"
         )
-        addresses = (str(witness.name("client_ip", code)) for code in clients.tolist())
+        # What a stranger guesses is no secret of anybody here.
+        people = uniques(group.client[worked[group.row] & (group.client >= 0)])
+        addresses = (str(witness.name("client_ip", code)) for code in people.tolist())
         public = any(map(is_public, {network(address): address for address in addresses}.values()))
         return {
-            "evidence": evidence + (", with public ones among them" if public else ""),
+            "evidence": evidence + (", and logins from public ones succeeded" if public else ""),
             "confidence": 1.0,
             "server": server_name(
                 witness.name("server_ip", int(auth.text("server_ip").codes[row])), int(auth.array("server_port")[row])

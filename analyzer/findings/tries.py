@@ -4,6 +4,11 @@ Mail programs offer one wrong password to three to five mechanisms, one after th
 a secret that this client has tried for this identity before is a repetition, and no new guess. `secret_group` is
 unknown for challenge-response mechanisms and in logs: then every try counts as a guess, unless more secrets of the same
 client and identity are seen than not, and what is found says so. The IPv6 addresses of one /64 are one client.
+
+A place from which many people get in (an office, web mail, a relay) has their accidents, too. Where at least three
+times as many identities get in as fail, no more failures of one identity than `typos` are typing errors, though it
+never gets in, unless `guesses` of them come at once, and more than a third of those who get in at such a time. Where
+more get in than fail, secrets that are repeated are old ones, not guesses. One secret at several identities is neither.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from analyzer.findings.keys import count_of, distinct, firsts, in_order, packed
+from analyzer.findings.keys import count_of, distinct, firsts, in_order, numbered, packed
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
@@ -27,12 +32,14 @@ REFUSED: Final = ("bad_credentials", "bad_password", "unknown_user", "account_di
 #: Reasons that say so if a name or a secret came at all.
 _VAGUE: Final = ("throttled", "unknown", "policy")
 
-#: Tries of one identity from one client are regular if they are so many at least, this far apart, and their distances
-#: vary by no more than this part of their mean: mail programs retry by a timer, people and most bots do not.
+#: Tries of one identity from one client are regular if they are so many at least, this far apart, and if this part of
+#: their distances differs by no more than that part from the middle one: mail programs retry by a timer, people and
+#: most bots do not.
 _REGULAR_TRIES: Final = 6
 _REGULAR_SECONDS: Final = 30
+_REGULAR_PART: Final = 0.75
 _REGULAR_VARIATION: Final = 0.25
-#: A bot that goes through a list with fixed pauses is regular too: at more identities than this.
+#: A bot that goes through a list with fixed pauses is regular too: at more identities than this, or than get in there.
 _REGULAR_IDENTITIES: Final = 3
 
 
@@ -47,7 +54,7 @@ class Logins:
     #: `NULL` for unknown.
     secret: Array
     time: Array
-    #: Client and identity as one key.
+    #: Client and identity as one key; of a `History`, numbered from 0 on.
     pair: Array
 
     def __len__(self) -> int:
@@ -55,7 +62,8 @@ class Logins:
 
     def take(self, rows: Array) -> Logins:
         """Give the logins that an index or a mask names."""
-        return Logins(*(getattr(self, each.name)[rows] for each in fields(self)))
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return Logins(*(getattr(self, each.name).take(rows) for each in fields(self)))
 
     def fresh(self, *key: Array) -> Array:
         """Say which are guesses: those that do not repeat a known secret for an identity, within a key.
@@ -64,10 +72,9 @@ class Logins:
         try several mechanisms over several connections show their one secret in some of them.
         """
         unseen = self.secret == NULL
-        whose = packed(*key, self.identity)
-        keys, which = np.unique(whose, return_inverse=True)
-        known, hidden = (np.bincount(which[mask], minlength=len(keys)) for mask in (~unseen, unseen))
-        return np.where(unseen, (hidden > known)[which], firsts(packed(whose, self.secret)))
+        whose = numbered(packed(*key, self.identity))
+        balance = np.bincount(whose, weights=np.where(unseen, 1, -1))
+        return np.where(unseen, (balance > 0).take(whose), firsts(packed(whose, self.secret)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ def history(auth: Table, thresholds: Thresholds) -> History:
     mine = auth.has("role", "server") & (auth.array("started") != NULL)
     tries = _collapsed(auth, np.flatnonzero(mine & refused(auth)), thresholds)
     wins = logins(auth, np.flatnonzero(mine & auth.has("outcome", "succeeded")))
+    pair = numbered(np.concatenate((tries.pair, wins.pair)))
+    tries, wins = replace(tries, pair=pair[: len(tries)]), replace(wins, pair=pair[len(tries) :])
     fresh = tries.fresh(tries.client)
     regular = _regular(tries, wins)
     typo, before = _runs(tries, wins, fresh & ~regular, thresholds.typos)
@@ -168,7 +177,7 @@ def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Ar
         typo[named], before = _between(tries.take(named), wins, counted[named], typos)
         # Where a log names only those who got in, the tries of nobody belong to the client.
         nobody = tries.take(~named)
-        anyone = replace(wins, pair=wins.pair - (wins.identity + 1))
+        nobody, anyone = (replace(each, pair=each.client.astype(np.int64)) for each in (nobody, wins))
         typo[~named], _ = _between(nobody, anyone, counted[~named], typos)
     return typo, before
 
@@ -197,9 +206,8 @@ def _numbered(tries: Logins, wins: Logins) -> Runs:
     """Number the runs."""
     is_win = np.repeat([False, True], [len(tries), len(wins)])
     keys = np.concatenate([tries.pair, wins.pair])
-    order = in_order(np.concatenate([tries.row, wins.row]))  # rows are in the order of time
-    order = order[in_order(keys[order])]
-    keys, ends = keys[order], is_win[order]
+    order = in_order(packed(keys, np.concatenate([tries.row, wins.row])))  # rows are in the order of time
+    keys, ends = keys.take(order), is_win.take(order)
     change = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
     starts = change | np.append(False, ends[:-1])[: len(keys)]
     pair = np.cumsum(change) - 1
@@ -218,17 +226,40 @@ def _regular(tries: Logins, wins: Logins) -> Array:
         return made
     hidden = tries.take(number)
     runs = _numbered(hidden, wins)
-    run = runs.of_try
-    order = in_order(run)  # of rows in the order of time
-    same = np.diff(run[order]) == 0
-    owner, gap = run[order][1:][same], np.diff(hidden.time[order])[same] / 1e9
-    tried = np.bincount(run, minlength=runs.total)
-    gaps = np.maximum(tried - 1, 1)
-    mean = np.bincount(owner, weights=gap, minlength=runs.total) / gaps
-    square = np.bincount(owner, weights=(gap - mean[owner]) ** 2, minlength=runs.total) / gaps
-    steady = np.sqrt(square) <= _REGULAR_VARIATION * mean
-    slow = (tried >= _REGULAR_TRIES) & (mean >= _REGULAR_SECONDS)
-    taken = slow[run] & (steady[run] | runs.earlier)
-    few = count_of(hidden.client, *distinct(hidden.client[taken], hidden.identity[taken])) <= _REGULAR_IDENTITIES
-    made[number] = taken & few
+    # Another program of the same person may get in meanwhile, so the timer shows in all tries of the pair.
+    in_run, in_pair = _Pace.of(runs.of_try, hidden.time), _Pace.of(hidden.pair, hidden.time)
+    taken = (in_run.slow & (in_run.steady | runs.earlier)) | (in_pair.slow & in_pair.steady)
+    names = count_of(hidden.client, *distinct(hidden.client[taken], hidden.identity[taken]))
+    people = count_of(hidden.client, *distinct(wins.client, wins.identity))
+    made[number] = taken & (names <= np.maximum(_REGULAR_IDENTITIES, people))
     return made
+
+
+class _Pace(NamedTuple):
+    """How the tries of a group follow each other, said of each try."""
+
+    #: They are many, and half of them at least so far apart that no person types and no bot hurries.
+    slow: Array
+    #: Most of their distances are about the middle one; nights and typing errors between them change nothing.
+    steady: Array
+
+    @classmethod
+    def of(cls, group: Array, time: Array) -> _Pace:
+        """Look at the distances in each group; times are in order."""
+        order = in_order(group)
+        change = np.append(True, np.diff(group[order]) != 0)
+        start = np.flatnonzero(change)
+        tried = np.diff(np.append(start, len(group)))
+        owner = np.repeat(np.arange(len(start)), tried)
+        gap = np.diff(time[order], prepend=0)[~change]
+        owner = owner[~change]
+        sizes = np.maximum(tried - 1, 1)
+        middles = np.zeros(len(start), np.int64)
+        several = tried > 1
+        middles[several] = gap[np.lexsort((gap, owner))][(start - np.arange(len(start)) + (tried - 1) // 2)[several]]
+        near = np.abs(gap - middles[owner]) <= _REGULAR_VARIATION * middles[owner]
+        slow = (tried >= _REGULAR_TRIES) & (middles >= _REGULAR_SECONDS * 10**9)
+        steady = np.bincount(owner, weights=near, minlength=len(start)) >= _REGULAR_PART * sizes
+        made = np.empty((2, len(group)), bool)
+        made[:, order] = np.repeat([slow, steady], tried, axis=1)
+        return cls(*made)

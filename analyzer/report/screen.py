@@ -109,7 +109,7 @@ def some(words: Iterable[str], width: int, separator: str = ", ") -> str:
     words = [safe.visible(word) for word in words]
     for count in range(len(words), 0, -1):
         more = f"{separator}{len(words) - count} more" if count < len(words) else ""
-        line = separator.join(words[:count]) + more
-        if width_of(line) <= width or count == 1:
-            return clipped(line, width)
+        line = separator.join(words[:count])
+        if width_of(line + more) <= width or count == 1:
+            return clipped(clipped(line, max(width - width_of(more), 1)) + more, width)
     return ""

@@ -46,6 +46,8 @@ class Summary:
     #: Sessions of which TLS hides a part, and sessions of which it is unknown whether they had attempts.
     unreadable: int
     attempts_unknown: int
+    #: Sessions of which TLS hides a part, by client.
+    hidden: Counter[str]
     outcomes: Counter[str]
     reasons: Counter[str]
     #: Why attempts without a reason did not succeed: their outcome.
@@ -68,13 +70,15 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
     times = times[times != NULL]
     explained = auth.text("reason").codes >= 0
     failed = ~auth.has("outcome", "succeeded")
+    unreadable = sessions.array("readable") == 0
     return Summary(
         first=int(times.min()) if len(times) else None,
         last=int(times.max()) if len(times) else None,
         sessions=len(sessions),
         attempts=len(auth),
-        unreadable=int((sessions.array("readable") == 0).sum()),
+        unreadable=int(unreadable.sum()),
         attempts_unknown=int((sessions.array("attempts") == NULL).sum()),
+        hidden=_count(sessions.text("client_ip").take(unreadable)),
         outcomes=_count(auth.text("outcome")),
         reasons=_count(auth.text("reason")),
         unexplained=_count(auth.take(failed & ~explained).text("outcome")),

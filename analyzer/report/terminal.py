@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer import knowledge
-from analyzer.findings.kinds import KINDS, SEVERITIES
+from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES, KINDS, SEVERITIES
+from analyzer.findings.places import network
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.grid import GAP, Column, lines
-from analyzer.report.screen import clipped, padded, some
+from analyzer.report.screen import clipped, padded, some, width_of
 from analyzer.report.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from analyzer.report.screen import Screen
     from analyzer.tables import Table
 
-#: Cells of the labels of the opening, its lines on what to do, and how many rows of a section are shown.
+#: Cells of the labels of the opening, its lines on what was found and what to do, and how many rows a section has.
 _LABEL: Final = 10
 _STEPS: Final = 3
 _ROWS: Final = 10
@@ -35,6 +36,9 @@ _WHOM: Final = (("from", "client"), ("at", "identity"), ("on", "server"))
 #: Told where the report says who got in.
 _ENTRY: Final = "break_in"
 _BAD: Final = {"high": "red", "medium": "yellow"}
+_FACT: Final = "info"
+#: What is said where most attempts succeed and there is no finding but facts.
+_CALM: Final = "no attack, no outage, no client that is stuck"
 
 
 def report(
@@ -78,7 +82,8 @@ def _opening(
     screen: Screen,
 ) -> Iterator[str]:
     width = min(screen.columns, _WIDEST) - _LABEL
-    alarms = [row for row in findings if row["severity"] in _BAD and row["kind"] != _ENTRY]  # that one is told before
+    alarms = [row for row in findings if row["severity"] in _BAD] or [r for r in findings if r["severity"] != _FACT]
+    steps = _next(summary, alarms, width)
     facts = [
         ("Input", some(sources, width), ""),
         ("Seen", _seen(summary), "bold"),
@@ -88,9 +93,9 @@ def _opening(
         ("Clients", _who(summary.clients, width), ""),
         ("Tried", _who(summary.identities, width), ""),
         ("Got in", *_got_in(summary, findings, width)),
-        ("Found", some(map(_headline, alarms), width), "red"),
-        *(("Do next" if not n else "", advice, "cyan") for n, advice in enumerate(_next(summary, findings, width))),
-        ("Not seen", _unseen(summary, skipped, width), ""),
+        *_lines("Found", *_found(summary, alarms, width, _STEPS - len(steps))),
+        *_lines("Do next", steps, "cyan"),
+        ("Not seen", _unseen(summary, findings, skipped, width), ""),
     ]
     for label, text, style in facts:
         if text:
@@ -126,38 +131,86 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
         return f"nobody{unknown}", "green"
     guessed = [row for row in findings if row["kind"] == _ENTRY]
     if guessed:
-        head = f"{_many(count, 'time')}; look at "
+        perhaps = "" if any(row["severity"] == "high" for row in guessed) else "perhaps "
+        head = f"{_many(count, 'time')}; {perhaps}by guessing: "
         entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
         return head + some(entries, width - len(head), "; "), "red"
+    if any(row["kind"] in GUESSES for row in findings):
+        return f"{_many(count, 'time')}; no guess is seen to have worked", "green"
     head = f"{_many(count, 'time')}, " if inside else _many(count, "time")
     return head + some(inside, width - len(head)), ""
 
 
-def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[str]:
-    """Give lines on what to do: about what is severe, then the most frequent reasons."""
-    room = _STEPS - any(row["severity"] in _BAD and row["kind"] != _ENTRY for row in findings)
-    steps = [row["advice"] for row in findings if row["severity"] in _BAD]
-    steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
+def _lines(label: str, lines: Sequence[str], style: str) -> Iterator[tuple[str, str, str]]:
+    """Put a label before the first of some lines."""
+    return ((label if not number else "", line, style) for number, line in enumerate(lines))
+
+
+def _calm(summary: Summary, alarms: list[dict[str, Any]]) -> bool:
+    """Say whether people log in and nothing is the matter; the few attempts of a test do not tell that."""
+    return not alarms and 2 * summary.outcomes["succeeded"] > summary.attempts
+
+
+def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int) -> tuple[list[str], str]:
+    """Name what was found; one finding alone with its numbers, if they fit."""
+    told = [row for row in alarms if row["kind"] != _ENTRY]  # that one is told before
+    if not told:
+        return [_CALM] if _calm(summary, alarms) else [], "green"
+    colour = _BAD.get(told[0]["severity"], "yellow")
+    evidence = told[0]["evidence"]
+    for numbers in (evidence, evidence.partition("; ")[0]) if len(told) == 1 else ():
+        text = f"{_headline(told[0], count=False)}: {safe.visible(numbers)}"
+        wrapped = textwrap.wrap(text, width, subsequent_indent="  ")
+        if len(wrapped) <= room:
+            return wrapped, colour
+    full = ", ".join(map(_headline, told))
+    return [full if width_of(full) <= width else some([_headline(row, most=1) for row in told], width)], colour
+
+
+def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[str]:
+    """Give lines on what to do: about what was found; else for those who never got in, or by the frequent reasons."""
+    room = _STEPS - (any(row["kind"] != _ENTRY for row in alarms) or _calm(summary, alarms))
+    steps = [row["advice"] for row in alarms]
+    if _calm(summary, alarms):
+        steps.append(_nobody_in(summary, width))
+    elif not any(row["kind"] in ATTACKS | ACCIDENTS for row in alarms):
+        steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
     if not summary.sessions:
         steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
+    steps = [safe.visible(step) for step in dict.fromkeys(steps)]
     lines: list[str] = []
-    for step in dict.fromkeys(steps):
-        wrapped = textwrap.wrap(safe.visible(step), width, subsequent_indent="  ")
+    for number, step in enumerate(steps):
+        wrapped = textwrap.wrap(step, width, subsequent_indent="  ")
+        if number == 0 and number + 1 < len(alarms) and len(wrapped) >= room:
+            wrapped = [
+                clipped(step.partition("; ")[0], width)
+            ]  # the next step matters, too; the section on findings has all words
         if not lines or len(lines) + len(wrapped) <= room:
             lines += wrapped
     return lines[:room]
 
 
-def _headline(finding: dict[str, Any]) -> str:
-    """Name a finding in a few words."""
+def _nobody_in(summary: Summary, width: int) -> str:
+    """Say that nothing is urgent, and who was refused and never got in."""
+    refused = [each for each in summary.identities if each.rejected]
+    never = [f"{each.name} ({each.rejected})" for each in refused if not each.succeeded]
+    head = "nothing is urgent; "
+    if never:
+        head += "never got in: "
+        return head + some(never, width - len(head))
+    return head + ("all who were refused got in, too" if refused else "nobody was refused")
+
+
+def _headline(finding: dict[str, Any], *, most: int | None = None, count: bool = True) -> str:
+    """Name a finding in a few words, with whom it is about (so many of them at most) and how often it was."""
     title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
     whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
-    return " ".join([title, *whom, f"({finding['count']:,})"])
+    return safe.visible(" ".join([title, *whom[:most], *([f"({finding['count']:,})"] if count else [])]))
 
 
-def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
+def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict[str, Any]], width: int) -> str:
     counts = (
-        (summary.unreadable, "session", "inside TLS"),
+        (summary.unreadable, "session", "inside TLS" + _of_guessers(summary, findings)),
         (summary.outcomes["unseen"], "ending", ""),
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
     )
@@ -167,6 +220,15 @@ def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
     if summary.caveats:
         facts.append(f"caveats {' '.join(summary.caveats)}")
     return some(facts, width) if facts else "nothing was hidden, lost or skipped"
+
+
+def _of_guessers(summary: Summary, findings: list[dict[str, Any]]) -> str:
+    """Say how many of the sessions that TLS hides are of those who guess: there they may have got in unseen."""
+    who = {row["client"] for row in findings if row["kind"] in (*GUESSES, _ENTRY)} - {None}
+    count = sum(
+        count for client, count in summary.hidden.items() if who and not who.isdisjoint((client, network(client)))
+    )
+    return f" ({count:,} of those who guess)" if count else ""
 
 
 def _many(count: int, what: str) -> str:

@@ -107,10 +107,12 @@ class Text:
 
     def ranks(self) -> Array:
         """Give, for each row, the place of its word among all of them in alphabetic order; unknown comes first."""
-        codes, which = np.unique(self.codes, return_inverse=True)
-        words = np.array([self.words[code] if code >= 0 else "" for code in codes.tolist()], object)
-        ranks: Array = np.argsort(np.argsort(words, kind="stable"), kind="stable")[which]
-        return ranks
+        met = np.zeros(len(self.words) + 1, bool)
+        met[self.codes] = True
+        words = sorted(np.flatnonzero(met[:-1]).tolist(), key=self.words.__getitem__)
+        ranks = np.zeros(len(met), np.int64)
+        ranks[words] = np.arange(1, len(words) + 1)
+        return ranks.take(self.codes)
 
     def known(self) -> Array:
         """Say which rows have a value."""

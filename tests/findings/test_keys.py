@@ -28,6 +28,13 @@ def test_packed(rows):
     assert [(a < b, a == b) for a in key for b in key] == [(a < b, a == b) for a in rows for b in rows]
 
 
+def test_many_rows_of_small_numbers():
+    """Codes of texts are numbers of 32 bits: with many rows their order does not run over."""
+    key = np.arange(50_000, dtype=np.int32)[::-1].repeat(2)
+
+    assert (in_order(key) == np.arange(100_000).reshape(-1, 2)[::-1].ravel()).all()
+
+
 @given(few)
 def test_groups(rows):
     """First rows, counts of different rows, and groups by size are those of a loop."""

@@ -12,7 +12,7 @@ import pytest
 import analyzer
 from tests.dialogue import to_events
 from tests.frames import to_packets, to_pcap
-from tests.guesses import found, rows_of, succeeded
+from tests.guesses import found, refused, rows_of, succeeded
 
 HELLO = "S: 220 mx.example.test ESMTP\nC: EHLO pc.example.test\n"
 PLAIN = "C: AUTH PLAIN {plain:|alice@example.test|S3cr3t-Canary-Horse}\nS: 235 2.7.0 ok\n"
@@ -116,6 +116,13 @@ def test_passwords_over_the_internet(client: str, tls: str, severity: str | None
     rows = found([succeeded(client, "alice", 0, tls=tls)])
 
     assert [row["severity"] for row in rows if row["kind"] == "auth_in_clear"] == ([severity] if severity else [])
+
+
+def test_guesses_over_the_internet() -> None:
+    """What strangers guess in the clear is no password that anybody would have to change."""
+    rows = found([refused("8.8.8.8", "alice", n, n, tls="none") for n in range(3)])
+
+    assert [(row["kind"], row["severity"]) for row in rows] == [("auth_in_clear", "info")]
 
 
 @pytest.mark.parametrize("name", ["CRAM-MD5", "DIGEST-MD5", "NTLM", "SCRAM-SHA-256"])

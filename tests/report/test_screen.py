@@ -76,6 +76,7 @@ def test_padded_is_exactly_as_wide(text, width):
         (["a", "b"], 20, "a, b"),
         (["aaaaa", "bbbbb", "ccccc"], 14, "aaaaa, 2 more"),
         (["a" * 30], 10, "aaaaaaaaa…"),
+        (["a" * 30, "b"], 14, "aaaaa…, 1 more"),
         ([], 10, ""),
     ],
 )

@@ -24,8 +24,8 @@ Servers   127.0.0.1:2525 (Postfix)
 Outcomes  7 rejected, 2 succeeded, 1 client_closed
 Clients   2: 192.0.2.66 (8), 198.51.100.7 (2)
 Tried     5: user0 (3), alice@example.test (2), user1 (2), user2 (2), bob (1)
-Got in    2 times; look at 192.0.2.66 as bob
-Found     password guessing from 192.0.2.66 (7)
+Got in    2 times; by guessing: 192.0.2.66 as bob
+Found     password guessing from 192.0.2.66: 7 guesses at 3 identities
 Do next   change the password of bob unless 192.0.2.66 is known to you
           keep 192.0.2.66 out
 Not seen  1 session inside TLS, 1 attempt with rounds not exact, 2 more
@@ -119,13 +119,61 @@ def test_hostile(tables):
 
 
 def test_found(tables):
-    """Of several findings the opening names what fits, the severe first, and never those that are only low or info."""
+    """Of several findings the opening names what fits, the severe first; low ones only where nothing is worse."""
     kinds = ("medium", "backend_outage"), ("low", "auth_scanner"), ("high", "starttls_mangled"), ("info", "weak")
     tables["findings"] = rows("findings", *({"severity": s, "kind": k, "server": "192.0.2.1"} for s, k in kinds))
 
     (line,) = (line for line in text(tables).splitlines() if line.startswith("Found"))
     assert line == "Found     STARTTLS overwritten on 192.0.2.1 (0), login outage on 192.0.2.1 (0)"
     assert len(text(tables).split("\n\n")[0].splitlines()) <= 12
+
+    low = {"severity": "low", "kind": "auth_scanner", "client": "192.0.2.9", "evidence": "12 attempts"}
+    tables["findings"] = rows("findings", low)
+    assert "\nFound     a scanner from 192.0.2.9: 12 attempts\n" in text(tables)
+
+
+def test_several_findings_that_do_not_fit(tables):
+    """Where the names of all do not fit, each finding is shown with the first of them, and the others are counted."""
+    told = {"severity": "medium", "kind": "brute_force", "identity": "a.very.long.name@example.test", "count": 40}
+    outage = {"severity": "medium", "kind": "backend_outage", "server": "192.0.2.1:587", "count": 9}
+    tables["findings"] = rows("findings", {**told, "client": "192.0.2.7"}, outage)
+    assert "\nFound     brute force from 192.0.2.7 (40), login outage on 192.0.2.1:587 (9)\n" in text(tables)
+
+    tables["findings"] = rows("findings", *({**told, "client": f"2001:db8:0:{n}::/64"} for n in range(9)))
+    assert "\nFound     brute force from 2001:db8:0:0::/64 (40), 8 more\n" in text(tables)
+
+
+@pytest.mark.parametrize(
+    ("endings", "advice"),
+    [
+        ({"alice": ["succeeded"]}, "nobody was refused"),
+        ({"alice": ["rejected", "succeeded"], "bob": ["succeeded"]}, "all who were refused got in, too"),
+        ({"alice": ["succeeded"] * 4, "bob": ["rejected"], "eve": ["rejected"] * 2}, "never got in: eve (2), bob (1)"),
+    ],
+)
+def test_calm(tables, endings, advice):
+    """Where most attempts succeed and nothing is found, the opening says so, and who needs help."""
+    made = [(name, ending) for name, several in endings.items() for ending in several]
+    tables["auth"] = rows(
+        "auth", *(attempt(f"s{n}", "192.0.2.1", ms(n), end, identity=name) for n, (name, end) in enumerate(made))
+    )
+    tables["findings"] = Table.empty("findings")
+
+    assert (
+        f"\nFound     no attack, no outage, no client that is stuck\nDo next   nothing is urgent; {advice}\n"
+        in text(tables)
+    )
+
+
+def test_guessers_inside_tls(tables):
+    """What TLS hides of those who guess is told apart: there a guess may have worked unseen."""
+    guess = {"severity": "medium", "kind": "guessing", "client": "192.0.2.0/24"}
+    hidden = [session(f"h{n}", f"192.0.2.{n}", ms(n), readable=0, event=f"h{n}") for n in range(3)]
+    tables["sessions"] = rows("sessions", *hidden, session("x", "198.51.100.7", ms(9), readable=0))
+    tables["findings"] = rows("findings", guess)
+
+    assert "Not seen  4 sessions inside TLS (3 of those who guess)" in text(tables)
+    assert "; no guess is seen to have worked" in text(tables)
 
 
 def test_products_of_one_server(tables):
