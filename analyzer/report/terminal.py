@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer import knowledge
-from analyzer.findings.kinds import KINDS, SEVERITIES
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
+from analyzer.report.gather import ENTRY, URGENT, advised, headline, records, worst_first
 from analyzer.report.grid import GAP, Column, lines
 from analyzer.report.screen import clipped, padded, some
 from analyzer.report.summary import Summary, summarise
@@ -29,11 +29,6 @@ _ROWS: Final = 10
 #: Longer lines are hard to read, however wide the terminal.
 _WIDEST: Final = 120
 
-_SEVERITIES: Final = tuple(SEVERITIES)
-#: How a headline names those whom a finding is about.
-_WHOM: Final = (("from", "client"), ("at", "identity"), ("on", "server"))
-#: Told where the report says who got in.
-_ENTRY: Final = "break_in"
 _BAD: Final = {"high": "red", "medium": "yellow"}
 
 
@@ -42,9 +37,8 @@ def report(
 ) -> Iterator[str]:
     """Give the lines of the report; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
     summary = summarise(tables)
-    findings = _records(tables["findings"])
-    findings.sort(key=lambda row: _SEVERITIES.index(row["severity"]) if row["severity"] in _SEVERITIES else 9)
-    skipped = [row for row in _records(tables["skipped"]) if row["reason"] not in NEEDLESS]
+    findings = worst_first(tables["findings"])
+    skipped = [row for row in records(tables["skipped"]) if row["reason"] not in NEEDLESS]
     yield from _opening(summary, findings, skipped, sources, screen)
     for title, section in (
         ("Attempts by mechanism, rounds (334 replies) and outcome", _cells(summary, screen)),
@@ -62,11 +56,6 @@ def report(
             yield from ("", screen.style(title, "bold"), *(f"  {row}" for row in rows))
 
 
-def _records(table: Table) -> list[dict[str, Any]]:
-    columns = table.lists()
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
 # -- the opening: never more than twelve lines ------------------------------------------------------------------------
 
 
@@ -78,7 +67,7 @@ def _opening(
     screen: Screen,
 ) -> Iterator[str]:
     width = min(screen.columns, _WIDEST) - _LABEL
-    alarms = [row for row in findings if row["severity"] in _BAD and row["kind"] != _ENTRY]  # that one is told before
+    alarms = [row for row in findings if row["severity"] in URGENT and row["kind"] != ENTRY]  # that one is told before
     facts = [
         ("Input", some(sources, width), ""),
         ("Seen", _seen(summary), "bold"),
@@ -88,7 +77,7 @@ def _opening(
         ("Clients", _who(summary.clients, width), ""),
         ("Tried", _who(summary.identities, width), ""),
         ("Got in", *_got_in(summary, findings, width)),
-        ("Found", some(map(_headline, alarms), width), "red"),
+        ("Found", some(map(headline, alarms), width), "red"),
         *(("Do next" if not n else "", advice, "cyan") for n, advice in enumerate(_next(summary, findings, width))),
         ("Not seen", _unseen(summary, skipped, width), ""),
     ]
@@ -124,7 +113,7 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
     if not count:
         unknown = " that could be seen" if summary.attempts_unknown or summary.outcomes["unseen"] else ""
         return f"nobody{unknown}", "green"
-    guessed = [row for row in findings if row["kind"] == _ENTRY]
+    guessed = [row for row in findings if row["kind"] == ENTRY]
     if guessed:
         head = f"{_many(count, 'time')}; look at "
         entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
@@ -135,8 +124,8 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
 
 def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[str]:
     """Give lines on what to do: about what is severe, then the most frequent reasons."""
-    room = _STEPS - any(row["severity"] in _BAD and row["kind"] != _ENTRY for row in findings)
-    steps = [row["advice"] for row in findings if row["severity"] in _BAD]
+    room = _STEPS - any(row["severity"] in URGENT and row["kind"] != ENTRY for row in findings)
+    steps = [row["advice"] for row in findings if row["severity"] in URGENT]
     steps += [f"{name}: {advice}" for name, _, advice in _advised(summary) if advice and name != "unknown"]
     if not summary.sessions:
         steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
@@ -146,13 +135,6 @@ def _next(summary: Summary, findings: list[dict[str, Any]], width: int) -> list[
         if not lines or len(lines) + len(wrapped) <= room:
             lines += wrapped
     return lines[:room]
-
-
-def _headline(finding: dict[str, Any]) -> str:
-    """Name a finding in a few words."""
-    title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
-    whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
-    return " ".join([title, *whom, f"({finding['count']:,})"])
 
 
 def _unseen(summary: Summary, skipped: list[dict[str, Any]], width: int) -> str:
@@ -211,15 +193,9 @@ def _more(rows: int, total: int, what: str, of: str) -> Iterator[str]:
 
 
 def _advised(summary: Summary) -> list[tuple[str, int, str]]:
-    """Give name, count and advice of the reasons, and of the outcomes of attempts without one."""
-    return [
-        (name, count, advice.get(name, ""))
-        for advice, counts in (
-            (knowledge.advice("reason"), summary.reasons),
-            (knowledge.advice("outcome"), summary.unexplained),
-        )
-        for name, count in counts.most_common()
-    ]
+    """Give name, count and advice of why attempts did not succeed."""
+    advice = {kind: knowledge.advice(kind) for kind in ("reason", "outcome")}
+    return [(name, count, advice[kind].get(name, "")) for kind, name, count in advised(summary)]
 
 
 def _reasons(summary: Summary, screen: Screen) -> Iterator[str]:
