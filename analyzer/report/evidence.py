@@ -33,8 +33,9 @@ IDENTITY: Final = 64
 REPLY: Final = 80
 
 #: What options of the command line take as it is; for all else there is jq, whose texts are exact.
-_PLAIN: Final = re.compile(r"[\w.@+-]+|[0-9A-Fa-f:.]+", re.ASCII)
-_OPTIONS: Final = {"client_ip": "client"}
+_PLAIN: Final = re.compile(r"\w[\w.@+-]*", re.ASCII)
+_ADDRESS: Final = re.compile(r"\[?[0-9A-Fa-f:.]+\]?(?:/\d+|:\d+)?", re.ASCII)
+_OPTIONS: Final = {"client_ip": ("client", _ADDRESS), "server": ("server", _ADDRESS)}
 
 
 class Row(NamedTuple):
@@ -57,7 +58,7 @@ class Group(NamedTuple):
 
     anchor: str
     about: tuple[str, ...]
-    count: int
+    total: int
     rows: list[Row]
     command: str
 
@@ -119,8 +120,9 @@ class Evidence:
         words = ["smtp-analyzer", "auth", *self._command]
         selects = [select] if select else []
         for column, value in named.items():
-            if _PLAIN.fullmatch(value):
-                words += [f"--{_OPTIONS.get(column, column)}", value]
+            option, fits = _OPTIONS.get(column, (column, _PLAIN))
+            if fits.fullmatch(value):
+                words += [f"--{option}", value]
             else:
                 selects.append(f".{column} == {safe.json_text(value)}")
         selects += [f".{column} == null" for column in missing]
@@ -156,7 +158,7 @@ class Evidence:
             )  # fmt: skip
 
 
-def cut(text: str, most: int) -> str:
+def cut(text: str, most: int = IDENTITY) -> str:
     """Make a text visible, and no longer than so many characters."""
     shown = safe.visible(text[: most + 1])
     return shown if len(shown) <= most else shown[: most - 1] + "…"

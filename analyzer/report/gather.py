@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer import __version__, knowledge
+from analyzer import knowledge
 from analyzer.findings.kinds import ATTACKS, KINDS, SEVERITIES
 from analyzer.logs.account import NEEDLESS
 from analyzer.report.model import (
@@ -79,7 +79,6 @@ def gather(
     causes = tuple(_causes(summary, lang))
     return Report(
         schema=SCHEMA,
-        analyzer=__version__,
         lang=lang,
         sources=tuple(sources),
         first=None if summary.first is None else Time(summary.first),

@@ -134,7 +134,6 @@ class Report:
     """A whole report."""
 
     schema: int  #: version of this object
-    analyzer: str  #: version of the analyzer
     lang: str  #: the language that was asked for
     sources: tuple[str, ...]  #: the inputs
     first: Time | None  #: the earliest time in them
@@ -142,7 +141,9 @@ class Report:
     sessions: int  #: SMTP sessions; what several sources show counts once
     attempts: int  #: AUTH exchanges, counted alike
     succeeded: int  #: of these
-    verdict: str  #: `break_in`, `attack`, `trouble` (other findings of medium severity), `quiet`, or `none` (no attempts)
+    verdict: (
+        str  #: `break_in`, `attack`, `trouble` (other findings of medium severity), `quiet`, or `none` (no attempts)
+    )
     outcomes: tuple[Count, ...]  #: attempts by outcome
     causes: tuple[Why, ...]  #: why attempts did not succeed, the most frequent first
     cells: tuple[Cell, ...]  #: attempts by mechanism, rounds and outcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -63,7 +63,7 @@ class Conversation(NamedTuple):
     command: str
 
 
-def page(
+def page(  # noqa: PLR0913 (what a report is of, and how it is told)
     tables: Mapping[str, Table],
     sources: Sequence[str],
     clock: Clock,
@@ -87,7 +87,7 @@ def page(
         "sources": report.sources[:SOURCES],
         "hidden_sources": max(len(report.sources) - SOURCES, 0),
         "span": _span(report, clock),
-        "clock": lambda first, last: _from_to(first, first if last is None else last, clock),
+        "clock": partial(_from_to, clock),
         "anchors": _anchors(report, evidence, said),
         "inside": [party for party in report.identities.shown if party.succeeded],
         "blind": bool(report.unseen.sessions_unknown or report.unseen.endings),
@@ -109,12 +109,12 @@ def page(
         "row_heads": _ROW_HEADS,
     }
     values["contents"] = list(_contents(values, said))
-    yield from _environment().get_template("report.html.j2").generate(values)
+    yield from environment().get_template("report.html.j2").generate(values)
 
 
 @cache
-def _environment() -> Environment:
-    """Make the one environment: everything is escaped, and what is not there is an error."""
+def environment() -> Environment:
+    """Make the one environment of templates: everything is escaped, and what is not there is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -128,11 +128,11 @@ def _environment() -> Environment:
     script, style = ((_TEMPLATES / name).read_text("utf-8") for name in ("sort.js", "style.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     made.globals |= {
-        "script": Markup(script),
+        "script": Markup(script),  # noqa: S704 (a file of this package, and so is the style)
         "script_hash": f"sha256-{digest}",
-        "style": Markup(colours() + style),
+        "style": Markup(colours() + style),  # noqa: S704
     }
-    made.filters |= {"many": lambda count: f"{count:,}", "cut": lambda text, most=IDENTITY: cut(text, most)}
+    made.filters |= {"many": "{:,}".format, "cut": cut}
     return made
 
 
@@ -147,7 +147,7 @@ def colours() -> str:
 def _marked(drawn: Drawn) -> dict[str, Any]:
     from markupsafe import Markup
 
-    return {"title": drawn.title, "svg": Markup(drawn.svg)}
+    return {"title": drawn.title, "svg": Markup(drawn.svg)}  # noqa: S704 (made and escaped by `paint`)
 
 
 def _span(report: Report, clock: Clock) -> tuple[str, str, str] | None:
@@ -157,9 +157,9 @@ def _span(report: Report, clock: Clock) -> tuple[str, str, str] | None:
     return start, end.removeprefix(start[:11]), clock.name(report.first)
 
 
-def _from_to(first: int, last: int, clock: Clock) -> str:
-    start, end = (f"{clock.day(time)} {clock.time(time)}" for time in (first, last))
-    return start if start == end else f"{start} – {end.removeprefix(start[:11])}"
+def _from_to(clock: Clock, first: int, last: int | None) -> str:
+    start, end = (f"{clock.day(time)} {clock.time(time)}" for time in (first, first if last is None else last))
+    return start if start == end else f"{start} / {end.removeprefix(start[:11])}"  # as ISO 8601 writes intervals
 
 
 def _anchors(report: Report, evidence: Evidence, said: Mapping[str, str]) -> dict[str, list[str]]:
@@ -209,7 +209,7 @@ def _topics(report: Report, lang: str) -> dict[tuple[str, str], Markup]:
 
 
 def _finding_command(finding: Any, evidence: Evidence) -> str:
-    told = {"client_ip": finding.client, "identity": finding.identity}
+    told = {"client_ip": finding.client, "identity": finding.identity, "server": finding.server}
     return evidence.listing({name: value for name, value in told.items() if value})
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from analyzer.filters import zone
 from analyzer.knowledge import ENGLISH, words
 from analyzer.report.charts import attacks, counts, ladder
 from analyzer.report.charts.paint import axes_of, painting
+from analyzer.report.gather import records
+from analyzer.report.ladder import rows_of
 from analyzer.stats.facts import Facts
 
 if TYPE_CHECKING:
@@ -23,11 +26,15 @@ HEIGHT = 2.6
 
 
 class Charts:
-    """Charts of some tables; hours and days are those of `zone` (None: of this machine)."""
+    """Charts of some tables; hours and days are those of a timezone (None: of this machine)."""
 
-    def __init__(self, tables: Mapping[str, Table], zone: dt.tzinfo | None) -> None:
-        self._tables, self._zone = tables, zone
+    def __init__(self, tables: Mapping[str, Table], timezone: dt.tzinfo | None) -> None:
+        self._tables, self._zone = tables, timezone
         self._said = words("report", ENGLISH)
+
+    def in_timezone(self, timezone: str) -> Charts:
+        """Give the same charts with the hours and days of a timezone: ``trace.charts.in_timezone("UTC").hours()``."""
+        return Charts(self._tables, zone(timezone))
 
     @cached_property
     def _facts(self) -> Facts:
@@ -75,12 +82,6 @@ class Charts:
     def ladder(self, session: str, ax: Axes | None = None) -> Axes:
         """Draw one conversation; `session` is its id."""
         told = ladder.steps_of(self._tables, session)
-        (about,) = ladder.rows_of(self._tables["sessions"], session)
+        (about,) = rows_of(self._tables["sessions"], session)
         with painting():
             return ladder.ladder(axes_of(ax, ladder.height_of(told)), told, about["first"], self._said)
-
-
-def records(table: Table) -> list[dict[str, Any]]:
-    """Give the rows of a small table."""
-    columns = table.lists()
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,20 +22,16 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"high": "rejected", "medium": "server", "low": "left", "info": "unseen"}
 #: Bars at most, and the share of the whole time that the shortest takes, so that it is seen.
 MOST: Final = 12
-_LEAST: Final = 0.008
+_LEAST: Final = 0.01
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def attacks(ax: Axes, findings: Sequence[Mapping[str, Any]], zone: Any, said: Mapping[str, str]) -> Axes:
     """Draw when attacks and accidents began and ended; `findings` are rows of that table."""
-    from matplotlib.dates import date2num
-
     shown = timed(findings)
     if not shown:
         return empty(ax, said["nothing_found"])
-    clock = Clock(zone)
-    spans = np.array(
-        [[date2num(clock.at(row[end]).replace(tzinfo=None)) for end in ("at", "last")] for row in shown], float
-    )
+    spans = np.array([[_days(row[end], zone) for end in ("at", "last")] for row in shown])
     first, last = float(spans.min()), float(spans.max())
     whole = max(last - first, 1 / 1440)  # a minute
     widths = np.maximum(spans[:, 1] - spans[:, 0], whole * _LEAST)
@@ -42,11 +39,11 @@ def attacks(ax: Axes, findings: Sequence[Mapping[str, Any]], zone: Any, said: Ma
     bars = []
     for severity in severities:
         mine = [place for place, row in enumerate(shown) if row["severity"] == severity]
-        bars.append(ax.barh(mine, widths[mine], 0.55, spans[mine, 0], color=colour(_COLOURS[severity]), linewidth=0))
+        bars.append(ax.barh(mine, widths[mine], 0.42, spans[mine, 0], color=colour(_COLOURS[severity]), linewidth=0))
     for place, row in enumerate(shown):
         early = spans[place, 0] - first < whole / 2
         ax.text(
-            spans[place, 0] if early else spans[place, 0] + widths[place], place - 0.38, safe.chart(headline(row)),
+            spans[place, 0] if early else spans[place, 0] + widths[place], place - 0.26, safe.chart(headline(row)),
             ha="left" if early else "right", va="bottom", fontsize=8,
         )  # fmt: skip
     ax.set_ylim(len(shown) - 0.5, -0.9)
@@ -55,6 +52,12 @@ def attacks(ax: Axes, findings: Sequence[Mapping[str, Any]], zone: Any, said: Ma
     dated(ax, first - whole * 0.02, last + whole * 0.03)
     legend(ax, bars, [said[f"severity_{severity}"] for severity in severities])
     return ax
+
+
+def _days(time: int, zone: Any) -> float:
+    """Give a time as matplotlib has dates: days since 1970, on the clocks of the timezone."""
+    moment = Clock(zone).at(time)
+    return (moment.replace(tzinfo=dt.UTC) - _EPOCH) / dt.timedelta(days=1)
 
 
 def timed(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -29,6 +29,8 @@ _BARS: Final = 72
 
 #: Lines of a chart with names, rows and columns of one with numbers.
 MOST: Final = 10
+#: As many lines have room where there are fewer, so that one bar fills no chart.
+_FEWEST: Final = 3
 #: Bins of durations in each tenfold, and the shortest that is told apart.
 _PER_TENFOLD: Final = 8
 _SHORTEST: Final = 1e-4
@@ -45,7 +47,7 @@ def timeline(ax: Axes, facts: Facts, said: Said) -> Axes:
     bins = (times - start) // step
     counts = crossed(bins, families(facts)[known], int(bins.max()) + 1, len(NAMES))
     left = (start + np.arange(len(counts)) * step) / _DAY  # days since 1970 are the dates of matplotlib
-    _stacked(ax, left, counts, said, width=step / _DAY)
+    _stacked(ax, left, counts, said, step / _DAY)
     dated(ax, left[0], left[-1] + step / _DAY)
     ax.set_ylabel(safe.chart(said["attempts"]))
     _whole(ax.yaxis)
@@ -62,13 +64,13 @@ def dated(ax: Axes, first: float, last: float) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     ax.set_xlim(first, last)
-    locator = AutoDateLocator(minticks=3, maxticks=9)
+    locator: Any = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
-def _stacked(ax: Axes, places: Array, counts: Array, said: Said, *, width: float = 0.7, across: bool = False) -> None:
-    """Draw bars in pieces, one a family, and name the families that there are."""
+def _stacked(ax: Axes, places: Array, counts: Array, said: Said, width: Any = None) -> None:
+    """Draw bars in pieces, one a family, and name the families that there are; without a width they lie."""
     base = np.zeros(len(counts))
     handles, labels = [], []
     for number, family in enumerate(NAMES):
@@ -77,8 +79,8 @@ def _stacked(ax: Axes, places: Array, counts: Array, said: Said, *, width: float
             continue
         style: dict[str, Any] = {"color": colour(family), "linewidth": 0}
         handles.append(
-            ax.barh(places, values, width, base, **style)
-            if across
+            ax.barh(places, values, 0.7, base, **style)
+            if width is None
             else ax.bar(places, values, width, base, align="edge", **style)
         )
         labels.append(said[f"family_{family}"])
@@ -97,7 +99,7 @@ def _whole(axis: Any) -> None:
 def _named(ax: Axes, names: Sequence[str], totals: Array, said: Said) -> None:
     """Put names beside bars, the first on top, and numbers at their ends."""
     ax.set_yticks(range(len(names)), [safe.chart(name or said["empty_name"]) for name in names])
-    ax.invert_yaxis()
+    ax.set_ylim(max(len(names), _FEWEST) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines["bottom"].set_visible(False)
     ax.set_xticks([])
@@ -111,7 +113,7 @@ def parties(ax: Axes, facts: Facts, said: Said, column: str) -> Axes:
     names, counts, _ = busiest(facts.auth.text(column), facts, MOST)
     if not names:
         return empty(ax, said["nothing"])
-    _stacked(ax, np.arange(len(names)), counts, said, across=True)
+    _stacked(ax, np.arange(len(names)), counts, said)
     _named(ax, names, counts.sum(axis=1), said)
     return ax
 
@@ -138,7 +140,7 @@ def reasons(ax: Axes, facts: Facts, said: Said) -> Axes:
     met = sorted(np.flatnonzero(totals).tolist(), key=lambda code: (-totals[code], names[code]))[:MOST]
     if not met:
         return empty(ax, said["nothing_failed"])
-    _stacked(ax, np.arange(len(met)), counts[met], said, across=True)
+    _stacked(ax, np.arange(len(met)), counts[met], said)
     _named(ax, [names[code] for code in met], totals[met], said)
     return ax
 
@@ -208,7 +210,7 @@ def thinking(ax: Axes, facts: Facts, said: Said) -> Axes:
     edges = np.logspace(*ends, int((ends[1] - ends[0]) * _PER_TENFOLD) + 1)
     middles = np.digitize(spans[known], edges[1:-1])
     counts = crossed(middles, family[known], len(edges) - 1, len(NAMES))
-    _stacked(ax, edges[:-1], counts, said, width=np.diff(edges))  # type: ignore[arg-type]
+    _stacked(ax, edges[:-1], counts, said, np.diff(edges))
     ax.set_xscale("log")
     ax.set_xlim(edges[0], edges[-1])
     from matplotlib.ticker import FuncFormatter, NullFormatter

@@ -51,7 +51,10 @@ def busiest(column: Text, facts: Facts, most: int) -> tuple[list[str], Array, in
     codes = column.codes[known]
     counts = np.bincount(codes, minlength=len(column.words))
     met = np.flatnonzero(counts)
-    chosen = sorted(met[np.argsort(-counts[met], kind="stable")[:most]].tolist(), key=lambda code: (-counts[code], column.words[code]))
+    chosen = sorted(
+        met[np.argsort(-counts[met], kind="stable")[:most]].tolist(),
+        key=lambda code: (-counts[code], column.words[code]),
+    )
     place = np.full(len(column.words) + 1, -1)
     place[chosen] = np.arange(len(chosen))
     at = place[codes]

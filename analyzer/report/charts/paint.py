@@ -40,7 +40,7 @@ PALETTE: Final = {
 #: The colours of the page itself.
 PAPER: Final = {"paper": ("#ffffff", "#14171c"), "card": ("#f6f8fa", "#1d2229")}
 
-SETTINGS: Final = {
+SETTINGS: Final[Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "smtp-analyzer",
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: measures are the same everywhere
@@ -112,7 +112,8 @@ def svg(draw: Callable[[Axes], object], height: float, name: str, alt: Sequence[
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure.add_subplot())
         written = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None, "Creator": None})
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(written, metadata={"Date": None, "Creator": None})
     return _element(written.getvalue(), name, alt)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.report import safe
@@ -17,6 +18,8 @@ from analyzer.stats.facts import Facts
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from analyzer.report.model import Report
     from analyzer.tables import Table
@@ -47,7 +50,7 @@ def charts(tables: Mapping[str, Table], report: Report, zone: dt.tzinfo | None, 
     drawn = []
     for name, draw, height, told in (
         ("timeline", counts.timeline, _HEIGHT, _read((said[f"family_{family}"], n) for family, n in _families(report))),
-        ("attacks", lambda ax, *_: attacks.attacks(ax, findings, zone, said), _tall(len(timed) * 1.4), _headlines(timed)),
+        ("attacks", partial(_attacks, timed, zone), _tall(len(timed) * 1.6), _headlines(timed)),
         ("reasons", counts.reasons, _tall(lines["reasons"]), _read((why.name, why.count) for why in report.causes)),
         ("rounds_by_mechanism", counts.rounds, _tall(lines["rounds"]), _read(_cells(report, said))),
         ("clients", counts.clients, _tall(lines["clients"]), _read(_parties(report.clients))),
@@ -56,9 +59,17 @@ def charts(tables: Mapping[str, Table], report: Report, zone: dt.tzinfo | None, 
         ("thinking", counts.thinking, _HEIGHT, _seconds(facts)),
     ):  # fmt: skip
         if told:
-            made: Callable[[Any], object] = lambda ax, draw=draw: draw(ax, facts, said)  # noqa: E731
+            made = partial(_drawn, draw, facts, said)
             drawn.append(Drawn(said[name], svg(made, height, name, (said[name], told))))
     return drawn
+
+
+def _attacks(findings: Sequence[Mapping[str, Any]], zone: dt.tzinfo | None, ax: Axes, _: Facts, said: Said) -> Axes:
+    return attacks.attacks(ax, findings, zone, said)
+
+
+def _drawn(draw: Callable[..., Axes], facts: Facts, said: Said, ax: Axes) -> Axes:
+    return draw(ax, facts, said)
 
 
 def _tall(lines: float) -> float:
@@ -89,7 +100,9 @@ def _families(report: Report) -> list[tuple[str, int]]:
 
 
 def _cells(report: Report, said: Said) -> Iterable[tuple[str, int]]:
-    return ((f"{cell.mechanism or said['no_mechanism']} {cell.rounds} {cell.outcome}", cell.count) for cell in report.cells)
+    return (
+        (f"{cell.mechanism or said['no_mechanism']} {cell.rounds} {cell.outcome}", cell.count) for cell in report.cells
+    )
 
 
 def _parties(parties: Any) -> Iterable[tuple[str, int]]:
