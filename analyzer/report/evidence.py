@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 #: Rows that a number leads to, and rows of a page, at most: the more numbers, the fewer rows each.
 ROWS: Final = 200
-ALL_ROWS: Final = 8000
-#: Characters of a name, and of a reply.
+ALL_ROWS: Final = 6000
+#: Characters of a name, and of a reply; of a value in a command, and of the inputs in one.
 IDENTITY: Final = 64
 REPLY: Final = 80
+VALUE: Final = 128
+PATHS: Final = 400
 
 #: What options of the command line take as it is; for all else there is jq, whose texts are exact.
 _PLAIN: Final = re.compile(r"\w[\w.@+-]*", re.ASCII)
@@ -74,7 +76,7 @@ class Evidence:
     """Collects the numbers of a page that lead to rows of attempts."""
 
     def __init__(self, auth: Table, command: Sequence[str], clock: Clock) -> None:
-        self._auth, self._command, self._clock = auth, command, clock
+        self._auth, self._command, self._clock = auth, list(command), clock
         self._wanted: list[_Wanted] = []
 
     def outcome(self, name: str) -> str:
@@ -124,7 +126,10 @@ class Evidence:
             if fits.fullmatch(value):
                 words += [f"--{option}", value]
             else:
-                selects.append(f".{column} == {safe.json_text(value)}")
+                text = safe.json_text(value[:VALUE])
+                selects.append(
+                    f"(.{column} // empty | startswith({text}))" if len(value) > VALUE else f".{column} == {text}"
+                )
         selects += [f".{column} == null" for column in missing]
         if not selects:
             return shlex.join(words)
@@ -162,3 +167,8 @@ def cut(text: str, most: int = IDENTITY) -> str:
     """Make a text visible, and no longer than so many characters."""
     shown = safe.visible(text[: most + 1])
     return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def inputs(paths: Sequence[str]) -> list[str]:
+    """Give the inputs for a command; many of them are left to the reader."""
+    return list(paths) if sum(map(len, paths)) <= PATHS else ["PATH..."]

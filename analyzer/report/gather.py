@@ -95,6 +95,9 @@ def gather(
         ),
         clients=_parties(summary.clients),
         identities=_parties(summary.identities),
+        inside=_parties(
+            sorted((each for each in summary.identities if each.succeeded), key=lambda each: -each.succeeded)
+        ),
         servers=_counted(summary.servers),
         endings=_counted(summary.endings),
         steps=tuple(_steps(summary, findings, causes, lang))[:STEPS],

@@ -149,6 +149,7 @@ class Report:
     cells: tuple[Cell, ...]  #: attempts by mechanism, rounds and outcome
     clients: Parties
     identities: Parties
+    inside: Parties  #: identities that got in, those with most successes first
     servers: tuple[Count, ...]  #: sessions by server
     endings: tuple[Count, ...]  #: sessions by what ended them
     steps: tuple[Step, ...]  #: what to do, the most urgent first

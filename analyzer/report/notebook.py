@@ -49,7 +49,7 @@ def session_html(tables: Mapping[str, Table], session: str) -> str:
             ink=PALETTE["ink"][0],
             paper=PAPER["paper"][0],
             colours=colours,
-            drawn=Markup(sheet.conversation(tables, session, said)),  # noqa: S704 (made and escaped by `paint`)
+            drawn=Markup(sheet.conversation(tables, session, said)[0]),  # noqa: S704 (made and escaped by `paint`)
             text=Markup("\n").join(lines),
         )
     )

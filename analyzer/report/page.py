@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from analyzer.events import once
 from analyzer.report import blocks, safe
 from analyzer.report.charts import paint, sheet
 from analyzer.report.charts.families import family_of
-from analyzer.report.evidence import IDENTITY, ROWS, Evidence, cut
+from analyzer.report.evidence import IDENTITY, ROWS, Evidence, cut, inputs
 from analyzer.report.explanation import topic_blocks
 from analyzer.report.gather import ENTRY, URGENT, gather
 from analyzer.report.ladder import ladder
@@ -59,6 +60,7 @@ class Conversation(NamedTuple):
     """The conversation that a page shows."""
 
     svg: Markup
+    lines: int  #: that are drawn, or 0: all of them
     text: str
     command: str
 
@@ -77,7 +79,8 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
     said = knowledge.words("report", lang)
     joined = {**tables, **once(tables)}
     report = gather(joined, sources, cannot, lang)
-    evidence = Evidence(joined["auth"], [*(paths or sources), *conditions], clock)
+    named = inputs(paths or sources)
+    evidence = Evidence(joined["auth"], [*named, *conditions], clock)
     session = telling(joined, report)
     drawn = sheet.charts(joined, report, clock.zone, said) if report.attempts else []
     values = {
@@ -89,7 +92,6 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "span": _span(report, clock),
         "clock": partial(_from_to, clock),
         "anchors": _anchors(report, evidence, said),
-        "inside": [party for party in report.identities.shown if party.succeeded],
         "blind": bool(report.unseen.sessions_unknown or report.unseen.endings),
         "unseen": list(_unseen(report, said)),
         "urgent": URGENT,
@@ -98,8 +100,9 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "charts": [_marked(each) for each in drawn],
         "topics": _topics(report, lang),
         "finding_commands": [_finding_command(finding, evidence) for finding in report.findings[:FINDINGS]],
-        "conversation": _conversation(joined, session, clock, said, paths or sources) if session else None,
+        "conversation": _conversation(joined, session, clock, said, named) if session else None,
         "groups": list(evidence.groups()),
+        "statistics": shlex.join(["smtp-analyzer", "stats", *named, *conditions, "--by"]),
         "few": FEW,
         "most": PARTIES,
         "most_cells": CELLS,
@@ -231,8 +234,10 @@ def _conversation(
     from markupsafe import Markup
 
     lines = ladder(tables, session, Screen(LEAST_WIDTH + 20, False, clock))
+    drawn, most = sheet.conversation(tables, session, said)
     return Conversation(
-        Markup(sheet.conversation(tables, session, said)),  # noqa: S704 (made and escaped by `paint`)
+        Markup(drawn),  # noqa: S704 (made and escaped by `paint`)
+        most,
         Markup("\n").join(islice(lines, CONVERSATION)),
         sheet.shown_by(session, paths),
     )
@@ -244,7 +249,7 @@ def _contents(values: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[tu
     for anchor, title, there in (
         ("charts", "charts", report.attempts),
         ("findings", "findings", report.findings),
-        ("tables", "attempts", report.attempts),
+        ("tables", "tables", report.attempts),
         ("conversation", "conversation", values["conversation"]),
         ("unseen", "not_seen", unseen.caveats or unseen.skipped or unseen.cannot),
         ("advice", "advice", values["topics"]),

@@ -31,6 +31,8 @@ _BARS: Final = 72
 MOST: Final = 10
 #: As many lines have room where there are fewer, so that one bar fills no chart.
 _FEWEST: Final = 3
+#: Characters of a name beside a bar.
+_NAME: Final = 30
 #: Bins of durations in each tenfold, and the shortest that is told apart.
 _PER_TENFOLD: Final = 8
 _SHORTEST: Final = 1e-4
@@ -98,7 +100,7 @@ def _whole(axis: Any) -> None:
 
 def _named(ax: Axes, names: Sequence[str], totals: Array, said: Said) -> None:
     """Put names beside bars, the first on top, and numbers at their ends."""
-    ax.set_yticks(range(len(names)), [safe.chart(name or said["empty_name"]) for name in names])
+    ax.set_yticks(range(len(names)), [safe.chart(name or said["empty_name"], _NAME) for name in names])
     ax.set_ylim(max(len(names), _FEWEST) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines["bottom"].set_visible(False)

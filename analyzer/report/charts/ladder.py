@@ -24,20 +24,21 @@ _ENDS: Final = {"client": (0.14, 0.86), "server": (0.86, 0.14)}
 
 
 def steps_of(tables: Mapping[str, Table], session: str) -> list[Step]:
-    """Give the first lines of a conversation."""
+    """Give the first lines of a conversation, and one more where there are more than are drawn."""
     told = steps(rows_of(tables["exchanges"], session), rows_of(tables["auth"], session))
-    return list(islice((step for step in told if step.begins or not step.side), MOST))
+    return list(islice((step for step in told if step.begins or not step.side), MOST + 1))
 
 
 def height_of(told: Sequence[Step]) -> float:
     """Give the height of the picture of some lines, in inches."""
-    return LINE * (len(told) + 2)
+    return LINE * (min(len(told), MOST) + 2)
 
 
 def ladder(ax: Axes, told: Sequence[Step], first: int | None, said: Mapping[str, str]) -> Axes:
     """Draw lines of a conversation; times count from `first`."""
     if not told:
         return empty(ax, said["nothing_said"])
+    told = told[:MOST]
     ax.set_axis_off()
     ax.set_xlim(0, 1)
     ax.set_ylim(len(told) + 0.4, -1.2)

@@ -124,17 +124,18 @@ def _seconds(facts: Facts) -> str:
     return ", ".join(f"{row['outcome']}: {row['p50']:.3g} s (99 %: {row['p99']:.3g} s)" for row in rows[:_READ])
 
 
-def conversation(tables: Mapping[str, Table], session: str, said: Said) -> str:
-    """Draw one conversation as an element of a page."""
+def conversation(tables: Mapping[str, Table], session: str, said: Said) -> tuple[str, int]:
+    """Draw one conversation as an element of a page; gives how many lines are drawn, too, or 0: all of them."""
     told = ladder.steps_of(tables, session)
     (about,) = rows_of(tables["sessions"], session)
     title = f"{said['conversation']}: {about['client_ip'] or ''} {session}"
-    return svg(
+    drawn = svg(
         lambda ax: ladder.ladder(ax, told, about["first"], said),
         ladder.height_of(told),
         "conversation-drawn",
         (title, said["conversation_text"]),
     )
+    return drawn, ladder.MOST if len(told) > ladder.MOST else 0
 
 
 def shown_by(session: str, paths: Sequence[str]) -> str:
