@@ -35,7 +35,7 @@ VALUE: Final = 128
 PATHS: Final = 400
 
 #: What options of the command line take as it is; for all else there is jq, whose texts are exact.
-_PLAIN: Final = re.compile(r"\w[\w.@+-]*", re.ASCII)
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][\w.@+-]{0,127}", re.ASCII)
 _ADDRESS: Final = re.compile(r"\[?[0-9A-Fa-f:.]+\]?(?:/\d+|:\d+)?", re.ASCII)
 _OPTIONS: Final = {"client_ip": ("client", _ADDRESS), "server": ("server", _ADDRESS)}
 

@@ -141,9 +141,7 @@ class Report:
     sessions: int  #: SMTP sessions; what several sources show counts once
     attempts: int  #: AUTH exchanges, counted alike
     succeeded: int  #: of these
-    verdict: (
-        str  #: `break_in`, `attack`, `trouble` (other findings of medium severity), `quiet`, or `none` (no attempts)
-    )
+    verdict: str  #: `break_in`, `attack`, `trouble` (something else is urgent), `quiet`, or `none` (no attempts)
     outcomes: tuple[Count, ...]  #: attempts by outcome
     causes: tuple[Why, ...]  #: why attempts did not succeed, the most frequent first
     cells: tuple[Cell, ...]  #: attempts by mechanism, rounds and outcome

@@ -34,7 +34,7 @@ PALETTE: Final = {
     "fault": ("#8e4a9e", "#d6a2e8"),
     "server": ("#8a6100", "#e3b341"),
     "left": ("#2f6db3", "#79b8ff"),
-    "unseen": ("#6e7681", "#9aa4b0"),
+    "unseen": ("#656d76", "#9aa4b0"),
 }
 
 #: The colours of the page itself.
