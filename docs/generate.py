@@ -571,7 +571,7 @@ def report() -> str:
         "",
         "```python",
         'trace.report("report.html", lang="ar", timezone="Europe/Berlin")',
-        "trace.charts.timeline(ax)                            # each chart takes axes and gives them back",
+        "trace.charts.timeline(ax)  # each chart takes axes and gives them back",
         'trace.charts.in_timezone("UTC").hours()',
         "trace.session(3).ladder()",
         "```",

@@ -61,7 +61,7 @@ def test_nothing_to_draw(name):
     tables = {name: Table.empty(name) for name in TABLES}
     ax = getattr(Charts(tables, dt.UTC), name)(axes())
 
-    assert [text.get_text() for text in ax.texts][0].endswith(".")
+    assert next(text.get_text() for text in ax.texts).endswith(".")
 
 
 def test_own_figure(tables):

@@ -23,8 +23,8 @@ VOID = {"meta", "link", "br", "use", "path"}
 #: Names as strangers write them, and what no page may hold of them.
 HOSTILE = (
     '"><script>hacked=true</script>', "<img src=x onerror=hacked=true>", "</title><script>1</script>", "{{ 7*7 }}",
-    "$\\frac$", "_hidden", "\x1b[31m\u202egnp\ud800", "a" * 5000, "--><b>", "'; rm -rf ~ #", "#1b1f24", 'id="x" url(#y)',
-    "font: 9px x", "",
+    "$\\frac$", "_hidden", "\x1b[31m\u202egnp\ud800", "a" * 5000, "--><b>", "'; rm -rf ~ #", "#1b1f24",
+    'id="x" url(#y)', "font: 9px x", "",
 )  # fmt: skip
 
 
