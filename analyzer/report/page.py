@@ -188,8 +188,7 @@ def _unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int,
         ("rounds_vague", unseen.rounds, ""),
     )
     yield from ((said[word], count, target) for word, count, target in counts if count)
-    if unseen.caveats:
-        yield said["caveats"], sum(each.count for each in unseen.caveats), "caveats"
+    yield from ((f"{said['caveat']}: {caveat.name}", caveat.count, "caveats") for caveat in unseen.caveats[:FEW])
     # What TLS hides is counted above already.
     for skipped in [each for each in unseen.skipped if each.stage != "tls"][:FEW]:
         yield f"{said['skipped_count']}: {cut(skipped.reason, IDENTITY)}", skipped.count, "skipped"

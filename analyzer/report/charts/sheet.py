@@ -132,7 +132,7 @@ def conversation(tables: Mapping[str, Table], session: str, said: Said) -> tuple
     drawn = svg(
         lambda ax: ladder.ladder(ax, told, about["first"], said),
         ladder.height_of(told),
-        "conversation-drawn",
+        f"conversation-{session}",
         (title, said["conversation_text"]),
     )
     return drawn, ladder.MOST if len(told) > ladder.MOST else 0
