@@ -23,10 +23,10 @@ INTERRUPTED, PIPE_CLOSED, UNUSABLE = 130, 141, 2
 #: How a listing can be written; the same as in analyzer.report.listing, which costs more to import.
 FORMATS = ("table", "csv", "jsonl")
 
-#: What each listing is.
-#: Tables that a report is made of.
+#: Tables that a report is made of; a page shows a conversation besides.
 REPORTED = ("sessions", "auth", "findings", "skipped")
 
+#: What each listing is.
 LISTINGS = {
     "auth": ("Every AUTH exchange: mechanism, rounds, outcome, reason.", "auth mail.pcap --outcome rejected"),
     "sessions": ("Every SMTP connection.", "sessions mail.pcap --client 192.0.2.0/24"),
@@ -148,18 +148,41 @@ formatted = click.option(
 
 
 @main.command()
+@click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page with charts instead.")
+@click.option("--json", "as_json", is_flag=True, help="One object for programs; docs/report.md describes it.")
+@click.option(
+    "--lang", default="en", show_default=True, metavar="LANG", help="Language of --html and --json: en or ar."
+)
 @judging
 @filtering
 @reading
-def report(**options: Any) -> None:
+def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> None:
     """Sum up: what happened, to whom, who got in, what to do, what nobody saw.
 
-    Example: smtp-analyzer report mail.pcap --server :587
+    Example: smtp-analyzer report mail.pcap --html report.html
     """
-    from analyzer.report.terminal import report as lines
+    from analyzer.knowledge import words
 
-    _, trace, screen = _read(options, *REPORTED)
-    _write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot))
+    words("report", lang)  # a language that is not there is told before anything is read
+    _, trace, screen = _read(options, *REPORTED, *(("exchanges",) if html else ()))
+    if html:
+        from analyzer.report.page import page
+
+        asked = [text for name, _, _ in CONDITIONS if options[name[2:]] for text in (name, options[name[2:]])]
+        told = {"cannot": trace.cannot, "lang": lang, "paths": options["paths"], "conditions": asked}
+        with open(html, "w", encoding="utf-8") as file:
+            file.writelines(page(trace.tables, trace.sources, screen.clock, **told))
+    if as_json:
+        import json
+
+        from analyzer.report.gather import gather
+        from analyzer.report.model import plain
+
+        _write((json.dumps(plain(gather(trace.tables, trace.sources, trace.cannot, lang)), indent=2), "\n"))
+    if not html and not as_json:
+        from analyzer.report.terminal import report as lines
+
+        _write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot))
 
 
 @main.command()

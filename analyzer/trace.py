@@ -28,13 +28,16 @@ from analyzer.tcp.stage import Tracker
 from analyzer.wire.sources import size_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from analyzer.inputs import Input
     from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.read import Log
+    from analyzer.report.charts import Charts
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
 
@@ -321,6 +324,28 @@ class Trace:
         """Give the findings of these sessions with other thresholds; see `analyzer.findings.thresholds`."""
         return find_in(self.tables, Thresholds.of(thresholds)).frame()
 
+    @property
+    def charts(self) -> Charts:
+        """Charts of these sessions, in the timezone of this machine; see `Charts.in_timezone`."""
+        from analyzer.report.charts import Charts
+
+        return Charts(self.tables, zone_of("local"))
+
+    def report(self, path: str | os.PathLike[str], *, lang: str = "en", timezone: str = "local") -> None:
+        """Write the report as one HTML file, in English (``en``) or Arabic (``ar``)."""
+        from analyzer.report.page import page
+        from analyzer.report.screen import Clock
+
+        clock = Clock(zone_of(timezone))
+        parts = page(self.tables, self.sources, clock, cannot=self.cannot, lang=lang)
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(parts)
+
+    def _repr_html_(self) -> str:
+        from analyzer.report.notebook import trace_html
+
+        return trace_html(self.tables, self.sources)
+
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""
         known = self.tables["sessions"].ids("session")
@@ -374,6 +399,15 @@ class Session:
             raise AnalyzerError(f"session {self.id} is told by a log, {about['source']}: there are no packets of it")
         captures = [each.open() for each in mine]
         return packets(captures, client, server, about["first"], about["last"])
+
+    def ladder(self, ax: Axes | None = None) -> Axes:
+        """Draw the conversation."""
+        return self.trace.charts.ladder(self.id, ax)
+
+    def _repr_html_(self) -> str:
+        from analyzer.report.notebook import session_html
+
+        return session_html(self.trace.tables, self.id)
 
     def __repr__(self) -> str:
         a = self.about

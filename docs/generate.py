@@ -5,8 +5,10 @@ Run as ``python docs/generate.py``; ``tests/test_docs.py`` fails when a page is 
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,14 @@ FIELDS = {
     "title": "what it says, in a few words",
     "code": "its code, as an Entry",
     "facts": "in what they differ, as Facts",
+    "client": "its address",
+    "clients": "as Parties",
+    "format": "the log format",
+    "identities": "as Parties",
+    "identity": "who tries to log in",
+    "server": "its address and port",
+    "text": "the words",
+    "unseen": "as Unseen",
 }
 
 
@@ -542,6 +552,72 @@ def findings() -> str:
     return "\n".join(page) + "\n"
 
 
+def report() -> str:
+    """Give the page of the report: what the page in HTML has, and the object for programs."""
+    from analyzer.knowledge import languages
+    from analyzer.report import evidence, model
+    from analyzer.report.page import FINDINGS, MOST_BYTES
+
+    page = [
+        "# Report",
+        "",
+        "Made from `analyzer/report/` by `python docs/generate.py`; do not edit.",
+        "",
+        "```text",
+        "smtp-analyzer report mail.pcap                       in the terminal",
+        "smtp-analyzer report mail.pcap --html report.html    as a page with charts; --lang ar in Arabic",
+        "smtp-analyzer report mail.pcap --json                as an object for programs",
+        "```",
+        "",
+        "```python",
+        'trace.report("report.html", lang="ar", timezone="Europe/Berlin")',
+        "trace.charts.timeline(ax)  # each chart takes axes and gives them back",
+        'trace.charts.in_timezone("UTC").hours()',
+        "trace.session(3).ladder()",
+        "```",
+        "",
+        "All three begin with the same five answers: what happened, to whom, whether anyone got in, what to do, and",
+        "what was not seen.",
+        "",
+        "## The page",
+        "",
+        "One file that fetches nothing and can be read without its script, which only sorts tables and opens rows. It",
+        "follows the light or dark of the screen, prints without the rows, and its pictures have texts for those who",
+        "do not see them. Its policy (CSP) forbids all scripts but its own.",
+        "",
+        f"A number that is a link leads to its first rows, at most {evidence.ROWS}, and to the command that lists all;",
+        f"of all numbers together at most {evidence.ALL_ROWS:,} rows are shown, and at most {FINDINGS} findings. Names",
+        f"and replies are cut to {evidence.IDENTITY} and {evidence.REPLY} characters, so no page is larger than",
+        f"{MOST_BYTES // 10**6} MB, whatever strangers wrote; one of a million attempts has about 2 MB.",
+        "Where a value cannot be given as an option, the command ends in `jq`, whose texts are exact.",
+        "",
+        f"Languages: {', '.join(languages())}. Words are in `analyzer/knowledge/en/report.toml` and in the table",
+        "`[report]` of a translation. What has no translation is in English, and marked as such.",
+        "",
+        "## The object of --json",
+        "",
+        f"`schema` is {model.SCHEMA}. It grows when a field goes, or means something else; new fields may come at any",
+        "time. Times are ISO 8601 in UTC, with nanoseconds. A field `null` is not known, a list may be empty.",
+    ]
+    for each in (
+        *(model.Report, model.Count, model.Why, model.Cell, model.Parties, model.Party, model.Step, model.Finding),
+        *(model.Unseen, model.Skipped, model.Cannot),
+    ):
+        page += ["", f"**{each.__name__}**: {each.__doc__}", "", "| field | type | meaning |", "|---|---|---|"]
+        types = {field.name: _type(str(field.type)) for field in dataclasses.fields(each)}
+        page += [f"| `{name}` | {types[name]} | {meaning or FIELDS[name]} |" for name, meaning in _fields(each)]
+    return "\n".join(page) + "\n"
+
+
+def _type(annotation: str) -> str:
+    """Write a type as people say it."""
+    kind, _, nullable = annotation.partition(" | ")
+    listed = re.fullmatch(r"tuple\[(\w+), \.\.\.\]", kind)
+    words = {"str": "text", "int": "integer", "float": "number", "Time": "time"}
+    name = listed[1] if listed else kind
+    return f"{'list of ' if listed else ''}{words.get(name, name)}{', or null' if nullable else ''}"
+
+
 def _prose(module: ModuleType) -> str:
     """Give a module's docstring as a page shows it."""
     return f"```text\n{inspect.cleandoc(module.__doc__ or '')}\n```"
@@ -553,6 +629,7 @@ PAGES = {
     "law.md": law,
     "logs.md": logs,
     "replies.md": replies,
+    "report.md": report,
     "statistics.md": statistics,
     "tables.md": tables,
 }

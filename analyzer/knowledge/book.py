@@ -25,7 +25,7 @@ ENGLISH: Final = "en"
 FACTS: Final = frozenset({"standing", "references", "codes", "auth"})
 
 #: Tables of words, whose words are translated one by one.
-WORDS: Final = frozenset({"word", "standing", "language"})
+WORDS: Final = frozenset({"word", "standing", "language", "report"})
 
 _FOLDER: Final = Path(__file__).parent
 #: Files that hold several tables.

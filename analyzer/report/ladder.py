@@ -29,7 +29,7 @@ _UNITS: Final = {"(greeting)": "", "(unsolicited)": "", "(answer)": "", "(end of
 _TLS: Final = {"none": "no TLS", "starttls": "STARTTLS", "implicit": "TLS from the first byte"}
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """A line of one side, or a remark between the sides."""
 
     side: str
@@ -40,17 +40,17 @@ class _Step(NamedTuple):
 
 def ladder(tables: Mapping[str, Table], session: str, screen: Screen, number: int | None = None) -> Iterator[str]:
     """Give the lines of a conversation."""
-    (about,) = _rows(tables["sessions"], session)
-    attempts = _rows(tables["auth"], session)
+    (about,) = rows_of(tables["sessions"], session)
+    attempts = rows_of(tables["auth"], session)
     yield from _head(about, screen, number)
     yield ""
-    for step in _steps(_rows(tables["exchanges"], session), attempts):
+    for step in steps(rows_of(tables["exchanges"], session), attempts):
         yield from _lines(step, about["first"], screen)
     yield ""
     yield from _wrapped(_ending(about), screen)
 
 
-def _rows(table: Table, session: str) -> list[dict[str, Any]]:
+def rows_of(table: Table, session: str) -> list[dict[str, Any]]:
     """Give the rows of one session as dictionaries, in order."""
     columns = table.of_session(session).lists()
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
@@ -86,26 +86,27 @@ def _ending(about: Row) -> str:
     return "; ".join(facts)
 
 
-def _steps(exchanges: list[dict[str, Any]], attempts: list[dict[str, Any]]) -> Iterator[_Step]:
+def steps(exchanges: list[dict[str, Any]], attempts: list[dict[str, Any]]) -> Iterator[Step]:
+    """Give what each side said, and what it came to."""
     last_of = {row["attempt"]: index for index, row in enumerate(exchanges) if row["attempt"] is not None}
     of = {row["attempt"]: row for row in attempts}
     for index, row in enumerate(exchanges):
         attempt = of.get(row["attempt"])
         unit = _unit(row)
         if unit:
-            yield _Step("client", row["at"], unit)
+            yield Step("client", row["at"], unit)
         mechanism = attempt["mechanism"] if attempt else None
         waited = None if row["seconds"] is None else round(row["seconds"] * 1e9)
         at = row["at"] if not unit else None if waited is None else row["at"] + waited
         yield from (
-            _Step("server", at if not n else None, line, begins=not n) for n, line in enumerate(_reply(row, mechanism))
+            Step("server", at if not n else None, line, begins=not n) for n, line in enumerate(_reply(row, mechanism))
         )
         if attempt and last_of[row["attempt"]] == index:
-            yield _Step("", None, _outcome(attempt))
+            yield Step("", None, _outcome(attempt))
     for row in attempts:
         if row["attempt"] not in last_of:  # a log that tells outcomes, not the dialogue
             said = " ".join(str(part) for part in (row["code"], row["enhanced"], row["text"]) if part is not None)
-            yield _Step("", row["started"], _outcome(row) + (f': "{said}"' if said else "") + f", {row['where']}")
+            yield Step("", row["started"], _outcome(row) + (f': "{said}"' if said else "") + f", {row['where']}")
 
 
 def _unit(row: Row) -> str:
@@ -145,11 +146,11 @@ def _outcome(row: Row) -> str:
     return f"attempt {row['attempt']}: {', '.join(facts)}{caveats}"
 
 
-def _since(step: _Step, first: int | None) -> str:
+def _since(step: Step, first: int | None) -> str:
     return "" if step.at is None or first is None else f"{(step.at - first) / 1e9:+.3f}"
 
 
-def _lines(step: _Step, first: int | None, screen: Screen) -> Iterator[str]:
+def _lines(step: Step, first: int | None, screen: Screen) -> Iterator[str]:
     width = screen.columns
     text = safe.visible(step.text)
     if not step.side:

@@ -58,10 +58,10 @@ def html(text: str) -> str:
     return _html.escape(visible(text), quote=True)
 
 
-def chart(text: str) -> str:
+def chart(text: str, most: int = CHART_CHARACTERS) -> str:
     """Make text for a chart: no formulas, short, and never a label that matplotlib hides for its first underscore."""
-    text = visible(text)
-    if len(text) > CHART_CHARACTERS:
-        text = text[: CHART_CHARACTERS - 1] + "…"
+    text = visible(text[: most + 1])
+    if len(text) > most:
+        text = text[: most - 1] + "…"
     text = text.replace("$", r"\$")
     return " " + text if text.startswith("_") else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from analyzer.tables import Table
 
     Array = np.ndarray[Any, Any]
+
+
+#: What stands for a mechanism where the client named none.
+NO_MECHANISM: Final = "(none)"
 
 
 class Party(NamedTuple):
@@ -116,7 +120,7 @@ def _cells(auth: Table) -> Counter[tuple[str, str, str]]:
     mechanism, known, outcome = (auth.text(name) for name in ("mechanism", "rounds_known", "outcome"))
     cells: Counter[tuple[str, str, str]] = Counter()
     for (m, rounds, k, o), count in _groups(mechanism, auth.array("rounds"), known, outcome):
-        name = mechanism.words[m] if m >= 0 else "(none)"
+        name = mechanism.words[m] if m >= 0 else NO_MECHANISM
         cells[name, rounds_text(rounds, known.words[k]), outcome.words[o]] += count
     return cells
 

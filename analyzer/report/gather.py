@@ -1,0 +1,174 @@
+"""From tables to what a report says: the five answers of its opening, and the tables behind them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+from analyzer import knowledge
+from analyzer.findings.kinds import ATTACKS, KINDS, SEVERITIES
+from analyzer.logs.account import NEEDLESS
+from analyzer.report.model import (
+    SCHEMA,
+    Cannot,
+    Cell,
+    Count,
+    Finding,
+    Parties,
+    Party,
+    Report,
+    Skipped,
+    Step,
+    Time,
+    Unseen,
+    Why,
+)
+from analyzer.report.summary import NO_MECHANISM, Summary, summarise
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from analyzer.tables import Table
+
+#: Rows of a table of parties and of one of combinations, at most.
+PARTIES: Final = 100
+CELLS: Final = 100
+#: Steps of the opening at most.
+STEPS: Final = 5
+
+_SEVERITIES: Final = tuple(SEVERITIES)
+#: Severities that somebody has to act on.
+URGENT: Final = frozenset({"high", "medium"})
+#: Told where a report says who got in.
+ENTRY: Final = "break_in"
+#: How a headline names those whom a finding is about.
+_WHOM: Final = (("from", "client"), ("at", "identity"), ("on", "server"))
+
+
+def records(table: Table) -> list[dict[str, Any]]:
+    """Give the rows of a small table."""
+    columns = table.lists()
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def headline(finding: Mapping[str, Any], *, most: int | None = None, count: bool = True) -> str:
+    """Name a finding in a few words, with whom it is about (so many of them at most) and how often it was."""
+    title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
+    whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
+    return " ".join([title, *whom[:most], *([f"({finding['count']:,})"] if count else [])])
+
+
+def worst_first(table: Table) -> list[dict[str, Any]]:
+    """Give the rows of `findings` by severity."""
+    return sorted(
+        records(table),
+        key=lambda row: _SEVERITIES.index(row["severity"]) if row["severity"] in _SEVERITIES else len(_SEVERITIES),
+    )
+
+
+def gather(
+    tables: Mapping[str, Table],
+    sources: Sequence[str],
+    cannot: Iterable[Mapping[str, str]] = (),
+    lang: str = knowledge.ENGLISH,
+) -> Report:
+    """Say what some tables tell; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
+    summary = summarise(tables)
+    findings = tuple(_findings(tables["findings"]))
+    causes = tuple(_causes(summary, lang))
+    return Report(
+        schema=SCHEMA,
+        lang=lang,
+        sources=tuple(sources),
+        first=None if summary.first is None else Time(summary.first),
+        last=None if summary.last is None else Time(summary.last),
+        sessions=summary.sessions,
+        attempts=summary.attempts,
+        succeeded=summary.outcomes["succeeded"],
+        verdict=_verdict(summary, findings),
+        outcomes=_counted(summary.outcomes),
+        causes=causes,
+        cells=tuple(
+            Cell(None if cell[0] == NO_MECHANISM else cell[0], cell[1], cell[2], count)
+            for cell, count in sorted(summary.cells.items(), key=lambda item: (-item[1], item[0]))[:CELLS]
+        ),
+        clients=_parties(summary.clients),
+        identities=_parties(summary.identities),
+        inside=_parties(
+            sorted((each for each in summary.identities if each.succeeded), key=lambda each: -each.succeeded)
+        ),
+        servers=_counted(summary.servers),
+        endings=_counted(summary.endings),
+        steps=tuple(_steps(summary, findings, causes, lang))[:STEPS],
+        findings=findings,
+        unseen=_unseen(summary, tables["skipped"], cannot),
+    )
+
+
+def _counted(counts: Counter[str]) -> tuple[Count, ...]:
+    return tuple(Count(name, count) for name, count in counts.most_common())
+
+
+def _parties(parties: Sequence[Any]) -> Parties:
+    return Parties(len(parties), tuple(Party(*party) for party in parties[:PARTIES]))
+
+
+def _findings(table: Table) -> Iterator[Finding]:
+    names = [field.name for field in fields(Finding)]
+    for row in worst_first(table):
+        times = {name: None if row[name] is None else Time(row[name]) for name in ("at", "last")}
+        told = {**row, **times, "title": headline(row)}
+        yield Finding(**{name: told[name] for name in names})
+
+
+def advised(summary: Summary) -> list[tuple[str, str, int]]:
+    """Give kind, name and count of the reasons, and of the outcomes of attempts without one."""
+    counted = (("reason", summary.reasons), ("outcome", summary.unexplained))
+    return [(kind, name, count) for kind, counts in counted for name, count in counts.most_common()]
+
+
+def _causes(summary: Summary, lang: str) -> Iterator[Why]:
+    told = {"reason": knowledge.reason, "outcome": knowledge.outcome}
+    for kind, name, count in sorted(advised(summary), key=lambda each: -each[2]):
+        known = name in knowledge.names(kind)
+        cause = told[kind](name, lang) if known else None
+        yield Why(kind, name, count, *((cause.title, cause.advice, cause.lang) if cause else ("", "", lang)))
+
+
+def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
+    urgent = [finding.kind for finding in findings if finding.severity in URGENT]
+    verdicts = (
+        ("break_in", ENTRY in urgent),
+        ("attack", any(kind in ATTACKS for kind in urgent)),
+        ("trouble", bool(urgent)),
+        ("none", not summary.attempts),
+    )
+    return next((verdict for verdict, so in verdicts if so), "quiet")
+
+
+def _steps(summary: Summary, findings: Sequence[Finding], causes: Sequence[Why], lang: str) -> Iterator[Step]:
+    """Say what to do: about what is severe, then about the most frequent reasons."""
+    if not summary.sessions:
+        yield Step(knowledge.words("report", lang)["check_capture"], lang, "input", "")
+    told: set[str] = set()
+    for number, finding in enumerate(findings, 1):
+        if finding.severity in URGENT and finding.advice not in told:
+            told.add(finding.advice)
+            yield Step(finding.advice, knowledge.ENGLISH, "finding", str(number))
+    for cause in causes:
+        if cause.advice and cause.name != "unknown":
+            yield Step(cause.advice, cause.lang, cause.kind, cause.name)
+
+
+def _unseen(summary: Summary, skipped: Table, cannot: Iterable[Mapping[str, str]]) -> Unseen:
+    rows = sorted(records(skipped), key=lambda row: -row["count"])
+    return Unseen(
+        sessions_unreadable=summary.unreadable,
+        sessions_unknown=summary.attempts_unknown,
+        endings=summary.outcomes["unseen"],
+        rounds=summary.rounds_unknown,
+        caveats=_counted(summary.caveats),
+        skipped=tuple(Skipped(**row) for row in rows if row["reason"] not in NEEDLESS),
+        cannot=tuple(Cannot(**entry) for entry in cannot),
+    )
