@@ -170,8 +170,9 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
 
         asked = [text for name, _, _ in CONDITIONS if options[name[2:]] for text in (name, options[name[2:]])]
         told = {"cannot": trace.cannot, "lang": lang, "paths": options["paths"], "conditions": asked}
-        with open(html, "w", encoding="utf-8") as file:
-            file.writelines(page(trace.tables, trace.sources, screen.clock, **told))
+        text = "".join(page(trace.tables, trace.sources, screen.clock, **told))
+        with open(html, "w", encoding="utf-8") as file:  # a page that cannot be made leaves no file behind
+            file.write(text)
     if as_json:
         import json
 

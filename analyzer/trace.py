@@ -337,9 +337,9 @@ class Trace:
         from analyzer.report.screen import Clock
 
         clock = Clock(zone_of(timezone))
-        parts = page(self.tables, self.sources, clock, cannot=self.cannot, lang=lang)
+        text = "".join(page(self.tables, self.sources, clock, cannot=self.cannot, lang=lang))
         with open(path, "w", encoding="utf-8") as file:
-            file.writelines(parts)
+            file.write(text)
 
     def _repr_html_(self) -> str:
         from analyzer.report.notebook import trace_html

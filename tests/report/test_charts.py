@@ -235,6 +235,8 @@ def test_alternative_text():
     (timeline,) = [chart for chart in drawn_of(crowd(1000, ["bob"])) if chart.title.startswith("Attempts over time")]
 
     assert re.search(r"<desc id=\"timeline-told\">rejected: [78]\d\d, ", timeline.svg)
+    (named,) = [chart for chart in drawn_of(crowd(100, ["$x$ <b>"])) if chart.title.startswith("Identities")]
+    assert '<desc id="identities-told">$x$ &lt;b&gt;: 100</desc>' in named.svg
 
 
 def test_library(tmp_path):

@@ -11,6 +11,7 @@ from analyzer.report import safe
 from analyzer.report.charts import attacks, counts, ladder
 from analyzer.report.charts.families import family_of
 from analyzer.report.charts.paint import svg
+from analyzer.report.evidence import cut
 from analyzer.report.ladder import rows_of
 from analyzer.stats.answer import answer
 from analyzer.stats.facts import Facts
@@ -88,7 +89,7 @@ def _lines(report: Report) -> dict[str, int]:
 def _read(pairs: Iterable[tuple[str, int]]) -> str:
     """Say the greatest of some numbers."""
     most = sorted(pairs, key=lambda pair: -pair[1])[:_READ]
-    return ", ".join(f"{safe.chart(name)}: {count:,}" for name, count in most)
+    return ", ".join(f"{cut(name, safe.CHART_CHARACTERS)}: {count:,}" for name, count in most)
 
 
 def _families(report: Report) -> list[tuple[str, int]]:
@@ -110,7 +111,7 @@ def _parties(parties: Any) -> Iterable[tuple[str, int]]:
 
 
 def _headlines(findings: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(safe.chart(finding["title"]) for finding in findings[:_READ])
+    return ", ".join(cut(finding["title"], safe.CHART_CHARACTERS) for finding in findings[:_READ])
 
 
 def _hours(facts: Facts, said: Said) -> str:
