@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analyzer import knowledge
-from analyzer.findings.kinds import ATTACKS, KINDS, SEVERITIES
+from analyzer.findings.kinds import ACCIDENTS, ATTACKS, KINDS, SEVERITIES
 from analyzer.logs.account import NEEDLESS
 from analyzer.report.model import (
     SCHEMA,
@@ -27,9 +28,11 @@ from analyzer.report.summary import NO_MECHANISM, Summary, summarise
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from analyzer.tables import Table
+
+Item = TypeVar("Item")
 
 #: Rows of a table of parties and of one of combinations, at most.
 PARTIES: Final = 100
@@ -40,6 +43,8 @@ STEPS: Final = 5
 _SEVERITIES: Final = tuple(SEVERITIES)
 #: Severities that somebody has to act on.
 URGENT: Final = frozenset({"high", "medium"})
+#: The severity of what is only a fact.
+FACT: Final = "info"
 #: Told where a report says who got in.
 ENTRY: Final = "break_in"
 #: How a headline names those whom a finding is about.
@@ -59,6 +64,12 @@ def headline(finding: Mapping[str, Any], *, most: int | None = None, count: bool
     return " ".join([title, *whom[:most], *([f"({finding['count']:,})"] if count else [])])
 
 
+def alarms(findings: Sequence[Item], severity: Callable[[Item], str]) -> list[Item]:
+    """Give the findings that the opening of a report is about: the urgent ones; without any, all that are no facts."""
+    urgent = [finding for finding in findings if severity(finding) in URGENT]
+    return urgent or [finding for finding in findings if severity(finding) != FACT]
+
+
 def worst_first(table: Table) -> list[dict[str, Any]]:
     """Give the rows of `findings` by severity."""
     return sorted(
@@ -76,6 +87,7 @@ def gather(
     """Say what some tables tell; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
     summary = summarise(tables)
     findings = tuple(_findings(tables["findings"]))
+    alarmed = alarms(findings, attrgetter("severity"))
     causes = tuple(_causes(summary, lang))
     return Report(
         schema=SCHEMA,
@@ -86,7 +98,7 @@ def gather(
         sessions=summary.sessions,
         attempts=summary.attempts,
         succeeded=summary.outcomes["succeeded"],
-        verdict=_verdict(summary, findings),
+        verdict=_verdict(summary, alarmed),
         outcomes=_counted(summary.outcomes),
         causes=causes,
         cells=tuple(
@@ -100,7 +112,7 @@ def gather(
         ),
         servers=_counted(summary.servers),
         endings=_counted(summary.endings),
-        steps=tuple(_steps(summary, findings, causes, lang))[:STEPS],
+        steps=tuple(_steps(summary, alarmed, causes, lang))[:STEPS],
         findings=findings,
         unseen=_unseen(summary, tables["skipped"], cannot),
     )
@@ -137,26 +149,28 @@ def _causes(summary: Summary, lang: str) -> Iterator[Why]:
 
 
 def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
-    urgent = [finding.kind for finding in findings if finding.severity in URGENT]
+    kinds = [finding.kind for finding in findings]
     verdicts = (
-        ("break_in", ENTRY in urgent),
-        ("attack", any(kind in ATTACKS for kind in urgent)),
-        ("trouble", bool(urgent)),
+        ("break_in", ENTRY in kinds),
+        ("attack", any(kind in ATTACKS for kind in kinds)),
+        ("trouble", bool(kinds)),
         ("none", not summary.attempts),
     )
     return next((verdict for verdict, so in verdicts if so), "quiet")
 
 
 def _steps(summary: Summary, findings: Sequence[Finding], causes: Sequence[Why], lang: str) -> Iterator[Step]:
-    """Say what to do: about what is severe, then about the most frequent reasons."""
+    """Say what to do: about what was found; where that is no attack or accident, about the most frequent reasons."""
     if not summary.sessions:
         yield Step(knowledge.words("report", lang)["check_capture"], lang, "input", "")
     told: set[str] = set()
     for number, finding in enumerate(findings, 1):
-        if finding.severity in URGENT and finding.advice not in told:
+        if finding.advice not in told:
             told.add(finding.advice)
             yield Step(finding.advice, knowledge.ENGLISH, "finding", str(number))
-    for cause in causes:
+    calm = not findings and 2 * summary.outcomes["succeeded"] > summary.attempts
+    explained = any(finding.kind in ATTACKS | ACCIDENTS for finding in findings)
+    for cause in () if calm or explained else causes:
         if cause.advice and cause.name != "unknown":
             yield Step(cause.advice, cause.lang, cause.kind, cause.name)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import knowledge
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES
 from analyzer.findings.places import network
 from analyzer.report import safe
-from analyzer.report.gather import ENTRY, advised, headline
+from analyzer.report.gather import ENTRY, advised, alarms, headline
 from analyzer.report.screen import clipped, some, width_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ BAD: Final = {"high": "red", "medium": "yellow"}
 #: Cells of the labels, and lines on what was found and what to do.
 _LABEL: Final = 10
 _STEPS: Final = 3
-_FACT: Final = "info"
 #: What is said where most attempts succeed and there is no finding but facts.
 _CALM: Final = "no attack, no outage, no client that is stuck"
 
@@ -41,8 +41,8 @@ def opening(
 ) -> Iterator[str]:
     """Give the lines that say what happened, to whom, who got in, what to do, and what nobody saw."""
     width = min(screen.columns, WIDEST) - _LABEL
-    alarms = [row for row in findings if row["severity"] in BAD] or [r for r in findings if r["severity"] != _FACT]
-    steps = _next(summary, alarms, width)
+    alarming = alarms(findings, itemgetter("severity"))
+    steps = _next(summary, alarming, width)
     facts = [
         ("Input", some(sources, width), ""),
         ("Seen", _seen(summary), "bold"),
@@ -52,7 +52,7 @@ def opening(
         ("Clients", _who(summary.clients, width), ""),
         ("Tried", _who(summary.identities, width), ""),
         ("Got in", *_got_in(summary, findings, width)),
-        *_lines("Found", *_found(summary, alarms, width, _STEPS - len(steps))),
+        *_lines("Found", *_found(summary, alarming, width, _STEPS - len(steps))),
         *_lines("Do next", steps, "cyan"),
         ("Not seen", _unseen(summary, findings, skipped, width), ""),
     ]

@@ -12,6 +12,7 @@ import hashlib
 import shlex
 from functools import cache, partial
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,7 +23,7 @@ from analyzer.report.charts import paint, sheet
 from analyzer.report.charts.families import family_of
 from analyzer.report.evidence import IDENTITY, ROWS, Evidence, cut, inputs
 from analyzer.report.explanation import topic_blocks
-from analyzer.report.gather import ENTRY, URGENT, gather
+from analyzer.report.gather import ENTRY, alarms, gather
 from analyzer.report.ladder import ladder
 from analyzer.report.screen import LEAST_WIDTH, Screen
 
@@ -94,7 +95,7 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "anchors": _anchors(report, evidence, said),
         "blind": bool(report.unseen.sessions_unknown or report.unseen.endings),
         "unseen": list(_unseen(report, said)),
-        "urgent": URGENT,
+        "alarmed": alarms(report.findings, attrgetter("severity")),
         "entry": ENTRY,
         "family_of": family_of,
         "charts": [_marked(each) for each in drawn],
