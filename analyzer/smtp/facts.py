@@ -119,7 +119,8 @@ class Facts:
         self._say("banner", owners[greeted], banners, texts, lambda raw: reply_of(raw).shown if raw else None)
         self._say("helo", owners[hello], names, texts, _name)
         self._say("ehlo", owners[hello], answers, texts, bytes)
-        first = np.flatnonzero(self.codes["offer"][owners[hello]] < 0)[::-1]  # of several, the first counts
+        lists = np.isin(units[hello, s.U_VERB], list(law.LISTING)) & (codes[hello] // 100 == law.READY // 100)
+        first = np.flatnonzero(lists & (self.codes["offer"][owners[hello]] < 0))[::-1]  # of several, the first counts
         self._say("offer", owners[hello][first], answers[first], texts, offer)
         told = stages.told(shown[hello], units[hello], self.flags)
         for name, chosen in told.items():

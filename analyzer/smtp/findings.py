@@ -65,6 +65,13 @@ KINDS: Final[dict[str, Kind]] = {
         "the server, or somebody on the way, refused STARTTLS after the EHLO reply had offered it (RFC 3207 section 4)",
         "look at certificate and key of {server}; if it says that all is well, at what lies between",
     ),
+    "starttls_withheld": Kind(
+        "medium",
+        "STARTTLS shown to some clients only",
+        "the EHLO reply of a server that offers STARTTLS to others did not: somebody on the way may strip it "
+        "(RFC 3207 section 6)",
+        "compare what {server} says to these clients with what it says near by; let clients insist on TLS",
+    ),
     "unsolicited_auth_reply": Kind(
         "medium",
         "a login reply that nobody asked for",
@@ -162,6 +169,11 @@ class Note:
         self.sights = sorted([*self.sights, *sights])[:FINDING_PLACES]
 
 
+#: What is a finding only where the same server is seen to do something else, too: that is noted, and never shown.
+OFFERED: Final = "starttls_offered"
+_BESIDE: Final = {"starttls_withheld": OFFERED}
+
+
 class Notes:
     """Notes by kind and server; what comes out does not depend on the order in which they were taken."""
 
@@ -183,7 +195,11 @@ class Notes:
 
     def table(self) -> Table:
         """Give a row for each kind and server."""
-        rows = [_row(*key, note) for key, note in sorted(self.notes.items(), key=lambda item: str(item[0]))]
+        rows = [
+            _row(kind, host, port, note)
+            for (kind, host, port), note in sorted(self.notes.items(), key=lambda item: str(item[0]))
+            if kind in KINDS and (kind not in _BESIDE or (_BESIDE[kind], host, port) in self.notes)
+        ]
         names = [column.name for column in TABLES["findings"]]
         return Table.of("findings", {name: [row[name] for row in rows] for name in names})
 

@@ -15,7 +15,7 @@ from analyzer.smtp.addresses import address
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.facts import Facts
-from analyzer.smtp.findings import FLAGS, Notes, Sight
+from analyzer.smtp.findings import FLAGS, OFFERED, Notes, Sight
 from analyzer.smtp.law import Flag, Kind, Mode
 from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
@@ -248,6 +248,9 @@ def _noted(flags: Array, state: Array, facts: Facts, over: Array) -> Iterator[tu
     refused = starttls & facts.flags["tls_refused"][over]
     yield "auth_offered_in_clear", np.flatnonzero(passwords)
     yield "starttls_mangled", np.flatnonzero(mangled)
+    listed = (facts.codes["offer"][over] >= 0) & (state[:, s.TLS] != _IMPLICIT)
+    yield OFFERED, np.flatnonzero(listed & starttls)
+    yield "starttls_withheld", np.flatnonzero(listed & ~starttls & ~mangled & (flags & int(law.ALL_CAVEATS) == 0))
     yield "starttls_refused_then_auth", np.flatnonzero(refused & clear & tried)
     yield "starttls_refused", np.flatnonzero(refused & ~(clear & tried))
 

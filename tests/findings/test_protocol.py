@@ -31,6 +31,29 @@ def read(*talks: str) -> list[dict[str, Any]]:
     return rows_of(analyzer.read(io.BytesIO(to_pcap(to_packets(to_events(text))))).tables["findings"])
 
 
+NOT = offering("AUTH CRAM-MD5") + BYE
+
+
+@pytest.mark.parametrize(
+    ("talks", "count"),
+    [
+        ([offering("STARTTLS") + BYE, NOT, NOT], 2),
+        ([NOT, offering("STARTTLS") + BYE], 1),
+        ([NOT, NOT], None),  # a server without TLS
+        ([offering("STARTTLS") + BYE] * 2, None),
+        ([offering("STARTTLS") + BYE, HELLO.replace("EHLO", "HELO") + "S: 250 mx\n" + BYE], None),  # HELO lists nothing
+        ([offering("STARTTLS") + BYE, HELLO + "S: 502 5.5.1 what?\n" + BYE], None),
+        ([offering("STARTTLS") + BYE, HELLO + "-- gap 40 server\n" + BYE], None),  # nobody knows what was listed
+    ],
+)
+def test_starttls_is_shown_to_some_only(talks: list[str], count: int | None) -> None:
+    """A server that offers STARTTLS in one session and not in another is told, with how often it did not."""
+    told = [each for each in read(*talks) if each["kind"] == "starttls_withheld"]
+
+    assert [each["count"] for each in told] == ([] if count is None else [count])
+    assert all(each["severity"] == "medium" for each in told)
+
+
 def ntlm_challenge(domain: str = "EXAMPLE", host: str = "MAIL7", dns: str = "mail7.corp.example") -> str:
     """Make a type 2 message with target information (MS-NLMP sections 2.2.1.2 and 2.2.2.1)."""
     pairs = b"".join(
