@@ -77,6 +77,8 @@ class Dialogues:
         """Give the dialogues of the sessions that have one."""
         kinds, events, lines, moments = group.kinds, group.events, group.block.lines, group.times
         owners = np.flatnonzero(np.bincount(group.owners[kinds == _LINE], minlength=len(group.starts) - 1))
+        if not len(owners):
+            return
         whole = memoryview(np.ascontiguousarray(group.block.buffer))
         columns = [c.span_of(name) + end for name in ("line", "reply", "text") for end in (0, 1)]
         named = group.block.has("identity", group.at).tolist()

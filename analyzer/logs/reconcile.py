@@ -72,10 +72,11 @@ class Facts:
         self.patterns = group.patterns
         self.identity = group.words("identity")
         self.mechanism = group.words("mechanism", _mechanism)
-        row = group.words("counters").numbers(counters_of, Counters())
+        told = np.flatnonzero(group.block.has("counters", group.at))
+        row = group.words("counters", rows=told).numbers(counters_of, Counters())
         counted = np.flatnonzero((row != NULL).any(axis=1))
         self.counters = np.full((self.count, len(Counters._fields)), NULL, np.int64)
-        self.counters[self.owners[counted]] = row[counted]
+        self.counters[self.owners[told[counted]]] = row[counted]
 
     def rows(self) -> Rows:
         """Give the AUTH exchanges: those that lines tell, and those that only counters know of."""
