@@ -18,8 +18,9 @@ from analyzer.smtp.reasons import reason
 from analyzer.smtp.redact import is_strange
 from analyzer.smtp.reply import reply_of
 from analyzer.smtp.rounds import LOST, Rounds, rounds_of
-from analyzer.tables import Text
+from analyzer.tables import Text, distinct
 from analyzer.tcp import columns as c
+from analyzer.words.vocabulary import distinct_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,12 +64,12 @@ _WHOLE_NAMES: Final = frozenset(
 def caveats(flags: Array) -> Text:
     """Name the flags that are caveats, space-joined, each once; one word list a row."""
     flags = np.where(flags & _ONE_SIDED, flags & ~_GAPS, flags)  # where one side is missing, gaps say nothing more
-    distinct, places = np.unique(flags & int(law.ALL_CAVEATS), return_inverse=True)
+    numbers, places = np.unique(flags & int(law.ALL_CAVEATS), return_inverse=True)
     return Text(
         places.astype(np.int32),
         [
             " ".join(dict.fromkeys(law.CAVEATS[flag] for flag in law.CAVEATS if flag & value))
-            for value in distinct.tolist()
+            for value in numbers.tolist()
         ],
     )
 
@@ -136,8 +137,8 @@ class Attempts:
         masked = a[:, s.A_FLAGS] & _MASKED != 0
         told, secret = claims(commands.mechanism, responses, texts, self.decoder)
         asked = _Challenges(rounds, texts, len(a))
-        numbers, reply = np.unique(rounds.reply, return_inverse=True)
-        replies = [reply_of(texts[number]) for number in numbers.tolist()]
+        numbers, reply = distinct_of(rounds.reply)
+        replies = [reply_of(texts[number]) for number in numbers]
         text, echoed = self._shown(rounds.last, replies, reply)
         last, decodable = self._last_lines(rounds, responses, texts)
         self._note(rounds, asked, texts, echoed)
@@ -146,19 +147,21 @@ class Attempts:
             reply, a[:, s.A_CODE], outcomes, asked.refused.codes >= 0, last, np.where(masked, -1, decodable),
             a[:, s.A_ROUNDS], alone,
         )  # fmt: skip
-        distinct, which = np.unique(np.stack(keys).astype(np.int64), axis=1, return_inverse=True)
+        first, which = distinct(*keys) if len(a) else (reply, reply)
         reasons = [
             _reason(
                 replies[place], code, law.OUTCOMES[outcome], bool(refused), _LINES[line],
                 None if whole < 0 else bool(whole), number, bool(unasked),
             )
-            for place, code, outcome, refused, line, whole, number, unasked in distinct.T.tolist()
+            for place, code, outcome, refused, line, whole, number, unasked in zip(
+                *(key[first].tolist() for key in keys), strict=True
+            )
         ]  # fmt: skip
         return {
             **told,
             "mechanism": commands.mechanism,
             "initial_response": self._initial_responses(commands, flags),
-            "reason": Text.of(reasons).take(which.reshape(-1)),
+            "reason": Text.of(reasons).take(which),
             "enhanced": Text.of(each.enhanced for each in replies).take(reply),
             "text": text,
             "challenge": asked.kinds,
@@ -183,11 +186,11 @@ class Attempts:
         heard = np.flatnonzero(responses.text != LOST)
         text = np.full(count, LOST)
         text[responses.attempt[heard]] = responses.text[heard]  # the last one stays
-        numbers, which = np.unique(text, return_inverse=True)
-        whole = [-1 if k == LOST else int(unbase64(texts[k]) is not None) for k in numbers.tolist()]
+        numbers, which = distinct_of(text)
+        whole = [-1 if k == LOST else int(unbase64(texts[k]) is not None) for k in numbers]
         decodable = np.array(whole, np.int64)[which]
         line = _LAST_LINES[self.attempts[:, s.A_LAST]]
-        line[np.array([k != LOST and texts[k] == b"=" for k in numbers.tolist()], bool)[which]] = _EMPTY
+        line[np.array([k != LOST and texts[k] == b"=" for k in numbers], bool)[which]] = _EMPTY
         silent = np.zeros(count, bool)
         silent[rounds.attempt] = rounds.answer == LOST  # of the last round
         line[silent] = np.where(self.attempts[silent, s.A_FLAGS] & _GAP_CLIENT, _ANSWERED, _UNANSWERED)
@@ -221,8 +224,8 @@ class _Commands:
     """The AUTH commands of some attempts, by distinct line."""
 
     def __init__(self, line: Array, texts: list[bytes]) -> None:
-        numbers, self.which = np.unique(line, return_inverse=True)
-        self.words = [texts[number].split() for number in numbers.tolist()]
+        numbers, self.which = distinct_of(line)
+        self.words = [texts[number].split() for number in numbers]
         self.seen = np.array([bool(words) for words in self.words], bool)[self.which]
         names = [
             words[1].decode("latin-1").upper() if len(words) > 1 and NAME.fullmatch(words[1]) else None
@@ -249,8 +252,8 @@ class _Challenges:
     """The challenges of some attempts: their kinds in order, and the refusal that an OAuth mechanism put into one."""
 
     def __init__(self, rounds: Rounds, texts: list[bytes], count: int) -> None:
-        numbers, which = np.unique(rounds.challenge, return_inverse=True)
-        kinds = [kind(None if number == LOST else texts[number]) for number in numbers.tolist()]
+        numbers, which = distinct_of(rounds.challenge)
+        kinds = [kind(None if number == LOST else texts[number]) for number in numbers]
         names = list(dict.fromkeys(kinds))
         code = np.array([names.index(name) for name in kinds], np.int64)[which]
         # A sequence of kinds is a number, too: that of the sequence before, and the next kind.
@@ -260,9 +263,9 @@ class _Challenges:
         for place in range(int(sizes.max(initial=0))):
             rows = np.flatnonzero(sizes > place)
             pairs = (told[rows] + 1) * len(names) + code[starts[rows] + place]
-            distinct, which_pair = np.unique(pairs, return_inverse=True)
+            numbers, which_pair = distinct_of(pairs)
             before = len(sequences)
-            for pair in distinct.tolist():
+            for pair in numbers:
                 head, name = divmod(pair, len(names))
                 sequences.append(f"{sequences[head - 1]} {names[name]}" if head else names[name])
             told[rows] = before + which_pair

@@ -14,7 +14,8 @@ from analyzer.schema import NULL
 from analyzer.smtp import sasl
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.rounds import LOST
-from analyzer.tables import Text
+from analyzer.tables import Text, distinct
+from analyzer.words.vocabulary import distinct_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,14 +64,16 @@ def claims(
     nameless = (ways == sasl.Way.NAME) & ~answered & empty  # a name or a password: nobody can tell
     whole = ways == sasl.Way.ALL
     read = np.flatnonzero(known & ~nameless & ~whole & (ways != sasl.Way.NOBODY))
-    keys = np.stack((mechanisms.codes[read], text[read], cut[read]))
-    distinct, which = np.unique(keys, axis=1, return_inverse=True)
+    first_rows, which = distinct(mechanisms.codes[read], text[read], cut[read]) if len(read) else (read, read)
+    one = read[first_rows]
     told = [
-        sasl.first_claim(mechanisms.words[mechanism], (texts[number], bool(torn)))
-        for mechanism, number, torn in distinct.T.tolist()
+        sasl.first_claim(mechanisms.words[mechanism], (texts[number], torn))
+        for mechanism, number, torn in zip(
+            mechanisms.codes[one].tolist(), text[one].tolist(), cut[one].tolist(), strict=True
+        )
     ]
     of = np.full(count, len(told), np.int64)
-    of[read] = which.reshape(-1)
+    of[read] = which
     told.append(sasl.NOBODY)
     alone = np.flatnonzero(whole)
     bounds = [np.searchsorted(responses.attempt, alone, side).tolist() for side in ("left", "right")]
@@ -87,8 +90,8 @@ def claims(
     if len(asked):
         row = second[asked]
         asked, row = asked[~responses.cut[row]], row[~responses.cut[row]]
-        numbers, which = np.unique(responses.text[row], return_inverse=True)
-        secret[asked] = np.array([decoder.number(unbase64(texts[k])) for k in numbers.tolist()], np.int64)[which]
+        numbers, which = distinct_of(responses.text[row])
+        secret[asked] = np.array([decoder.number(unbase64(texts[k])) for k in numbers], np.int64)[which]
     columns = zip(*(claim[:-1] for claim in told), strict=True)
     return {name: Text.of(column).take(of) for name, column in zip(NAMES, columns, strict=True)}, secret
 

@@ -15,7 +15,7 @@ from analyzer.smtp.law import Kind
 from analyzer.smtp.offered import Stages, mechanisms
 from analyzer.smtp.reply import reply_of
 from analyzer.tables import Text
-from analyzer.words.vocabulary import Store
+from analyzer.words.vocabulary import Store, distinct_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -132,8 +132,8 @@ class Facts:
 
     def _say(self, name: str, owners: Array, numbers: Array, texts: Sequence[bytes], made: Any) -> None:
         """Set a fact of some sessions to what is made of texts, each distinct one once."""
-        distinct, which = np.unique(numbers, return_inverse=True)
-        self.put_distinct(name, owners, [made(texts[k]) for k in distinct.tolist()], which)
+        distinct, which = distinct_of(numbers)
+        self.put_distinct(name, owners, [made(texts[k]) for k in distinct], which)
 
 
 def _name(line: bytes) -> str | None:

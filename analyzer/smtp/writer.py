@@ -21,7 +21,7 @@ from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.said import Said
 from analyzer.smtp.via import via_text
-from analyzer.tables import Builder, Ids, Places, Table, Text, mixed, taken
+from analyzer.tables import Builder, Ids, Places, Table, Text, distinct, mixed, taken
 from analyzer.tcp import columns as c
 from analyzer.tls.hello import hello
 
@@ -134,9 +134,12 @@ class Writer:
     def _note(self, kind: str, ends: dict[str, Any], rows: Array, at: Array, detail: str = "") -> None:
         """Note what is a finding, of some rows of some columns; only the first of a server are described."""
         hosts, ports = ends["server_ip"].take(rows), ends["server_port"][rows]
-        servers, which = np.unique(np.stack((hosts.codes, ports)), axis=1, return_inverse=True)
-        for number, (host, port) in enumerate(servers.T.tolist()):
-            mine = np.flatnonzero(which.reshape(-1) == number)
+        if not len(rows):
+            return
+        servers, which = distinct(hosts.codes, ports)
+        for number, server in enumerate(servers.tolist()):
+            host, port = int(hosts.codes[server]), int(ports[server])
+            mine = np.flatnonzero(which == number)
             few = mine[np.argsort(at[mine], kind="stable")[:FINDING_PLACES]]
             sessions, clients = (ends[name].take(rows[few]).list() for name in ("session", "client_ip"))
             wheres = [f"{self.source} session {name}" for name in sessions]
@@ -229,11 +232,13 @@ class Writer:
 
 def _products(facts: Facts) -> Text:
     """Name the servers' products by what they say in their greetings and their answers to EHLO."""
-    pairs, which = np.unique(np.stack((facts.codes["banner"], facts.codes["ehlo"])), axis=1, return_inverse=True)
+    codes = facts.codes["banner"], facts.codes["ehlo"]
+    if not len(codes[0]):
+        return Text.of(())
+    first, which = distinct(*codes)
     banners, replies = [*facts.values["banner"], None], [*facts.values["ehlo"], b""]
-    return Text.of(product_of(banners[banner], replies[reply]) for banner, reply in pairs.T.tolist()).take(
-        which.reshape(-1)
-    )
+    pairs = zip(*(each[first].tolist() for each in codes), strict=True)
+    return Text.of(product_of(banners[banner], replies[reply]) for banner, reply in pairs).take(which)
 
 
 def _noted(flags: Array, state: Array, facts: Facts, over: Array) -> Iterator[tuple[str, Array]]:

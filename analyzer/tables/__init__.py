@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from analyzer.tables.builder import Builder, concatenate
-from analyzer.tables.columns import PLACE_BITS, Column, Ids, Places, Text, Words, letters, mixed, number_of, taken
+from analyzer.tables.columns import (
+    PLACE_BITS,
+    Column,
+    Ids,
+    Places,
+    Text,
+    Words,
+    distinct,
+    letters,
+    mixed,
+    number_of,
+    taken,
+)
 from analyzer.tables.table import Table, among, rows_of, series
 
 __all__ = [
@@ -17,6 +29,7 @@ __all__ = [
     "Words",
     "among",
     "concatenate",
+    "distinct",
     "letters",
     "mixed",
     "number_of",

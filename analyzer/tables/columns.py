@@ -354,6 +354,12 @@ def mixed(columns: Iterable[Array]) -> Array:
     return value
 
 
+def distinct(*columns: Array) -> tuple[Array, Array]:
+    """Give the first row of each distinct combination of integers, and which of these each row is."""
+    _, first, which = np.unique(mixed([c.astype(np.int64) for c in columns]), return_index=True, return_inverse=True)
+    return first, which
+
+
 def letters(numbers: Array) -> list[str]:
     """Write 64-bit numbers with 11 letters and digits each."""
     numbers = numbers.view(np.uint64)

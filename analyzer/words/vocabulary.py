@@ -100,6 +100,20 @@ def refill(hashes: Cells, known: int, slots: Cells) -> None:
         slots[slot] = code
 
 
+def distinct_of(numbers: Array) -> tuple[list[int], Array]:
+    """Give the distinct ones of some numbers of words (or what stands below them), and which of these each is.
+
+    Numbers of words are small, so none has to be sorted.
+    """
+    if not len(numbers):
+        return [], np.zeros(0, np.int64)
+    low = int(numbers.min())
+    met = np.zeros(int(numbers.max()) - low + 1, bool)
+    met[numbers - low] = True
+    which: Array = np.cumsum(met).take(numbers - low) - 1
+    return (np.flatnonzero(met) + low).tolist(), which
+
+
 class Store:
     """Numbers equal spans alike, from 0 on in the order in which they are first met; empty ones NONE."""
 
