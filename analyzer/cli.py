@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from analyzer.report.screen import Screen
     from analyzer.trace import Trace
 
+# No matrix is ever multiplied: NumPy's threads for that would only be started, and wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 #: Exit status: what shells give for a process that SIGINT or SIGPIPE ended.
 INTERRUPTED, PIPE_CLOSED, UNUSABLE = 130, 141, 2
 
