@@ -97,7 +97,8 @@ def blocks(source: Source, unwrap: Unwrap | None = None, size: int = limits.LOG_
     """
     rest, number = bytearray(), 1
     while True:
-        data = rest + bytearray(size)
+        data = bytearray(len(rest) + size)
+        data[: len(rest)] = rest
         count = len(rest) + source.stream.fill(memoryview(data)[len(rest) :])
         last = source.stream.ended
         whole = data.rfind(b"\n", 0, count)
