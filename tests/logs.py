@@ -16,7 +16,7 @@ from analyzer.logs.lines import Lines, blocks
 from analyzer.logs.sessions import Sessions
 from analyzer.schema import TABLES
 from analyzer.smtp.sasl import Decoder
-from analyzer.trace import sorted_tables
+from analyzer.sorting import sorted_tables
 from analyzer.wire.sources import Source
 
 if TYPE_CHECKING:

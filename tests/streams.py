@@ -20,9 +20,9 @@ from analyzer.schema import TABLES
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import Writer
+from analyzer.sorting import sorted_tables
 from analyzer.tcp import columns as c
 from analyzer.tcp.stage import Batch, Tracker
-from analyzer.trace import sorted_tables
 from tests.dialogue import to_events
 from tests.frames import CLIENT, SERVER, START, STEP_NS, to_packets, to_pcap
 

@@ -21,7 +21,8 @@ from analyzer.logs.lines import blocks
 from analyzer.logs.read import Log
 from analyzer.schema import TABLES
 from analyzer.smtp.sasl import Decoder
-from analyzer.trace import catalogue, sorted_tables
+from analyzer.sorting import sorted_tables
+from analyzer.trace import catalogue
 from analyzer.wire.sources import Source
 from tests.logs import rows_of
 from tests.rendering import head_of
