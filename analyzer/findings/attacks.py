@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import among, busiest, count_of, distinct, numbered, packed, uniques
+from analyzer.findings.keys import busiest, count_of, distinct, numbered, packed, uniques
 from analyzer.findings.places import network
 from analyzer.schema import NULL
+from analyzer.tables import among
 
 if TYPE_CHECKING:
     from analyzer.findings.found import Found, Witness

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.tables import ROOM, in_order, span
+
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 #: Times are counted in hundredths of a second, so that a key and a time fit into one integer: the range of nanoseconds
 #: in int64, 585 years, is 2 ** 41 of them, which leaves 2 ** 22 keys.
 _UNIT_NS: Final = 10**7
-
-#: Two columns are one integer below this.
-_ROOM: Final = 1 << 62
 
 
 def packed(*columns: Array) -> Array:
@@ -24,14 +23,10 @@ def packed(*columns: Array) -> Array:
         return key
     for column in columns:
         part = column.astype(np.int64, copy=False)
-        if _span(key) * _span(part) > _ROOM:  # an unknown secret is far from all others
+        if span(key) * span(part) > ROOM:  # an unknown secret is far from all others
             key, part = _renumbered(key), _renumbered(part)
-        key = key * _span(part) + (part - part.min())
+        key = key * span(part) + (part - part.min())
     return key
-
-
-def _span(column: Array) -> int:
-    return int(column.max()) - int(column.min()) + 1
 
 
 def _renumbered(column: Array) -> Array:
@@ -43,17 +38,6 @@ def uniques(column: Array) -> Array:
     ordered = np.sort(column)
     different: Array = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
     return different
-
-
-def in_order(key: Array) -> Array:
-    """Give the order of a key, rows with equal keys as they are.
-
-    Sorting numbers that hold the key and the row is a fifth of the work of a stable `argsort`.
-    """
-    count = len(key)
-    if not count or _span(key) * count > _ROOM:
-        return np.argsort(key, kind="stable")
-    return np.sort((key.astype(np.int64) - key.min()) * count + np.arange(count)) % count
 
 
 def numbered(key: Array) -> Array:
@@ -79,11 +63,11 @@ def distinct(key: Array, *columns: Array) -> tuple[Array, Array]:
     if not len(key):
         return key.astype(np.int64), np.zeros(0, np.int64)
     other = packed(*columns)
-    if _span(key) * _span(other) > _ROOM:
+    if span(key) * span(other) > ROOM:
         other = _renumbered(other)
-    span = _span(other)
-    both = np.sort((key - key.min()).astype(np.int64) * span + (other - other.min()))
-    owner = both[np.append(True, both[1:] != both[:-1])] // span
+    width = span(other)
+    both = np.sort((key - key.min()).astype(np.int64) * width + (other - other.min()))
+    owner = both[np.append(True, both[1:] != both[:-1])] // width
     starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
     return owner[starts] + key.min(), np.diff(np.append(starts, len(owner)))
 
@@ -106,20 +90,6 @@ def looked_up(key: Array, keys: Array, values: Array, unknown: int) -> Array:
     return table.take(np.where((key < low) | (key > high), high - low + 1, key - low))
 
 
-def among(key: Array, keys: Array) -> Array:
-    """Say which rows have one of some keys, distinct or not; `numpy.isin` takes ten times as long for large keys."""
-    if not len(keys):
-        return np.zeros(len(key), bool)
-    low, high = int(keys.min()), int(keys.max())
-    if high - low <= 4 * (len(key) + len(keys)):
-        table = np.zeros(high - low + 2, bool)
-        table[keys - low] = True
-        return table.take(np.where((key < low) | (key > high), high - low + 1, key - low))
-    known = np.sort(keys)
-    hit: Array = known.take(np.searchsorted(known, key), mode="clip") == key
-    return hit
-
-
 def busiest(key: Array, time: Array, window_ns: float) -> tuple[Array, Array]:
     """Give the distinct keys, in order, and the largest number of rows that each has in any window of that length."""
     if not len(key):
@@ -127,8 +97,8 @@ def busiest(key: Array, time: Array, window_ns: float) -> tuple[Array, Array]:
     keys, which = uniques(key), numbered(key)
     units = (time - time.min()) // _UNIT_NS
     window = int(window_ns // _UNIT_NS)
-    span = int(units.max()) + window + 1
-    line = np.sort(which * span + units)
+    width = int(units.max()) + window + 1
+    line = np.sort(which * width + units)
     count = np.arange(1, len(line) + 1) - np.searchsorted(line, line - window)
     starts = np.append(0, np.cumsum(np.bincount(which))[:-1])
     return keys, np.maximum.reduceat(count, starts)

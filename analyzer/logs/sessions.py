@@ -21,7 +21,7 @@ from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.lines import Block
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
-from analyzer.tables import Ids, Text, mixed
+from analyzer.tables import Ids, Text, in_order, mixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,7 +199,7 @@ class Sessions:
     def _cut(self, block: Block, now: int) -> tuple[Group, Array]:
         """Cut the events of a block into sessions; says which of them are over at the time `now`."""
         keys, alone = self._keys(block)
-        order = _together(keys)
+        order = in_order(keys.view(np.int64))
         keys, events = keys.take(order), block.events.take(order, axis=0)
         group = Group(block, events, np.array([0, len(events)], np.int64), self.catalogue, self.source)
         kinds, times = group.kinds, group.times
@@ -241,16 +241,6 @@ class Sessions:
                 parts += [_part(block, name, lines.take(rows)) for name in choice]
                 keys[rows], alone[rows] = mixed(parts), False
         return keys, alone
-
-
-def _together(keys: Array) -> Array:
-    """Give a stable order of keys: what is equal stays as it is. Half the time of a stable sort."""
-    order = np.argsort(keys)
-    sorted_keys = keys.take(order)
-    runs = np.cumsum(np.append(True, sorted_keys[1:] != sorted_keys[:-1])[: len(keys)])
-    bits = len(keys).bit_length()
-    together: Array = np.sort(runs << bits | order) & ((1 << bits) - 1)
-    return together
 
 
 def _has(block: Block, name: str, lines: Array) -> Array:

@@ -69,17 +69,14 @@ class Facts:
 
     def put(self, name: str, rows: Array | list[int], values: Iterable[Any]) -> None:
         """Set a fact of some sessions; of several for one, the last counts."""
-        known, listed = self._known[name], self.values[name]
-        codes = [known.setdefault(value, len(known) - 1) for value in values]
-        listed += list(known)[len(listed) + 1 :]
-        self.codes[name][rows] = codes
+        self.codes[name][rows] = self._coded(name, values)
 
-    def put_distinct(self, name: str, rows: Array, values: Sequence[Any], which: Array) -> None:
-        """Set a fact of some sessions to values by their numbers."""
+    def _coded(self, name: str, values: Iterable[Any]) -> Array:
+        """Give the codes of values, known ones or new."""
         known, listed = self._known[name], self.values[name]
         codes = [known.setdefault(value, len(known) - 1) for value in values]
         listed += list(known)[len(listed) + 1 :]
-        self.codes[name][rows] = np.array(codes, np.int32)[which]
+        return np.array(codes, np.int32)
 
     def get(self, name: str, row: int) -> Any:
         """Give a fact of one session."""
@@ -133,7 +130,7 @@ class Facts:
     def _say(self, name: str, owners: Array, numbers: Array, texts: Sequence[bytes], made: Any) -> None:
         """Set a fact of some sessions to what is made of texts, each distinct one once."""
         distinct, which = distinct_of(numbers)
-        self.put_distinct(name, owners, [made(texts[k]) for k in distinct], which)
+        self.codes[name][owners] = self._coded(name, (made(texts[k]) for k in distinct))[which]
 
 
 def _name(line: bytes) -> str | None:

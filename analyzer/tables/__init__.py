@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from analyzer.tables.arrays import ROOM, among, distinct, in_order, mixed, span
 from analyzer.tables.builder import Builder, concatenate
-from analyzer.tables.columns import (
-    PLACE_BITS,
-    Column,
-    Ids,
-    Places,
-    Text,
-    Words,
-    distinct,
-    letters,
-    mixed,
-    number_of,
-    taken,
-)
-from analyzer.tables.table import Table, among, rows_of, series
+from analyzer.tables.columns import Column, taken
+from analyzer.tables.names import PLACE_BITS, Ids, Places, letters, number_of
+from analyzer.tables.table import Table, rows_of, series
+from analyzer.tables.text import Text, Words
 
 __all__ = [
     "PLACE_BITS",
+    "ROOM",
     "Builder",
     "Column",
     "Ids",
@@ -30,10 +22,12 @@ __all__ = [
     "among",
     "concatenate",
     "distinct",
+    "in_order",
     "letters",
     "mixed",
     "number_of",
     "rows_of",
     "series",
+    "span",
     "taken",
 ]

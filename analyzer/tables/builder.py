@@ -8,12 +8,15 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.schema import TABLES
-from analyzer.tables.columns import Column, Ids, Numbering, Places, Text
+from analyzer.tables.names import Ids, Places
 from analyzer.tables.stored import Part, Place, Run, Shelf, Stored, of_one_vocabulary
 from analyzer.tables.table import MAKERS, Table, made
+from analyzer.tables.text import Numbering, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from analyzer.tables.columns import Column
 
     Array = np.ndarray[Any, Any]
 

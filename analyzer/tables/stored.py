@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer import limits
-from analyzer.tables.columns import Column, Text, taken
+from analyzer.tables.columns import Column, taken
+from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyzer.schema import NULL, TABLES
-from analyzer.tables.columns import Column, Ids, Places, Text, number_of, taken
+from analyzer.tables.columns import Column, taken
+from analyzer.tables.names import Ids, Places, number_of
 from analyzer.tables.stored import Stored
+from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
@@ -143,16 +145,6 @@ def made(kind: str, values: Any, rows: int | None = None) -> Column:
     if isinstance(values, (list, tuple)):
         return np.array([unknown if value is None else value for value in values], DTYPES[kind])
     return np.broadcast_to(np.array(unknown if values is None else values, DTYPES[kind]), rows or 0)
-
-
-def among(numbers: Array, few: Array) -> Array:
-    """Say which numbers are among some others, of which there are not many."""
-    few = np.unique(few)
-    if not len(few):
-        return np.zeros(len(numbers), bool)
-    place = np.searchsorted(few, numbers)
-    found: Array = few.take(place, mode="clip") == numbers
-    return found
 
 
 def rows_of(ids: Ids, names: Ids) -> Array:

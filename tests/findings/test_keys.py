@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.findings.keys import among, busiest, count_of, distinct, firsts, in_order, packed, parts
+from analyzer.findings.keys import busiest, count_of, distinct, firsts, packed, parts
 from analyzer.schema import NULL
+from analyzer.tables import among, in_order
 
 SECOND = 10**9
 

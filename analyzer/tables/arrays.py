@@ -1,0 +1,77 @@
+"""Arithmetic on arrays that tables, and those who look at them, have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Array = np.ndarray[Any, Any]
+
+#: Two columns are one integer below this.
+ROOM: Final = 1 << 62
+
+
+def picked(array: Array, rows: Array | slice) -> Array:
+    """Give the rows of an array that an index or a mask names; several times faster than indexing with arrays."""
+    if isinstance(rows, slice):
+        return array[rows]
+    rows = np.asarray(rows)
+    return array.take(np.flatnonzero(rows) if rows.dtype == bool else rows)
+
+
+def mixed(columns: Iterable[Array]) -> Array:
+    """Mix int64 columns into one uint64 a row: each step is the finalizer of MurmurHash3, public domain."""
+    value: Array = np.uint64(0x736D7470)  # type: ignore[assignment]
+    for column in columns:
+        value = (value ^ np.ascontiguousarray(column).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+        value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+        value ^= value >> np.uint64(33)
+    return value
+
+
+def distinct(*columns: Array) -> tuple[Array, Array]:
+    """Give the first row of each distinct combination of integers, and which of these each row is."""
+    _, first, which = np.unique(mixed([c.astype(np.int64) for c in columns]), return_index=True, return_inverse=True)
+    return first, which
+
+
+def span(column: Array) -> int:
+    """Give how many numbers lie between the smallest and the largest, both counted."""
+    return int(column.max()) - int(column.min()) + 1
+
+
+def in_order(key: Array) -> Array:
+    """Give the order of a key, rows with equal keys as they are.
+
+    Sorting numbers that hold the key and the row is a fifth of the work of a stable `argsort`. Where a key has no room
+    in them, its rank has: that is half of the work.
+    """
+    count = len(key)
+    if not count:
+        return np.zeros(0, np.int64)
+    row: Array = np.arange(count)
+    if span(key) * count > ROOM:
+        row = np.argsort(key)
+        ordered = key.take(row)
+        key = np.cumsum(np.append(True, ordered[1:] != ordered[:-1]))
+    order: Array = np.sort((key.astype(np.int64) - key.min()) * count + row) % count
+    return order
+
+
+def among(key: Array, keys: Array) -> Array:
+    """Say which rows have one of some keys, distinct or not; `numpy.isin` takes ten times as long for large keys."""
+    if not len(keys):
+        return np.zeros(len(key), bool)
+    low, high = int(keys.min()), int(keys.max())
+    if high - low <= 4 * (len(key) + len(keys)):
+        table = np.zeros(high - low + 2, bool)
+        table[keys - low] = True
+        return table.take(np.where((key < low) | (key > high), high - low + 1, key - low))
+    known = np.sort(keys)
+    hit: Array = known.take(np.searchsorted(known, key), mode="clip") == key
+    return hit

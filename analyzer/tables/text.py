@@ -1,0 +1,149 @@
+"""Columns of text: codes into distinct words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.tables.arrays import picked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    Array = np.ndarray[Any, Any]
+
+
+class Words(list[str]):
+    """Distinct words that become more and more; what is made of each of them is made once."""
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        super().__init__(words)
+        self._made: dict[Any, Array] = {}
+
+    def numbers(self, of: Callable[[str], Any], unknown: Any) -> Array:
+        """Give what `of` makes of each word, and last `unknown`: int64[words + 1], or as many columns as it gives."""
+        made = self._made.get((of, unknown))
+        if made is None or len(made) <= len(self):
+            known = 0 if made is None else len(made) - 1
+            more = np.array([*map(of, self[known:]), unknown], np.int64)
+            made = self._made[of, unknown] = more if made is None else np.concatenate((made[:-1], more))
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A column of text: `codes` (int32, one a row, -1 for unknown) into `words` (distinct strings)."""
+
+    codes: Array
+    words: list[str]
+
+    @classmethod
+    def of(cls, values: Iterable[str | None]) -> Text:
+        """Make a column of the values, in order."""
+        known: dict[str | None, int] = {None: -1}
+        codes = [known.setdefault(value, len(known) - 1) for value in values]
+        return cls(np.array(codes, np.int32), [word for word in known if word is not None])
+
+    @classmethod
+    def one(cls, value: str | None, rows: int) -> Text:
+        """Make a column of one value for all rows."""
+        one = cls.of([value])
+        return cls(np.broadcast_to(one.codes[0], rows), one.words)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Text]) -> Text:
+        """Put columns one behind the other."""
+        if all(part.words is parts[0].words for part in parts[1:]):
+            words = parts[0].words if parts else []
+            return cls(np.concatenate([np.zeros(0, np.int32), *(part.codes for part in parts)]), words)
+        numbers = {word: k for k, word in enumerate(dict.fromkeys(chain.from_iterable(part.words for part in parts)))}
+        return cls(
+            np.concatenate([part.numbers(numbers.__getitem__, -1) for part in parts]).astype(np.int32), [*numbers]
+        )
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """What there is of each row."""
+        return (self.codes,)
+
+    def like(self, codes: Array) -> Text:
+        """Give a column of the same words."""
+        return Text(codes, self.words)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: Array | slice) -> Text:
+        """Give the rows that an index or a mask names."""
+        return Text(picked(self.codes, rows), self.words)
+
+    def list(self) -> list[str | None]:
+        """Give the values, one a row."""
+        words: list[str | None] = [*self.words, None]
+        return [words[code] for code in self.codes.tolist()]
+
+    def mask(self, accepted: Sequence[bool]) -> Array:
+        """Give, for each row, what `accepted` says of its word; False for unknown."""
+        return np.array([*accepted, False], bool).take(self.codes)
+
+    def numbers(self, of: Callable[[str], Any], unknown: Any) -> Array:
+        """Give, for each row, the number (or the row of numbers) that `of` makes of its word."""
+        words = self.words if isinstance(self.words, Words) else Words(self.words)
+        return words.numbers(of, unknown).take(self.codes, axis=0)
+
+    def ranks(self) -> Array:
+        """Give, for each row, the place of its word among all of them in alphabetic order; unknown comes first."""
+        met = np.zeros(len(self.words) + 1, bool)
+        met[self.codes] = True
+        words = sorted(np.flatnonzero(met[:-1]).tolist(), key=self.words.__getitem__)
+        ranks = np.zeros(len(met), np.int64)
+        ranks[words] = np.arange(1, len(words) + 1)
+        return ranks.take(self.codes)
+
+    def known(self) -> Array:
+        """Say which rows have a value."""
+        known: Array = self.codes >= 0
+        return known
+
+    def put(self, rows: Array, values: Text) -> Text:
+        """Give the column with other values in some rows."""
+        codes = self.codes.copy()
+        if values.words is self.words:
+            codes[rows] = values.codes
+            return Text(codes, self.words)
+        numbering = Numbering({word: code for code, word in enumerate(self.words)})
+        codes[rows] = numbering.renamed(values)
+        return Text(codes, list(numbering.numbers))
+
+
+class Numbering:
+    """Numbers the words of columns alike: those that rows have, in the order in which they come."""
+
+    def __init__(self, numbers: dict[str, int] | None = None) -> None:
+        self.numbers = numbers or {}
+        self._words: list[str] = []  # of the column before: often the next one has the same, and more
+        self._known = np.full(1, -1, np.int32)  # their numbers; last is that of unknown
+
+    def renamed(self, text: Text) -> Array:
+        """Give the codes of a column by the numbers of its words."""
+        words = text.words
+        if len(text) > 1 and not any(text.codes.strides):  # one value
+            return np.broadcast_to(self.renamed(text.take(slice(0, 1)))[0], len(text))
+        if words is not self._words:
+            self._words, self._known = words, self._known[-1:]
+        if len(self._known) <= len(words):
+            self._known = np.append(self._known[:-1], np.full(len(words) + 1, _NEW, np.int32))
+            self._known[-1] = -1
+        codes = self._known.take(text.codes)
+        if len(codes) and codes.min() == _NEW:
+            for code in dict.fromkeys(text.codes[codes == _NEW].tolist()):
+                self._known[code] = self.numbers.setdefault(words[code], len(self.numbers))
+            codes = self._known.take(text.codes)
+        return codes
+
+
+#: No number yet; smaller than that of unknown.
+_NEW: Final = -2
