@@ -1,15 +1,20 @@
-"""What several writers wrote, as one set of tables: sorted, joined, secrets numbered."""
+"""What several writers wrote, as one set of tables: sorted, joined, secrets numbered.
+
+A table can be larger than the memory. So it is sorted and read stretch after stretch of its time: what is kept of each
+row is its place.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.schema import NULL
+from analyzer import limits
+from analyzer.schema import NULL, TABLES
 from analyzer.smtp.findings import Notes
-from analyzer.smtp.writer import WRITTEN
-from analyzer.tables import Table, among, concatenate, letters
+from analyzer.smtp.writer import KEYS, WRITTEN
+from analyzer.tables import Table, Timeline, among, changed, concatenate, in_order, letters, packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,34 +23,24 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+#: The number of a row in its session, by table.
+_NUMBER: Final = {"auth": "attempt", "exchanges": "n", "messages": "n"}
+
 
 def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
     """Join what was written and sort it by (first, session), with `secret_group` numbered in that order."""
     made = [writer.tables() for writer in writers]
-    tables = {name: concatenate([part[name] for part in made]) if made else Table.empty(name) for name in WRITTEN}
-    # Lines of a log often have the same second: there the order of the lines tells more than the ids.
-    counted = [(writer, len(part["sessions"])) for writer, part in zip(writers, made, strict=True)]
-    lines = [np.asarray(getattr(writer, "order", np.zeros(n, np.int64))) for writer, n in counted]
-    order = _ordered(tables["sessions"], np.concatenate(lines)) if writers else np.zeros(0, np.int64)
-    tables["sessions"] = tables["sessions"].sort(order)
-    ranks = np.empty(sum(writer.count for writer in writers), np.int32)
-    ranks[_owners(writers, "sessions")[order]] = np.arange(len(order), dtype=np.int32)
+    if not made:
+        return {name: Table.empty(name) for name in WRITTEN}
+    tables = {name: _in_order(concatenate([part[name] for part in made])) for name in made[0] if name != "findings"}
     notes = Notes()
     for writer in writers:
         notes.merge(writer.notes)
     tables["findings"] = notes.table()
-    for name, number in (("auth", "attempt"), ("exchanges", "n"), ("messages", "n")):
-        rank = ranks.take(_owners(writers, name))
-        tables[name] = tables[name].sort(np.lexsort((tables[name].array(number), rank)))
-    tables["auth"].columns["secret_group"] = grouped(tables["auth"].array("secret_group"))
+    groups, secret = Groups(), ("secret_group",)
+    if any((part.array(*secret) != NULL).any() for part in tables["auth"].slices(limits.TABLE_ROWS, secret)):
+        tables["auth"] = changed(tables["auth"], secret, lambda part, _: {secret[0]: groups.of(part.array(*secret))})
     return tables
-
-
-def _owners(writers: Sequence[Writer], name: str) -> Array:
-    """Give the number of each row's session, over all writers."""
-    before = np.cumsum([0, *(writer.count for writer in writers)]).tolist()
-    parts = [writer.builders[name].owners + np.int32(start) for writer, start in zip(writers, before, strict=False)]
-    return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
 def joined(tables: dict[str, Table]) -> dict[str, Table]:
@@ -53,38 +48,75 @@ def joined(tables: dict[str, Table]) -> dict[str, Table]:
     from analyzer.logs.join import folded, once_written, same_events
 
     sessions, auth = tables["sessions"], tables["auth"]
-    several = len(auth.text("source").words) > 1
+    several = len(auth.words("source")) > 1
     for fold in (once_written, folded) if several else (folded,):
-        before = auth.ids("session")
+        before = auth
         auth, kept = fold(auth, sessions)
         if not kept.all():  # a session of which no row is left goes, too
-            gone = before.numbers[~kept]
-            left = before.numbers[kept]
-            gone = gone[~among(gone, left[among(left, gone)])]
-            sessions = sessions.take(~among(sessions.ids("session").numbers, gone))
+            sessions = _without(sessions, before, kept)
     auth, sessions = same_events(auth, sessions)
     return {**tables, "sessions": sessions, "auth": auth}
 
 
-def _ordered(sessions: Table, lines: Array) -> Array:
-    """Give the order by time, then by line; only rows that are equal in both are compared by id."""
-    first = sessions.array("first")
-    order: Array = np.lexsort((lines, first))
-    same = (np.diff(first[order]) == 0) & (np.diff(lines[order]) == 0)
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)[: len(order)])
-    if len(tied):
-        rows = order[tied]
-        names = np.array(letters(sessions.ids("session").numbers[rows]))
-        order[tied] = rows[np.lexsort((names, lines[rows], first[rows]))]
+def _in_order(table: Table) -> Table:
+    """Sort a table by time, then by line, session and number.
+
+    Lines of a log often have the same second: there the order of the lines tells more than the ids.
+    """
+    timeline, number = Timeline(table, "begun"), _NUMBER.get(table.name)
+    names = ("session", *KEYS, *([number] if number else []))
+    order, at = np.empty(len(table), np.int32), 0
+    for stretch in timeline.stretches():
+        rows = timeline.rows(*stretch)
+        order[at : at + len(rows)] = rows[_ordered(table.read(rows, names), number)]
+        at += len(rows)
+    return table.sort(order).only([column.name for column in TABLES[table.name]])
+
+
+def _ordered(rows: Table, number: str | None) -> Array:
+    """Give the order of some rows; only those that are equal in time and line are compared by id."""
+    moment = packed(*(rows.array(name) for name in KEYS))
+    session, numbers = rows.ids("session").numbers, rows.array(number) if number else np.zeros(len(rows), np.int64)
+    order = in_order(moment)
+    before, after = order[:-1], order[1:]
+    same = moment.take(before) == moment.take(after)
+    right = (session.take(before) == session.take(after)) & (numbers.take(before) <= numbers.take(after))
+    if (same & ~right).any():
+        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        mine = order[tied]
+        names = np.array(letters(session[mine]))
+        order[tied] = mine[np.lexsort((numbers[mine], names, moment[mine]))]
     return order
 
 
-def grouped(digests: Array) -> Array:
-    """Number equal digests alike, from 1, in the order in which they come; NULL stays."""
-    known = np.flatnonzero(digests != NULL)
-    if not len(known):
-        return digests
-    _, first, which = np.unique(digests[known], return_index=True, return_inverse=True)
-    numbers = digests.copy()
-    numbers[known] = (np.argsort(np.argsort(first)) + 1)[which]
-    return numbers
+def _without(sessions: Table, auth: Table, kept: Array) -> Table:
+    """Leave out the sessions that have lost all of their rows."""
+    gone = auth.read(np.flatnonzero(~kept), ("session",)).ids("session").numbers
+    for start in range(0, len(auth), limits.TABLE_ROWS):
+        rows = np.flatnonzero(kept[start : start + limits.TABLE_ROWS]) + start
+        gone = gone[~among(gone, auth.read(rows, ("session",)).ids("session").numbers)]
+    left = [~among(part.ids("session").numbers, gone) for part in sessions.slices(limits.TABLE_ROWS, ("session",))]
+    return sessions.take(np.concatenate([np.zeros(0, bool), *left]))
+
+
+class Groups:
+    """Numbers equal digests alike, from 1, in the order in which they come; NULL stays."""
+
+    def __init__(self) -> None:
+        self._digests, self._numbers = np.zeros(0, np.int64), np.zeros(0, np.int64)  # sorted by digest
+
+    def of(self, digests: Array) -> Array:
+        """Give the numbers (int64) of more digests (int64)."""
+        known = np.flatnonzero(digests != NULL)
+        if not len(known):
+            return digests
+        distinct, first = np.unique(digests[known], return_index=True)
+        new = np.flatnonzero(~among(distinct, self._digests))
+        number = np.empty(len(new), np.int64)
+        number[np.argsort(first[new])] = len(self._digests) + 1 + np.arange(len(new))
+        place = np.searchsorted(self._digests, distinct[new])
+        self._digests = np.insert(self._digests, place, distinct[new])
+        self._numbers = np.insert(self._numbers, place, number)
+        numbers = digests.copy()
+        numbers[known] = self._numbers[np.searchsorted(self._digests, digests[known])]
+        return numbers

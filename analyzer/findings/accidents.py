@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import busiest, count_of, packed, uniques
+from analyzer.findings.keys import busiest, count_of, uniques
 from analyzer.findings.places import network
 from analyzer.findings.tries import logins, pairs, refused
 from analyzer.schema import NULL
 from analyzer.smtp.findings import server_name
-from analyzer.tables import among
+from analyzer.tables import among, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.attacks import Accused

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import busiest, count_of, distinct, numbered, packed, uniques
+from analyzer.findings.keys import busiest, count_of, distinct, numbered, uniques
 from analyzer.findings.places import network
 from analyzer.schema import NULL
-from analyzer.tables import among
+from analyzer.tables import among, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.found import Found, Witness

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import count_of, distinct, looked_up, packed
+from analyzer.findings.keys import count_of, distinct, looked_up
 from analyzer.schema import NULL
-from analyzer.tables import among, in_order
+from analyzer.tables import among, in_order, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.attacks import Accused

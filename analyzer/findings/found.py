@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.keys import packed, parts
+from analyzer.findings.keys import parts
 from analyzer.findings.kinds import KINDS, SEVERITIES, advice_of
 from analyzer.findings.places import as_clients, network
 from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
 from analyzer.schema import NULL
-from analyzer.tables import Table, Text, in_order
+from analyzer.tables import Table, Text, in_order, packed
 from analyzer.tables import taken as picked
 
 if TYPE_CHECKING:

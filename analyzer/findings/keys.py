@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.tables import ROOM, in_order, span
+from analyzer.tables import ROOM, in_order, packed, span
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -14,23 +14,6 @@ if TYPE_CHECKING:
 #: Times are counted in hundredths of a second, so that a key and a time fit into one integer: the range of nanoseconds
 #: in int64, 585 years, is 2 ** 41 of them, which leaves 2 ** 22 keys.
 _UNIT_NS: Final = 10**7
-
-
-def packed(*columns: Array) -> Array:
-    """Put columns of integers into one: equal rows, and only those, are equal. Order is that of the columns."""
-    key = np.zeros(len(columns[0]), np.int64)
-    if not len(key):
-        return key
-    for column in columns:
-        part = column.astype(np.int64, copy=False)
-        if span(key) * span(part) > ROOM:  # an unknown secret is far from all others
-            key, part = _renumbered(key), _renumbered(part)
-        key = key * span(part) + (part - part.min())
-    return key
-
-
-def _renumbered(column: Array) -> Array:
-    return np.unique(column, return_inverse=True)[1].astype(np.int64)
 
 
 def uniques(column: Array) -> Array:
@@ -64,7 +47,7 @@ def distinct(key: Array, *columns: Array) -> tuple[Array, Array]:
         return key.astype(np.int64), np.zeros(0, np.int64)
     other = packed(*columns)
     if span(key) * span(other) > ROOM:
-        other = _renumbered(other)
+        other = np.unique(other, return_inverse=True)[1].astype(np.int64)
     width = span(other)
     both = np.sort((key - key.min()).astype(np.int64) * width + (other - other.min()))
     owner = both[np.append(True, both[1:] != both[:-1])] // width

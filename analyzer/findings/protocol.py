@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.findings.found import many
-from analyzer.findings.keys import packed, uniques
+from analyzer.findings.keys import uniques
 from analyzer.findings.places import is_public, network
 from analyzer.findings.tries import logins
 from analyzer.schema import NULL
 from analyzer.smtp.findings import OPEN_MECHANISMS, server_name
+from analyzer.tables import packed
 
 if TYPE_CHECKING:
     from analyzer.findings.found import Found, Witness

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from analyzer.findings.keys import count_of, distinct, firsts, numbered, packed
+from analyzer.findings.keys import count_of, distinct, firsts, numbered
 from analyzer.schema import NULL
-from analyzer.tables import in_order
+from analyzer.tables import in_order, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.thresholds import Thresholds

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from analyzer import limits
 from analyzer.logs.reconcile import ALONE
 from analyzer.logs.told import VAGUE
 from analyzer.schema import NULL
-from analyzer.tables import Places, Text, mixed, rows_of, taken
+from analyzer.tables import Places, Text, Timeline, changed, mixed, rows_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,9 +32,8 @@ _BEFORE_NS, _AFTER_NS = 2 * _SECOND, 4 * _SECOND
 #: A log and a capture: whole seconds, and the way of a line into the log.
 _APART_NS: Final = 2 * _SECOND
 
-#: Details that are joined at a time, and the time in whole parts of which they are taken: only a detail of the last
-#: seconds of an hour could have had a surer partner in the next.
-_PART, _HOUR_NS = 1 << 16, 3600 * _SECOND
+#: A stretch of time is joined with so much of the next: a row at its end may have a surer partner there.
+_MORE_NS: Final = 60 * _SECOND
 
 #: Partners that are looked at for one row, where none fits: a flood must not make the time quadratic.
 _TRIED: Final = 256
@@ -76,14 +76,14 @@ def folded(auth: Table, _sessions: Table) -> tuple[Table, Array]:
 
     Gives the new table, and which rows of the old one are still in it.
     """
-    caveats = auth.text("caveats")
-    service = np.flatnonzero(caveats.mask([ALONE in word.split() for word in caveats.words]))
+    service = np.concatenate([np.zeros(0, np.int64), *_of_service(auth)])
+    if not len(service):
+        return auth, np.ones(len(auth), bool)
     names = ("session", "where", "client_ip", "identity", "mechanism", "reason", "started")
-    details: dict[str, Any] = {name: taken(auth[name], service) for name in names}
-    made, lone = joined(auth, details)
+    made, lone = joined(auth, dict(auth.read(service, names).columns), service)
     kept = np.ones(len(auth), bool)
     kept[service[~lone]] = False
-    return (auth, kept) if kept.all() else (made.take(kept), kept)
+    return made, kept
 
 
 def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
@@ -113,42 +113,64 @@ def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
     return (auth, kept) if kept.all() else (auth.take(kept), kept)
 
 
-def joined(auth: Table, details: dict[str, Any]) -> tuple[Table, Array]:
+def joined(auth: Table, details: dict[str, Any], own: Array | None = None) -> tuple[Table, Array]:
     """Give each detail to the one failed row of a mail server's log that it explains.
 
     `details` has columns of one length: started (int64), session (Ids), where (Places), and Text. What
-    its own session tells besides, of other exchanges, is not what it explains.
+    its own session tells besides, of other exchanges, is not what it explains. `own` are the rows of this table that
+    the details are, in order: those that explain another row leave it.
     Gives the new table, and which of the details belong to no row.
     """
-    caveats = auth.text("caveats")
-    open_rows = auth.has("evidence", "logged") & auth.has("role", "server") & ~auth.has("outcome", "succeeded")
-    open_rows &= ~caveats.mask([ALONE in word.split() for word in caveats.words])
-    partner = np.full(len(details["started"]), -1, np.int64)
+    order = np.argsort(details["started"], kind="stable")
+    times = details["started"][order]
+    partner = np.full(len(times), -1, np.int64)
     worth = np.full(len(partner), np.nan)
-    # A part of the day after the other, and of the rows those that have a detail near: never all of a long log.
-    for mine in _parts(details["started"]):
-        rows = np.flatnonzero(open_rows)
-        rows = rows[_about(details["started"][mine], auth.array("started").take(rows), (_BEFORE_NS, _AFTER_NS))]
-        if len(rows):
+    explained = np.zeros(len(auth), bool)
+    timeline, at = Timeline(auth, "started"), int(np.searchsorted(times, NULL, "right"))
+    ends = [end for _, end in timeline.stretches()]
+    for end in ends:
+        # The last stretch has whatever is left.
+        size, more = (
+            len(times) - at if end == ends[-1] else int(np.searchsorted(times, end + extra)) - at
+            for extra in (0, _MORE_NS)
+        )
+        if size:
+            mine = order[at : at + more]
             told = {name: taken(column, mine) for name, column in details.items()}
-            names = ("started", "session", "client_ip", "identity")
-            left, right, value = _partners(told, {name: taken(auth[name], rows) for name in names})
-            partner[mine[left]], worth[mine[left]] = rows[right], value
-            open_rows[rows[right]] = False
+            rows = timeline.rows(int(times[at]) - _BEFORE_NS, int(times[at + more - 1]) + _AFTER_NS + 1)
+            rows, known = _open(auth, rows[~explained[rows]], times[at : at + more])
+            left, right, value = _partners(told, known)
+            sure = left < size
+            partner[mine[left[sure]]], worth[mine[left[sure]]] = rows[right[sure]], value[sure]
+            explained[rows[right[sure]]] = True
+            at += size
     left = np.flatnonzero(partner >= 0)
-    return _explained(auth, details, left, partner[left], worth[left]), partner < 0
+    right = partner[left]
+    if own is not None and len(left):
+        gone, kept = own[left], np.ones(len(auth), bool)
+        kept[gone] = False
+        auth, right = auth.take(kept), right - np.searchsorted(gone, right)
+    return _explained(auth, details, left, right, worth[left]), partner < 0
 
 
-def _parts(times: Array) -> Iterator[Array]:
-    """Give the rows in parts of so many, each of whole hours: where parts end depends on nothing else."""
-    order = np.argsort(times, kind="stable")
-    hours = times[order] // _HOUR_NS
-    ends = np.append(np.flatnonzero(hours[1:] != hours[:-1]) + 1, len(order)) if len(order) else np.zeros(0, np.int64)
-    start = 0
-    for end in ends.tolist():
-        if end - start >= _PART or end == len(order):
-            yield order[start:end]
-            start = end
+def _of_service(auth: Table) -> Iterator[Array]:
+    """Give the rows that only an authentication service tells of."""
+    for start in range(0, len(auth), limits.TABLE_ROWS):
+        rows = slice(start, min(start + limits.TABLE_ROWS, len(auth)))
+        yield np.flatnonzero(_alone(auth.read(rows, ("caveats",)))) + start
+
+
+def _alone(auth: Table) -> Array:
+    caveats = auth.text("caveats")
+    return caveats.mask([ALONE in word.split() for word in caveats.words])
+
+
+def _open(auth: Table, rows: Array, times: Array) -> tuple[Array, dict[str, Any]]:
+    """Give the failed rows of mail servers' logs that are near a detail, and what is compared of them."""
+    part = auth.read(rows, ("started", "session", "client_ip", "identity", "evidence", "role", "outcome", "caveats"))
+    fit = _about(times, part.array("started"), (_BEFORE_NS, _AFTER_NS)) & ~_alone(part)
+    fit &= part.has("evidence", "logged") & part.has("role", "server") & ~part.has("outcome", "succeeded")
+    return rows[fit], dict(part.read(np.flatnonzero(fit)).columns)
 
 
 def _partners(details: dict[str, Any], rows: dict[str, Any]) -> tuple[Array, Array, Array]:
@@ -165,9 +187,10 @@ def _partners(details: dict[str, Any], rows: dict[str, Any]) -> tuple[Array, Arr
     for way in _WAYS:
         by_address, by_user, value = way
         key, row_key = _keys(address, users, by_address=by_address, by_user=by_user)
-        mine = Side(key, details["started"]).only(partner < 0)
-        theirs = Side(row_key, times).only(open_rows)
-        fits = _possible(address, users["whole"], session, way)
+        blind = [side for side, known in ((address, by_address), (users["whole"], by_user != "unknown")) if not known]
+        mine = Side(key, details["started"]).only((partner < 0) & _hopeful(blind, 0))
+        theirs = Side(row_key, times).only(open_rows & _hopeful(blind, 1))
+        fits = _possible(address, users["whole"], session, blind)
         left, right, rivals = _pairs(mine, theirs, (_BEFORE_NS, _AFTER_NS), fits)
         partner[left] = right
         worth[left] = value - np.where(rivals & (value < 1), _RIVALS, 0)
@@ -194,12 +217,21 @@ def _keys(
     return made[0], made[1]
 
 
+def _hopeful(blind: list[tuple[Array, Array]], side: int) -> Array | bool:
+    """Say which rows of a side can have what is not compared unknown, here or on the other side."""
+    hopeful: Array | bool = True
+    for both in blind:
+        hopeful = hopeful & ((both[side] < 0) | bool((both[1 - side] < 0).any()))
+    return hopeful
+
+
 def _possible(
-    address: tuple[Array, Array], user: tuple[Array, Array], session: tuple[Array, Array], way: tuple[bool, str, float]
+    address: tuple[Array, Array],
+    user: tuple[Array, Array],
+    session: tuple[Array, Array],
+    blind: list[tuple[Array, Array]],
 ) -> Fits:
     """Give the test that what is not compared is unknown on one side, and that a row is not the detail's neighbour."""
-    by_address, by_user, _ = way
-    blind = [side for side, known in ((address, by_address), (user, by_user != "unknown")) if not known]
 
     def fits(left: int, right: int) -> bool:
         blank = all(side[0][left] < 0 or side[1][right] < 0 for side in blind)
@@ -213,29 +245,46 @@ def _explained(auth: Table, details: dict[str, Any], left: Array, right: Array, 
     """Give the table with what details add to its rows."""
     if not len(left):
         return auth
-    # One column after the other: of a long table only one is in memory.
+    order = np.argsort(right)
+    left, right, worth = left[order], right[order], worth[order]
+
+    def change(part: Table, start: int) -> dict[str, Column]:
+        mine = slice(*np.searchsorted(right, (start, start + len(part))))
+        return _more(
+            part,
+            {name: taken(column, left[mine]) for name, column in details.items()},
+            right[mine] - start,
+            worth[mine],
+        )
+
+    return changed(auth, ("identity", "mechanism", "client_ip", "reason", "where", "confidence"), change)
+
+
+def _more(auth: Table, details: dict[str, Any], rows: Array, worth: Array) -> dict[str, Column]:
+    """Give the columns of some rows with what details, one for each of `rows`, add to them."""
+    made: dict[str, Column] = {}
     for name in ("identity", "mechanism", "client_ip"):
-        blank = auth.text(name).codes[right] < 0
-        auth = auth.replaced({name: auth.text(name).put(right[blank], details[name].take(left[blank]))})
-    reason = auth.text("reason")
+        blank = auth.text(name).codes[rows] < 0
+        made[name] = auth.text(name).put(rows[blank], details[name].take(blank))
+    reason, other = auth.text("reason"), details["reason"]
     vague = reason.mask([word in VAGUE for word in reason.words]) | (reason.codes < 0)
-    better = details["reason"].mask([word not in VAGUE for word in details["reason"].words])
-    chosen = vague[right] & better[left]
-    auth = auth.replaced({"reason": reason.put(right[chosen], details["reason"].take(left[chosen]))})
-    where = auth.places("where")
-    other = details["where"].renamed({file: number for number, file in enumerate(where.files)})
-    both = Places(where.at[right], other.files, other.at[left])
-    auth = auth.replaced({"where": where.put(right, both)})
+    better = vague[rows] & other.mask([word not in VAGUE for word in other.words])
+    made["reason"] = reason.put(rows[better], other.take(better))
+    where, also = auth.places("where"), details["where"]
+    also = also.renamed({file: number for number, file in enumerate(where.files)})
+    made["where"] = where.doubled().put(rows, Places(where.at[rows], also.files, also.at))
     confidence = auth.array("confidence").copy()
-    confidence[right] = worth
-    return auth.replaced({"confidence": confidence})
+    confidence[rows] = worth
+    return made | {"confidence": confidence}
 
 
 def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
     """Let the rows of logs share `event` with the rows of captures that show the same exchanges and connections."""
-    logged, of_log = auth.has("evidence", "logged"), sessions.array("packets") == NULL  # a log has no packets
-    if of_log.all() or not of_log.any():
+    parts = sessions.slices(limits.TABLE_ROWS, ("packets",))
+    some = {bool(known) for part in parts for known in np.unique(part.array("packets") == NULL)}
+    if len(some) < 2:
         return auth, sessions
+    logged, of_log = auth.has("evidence", "logged"), sessions.array("packets") == NULL  # a log has no packets
     owner = rows_of(auth.ids("session"), sessions.ids("session"))
     joined_sessions = np.full(len(sessions), -1, np.int64)
     partner = np.full(len(auth), -1, np.int64)

@@ -5,19 +5,18 @@ Rounds of 334 are unknown there, but for a challenge that an old Postfix left wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.reconcile import Facts, worth_a_row
 from analyzer.smtp.findings import Notes
-from analyzer.tables import PLACE_BITS, Builder, Ids, Places, Table, taken
+from analyzer.smtp.writer import KEYS, builders
+from analyzer.tables import PLACE_BITS, Ids, Places, Table, taken
 
 if TYPE_CHECKING:
     from analyzer.logs.sessions import Group
-
-    Array = np.ndarray[Any, Any]
 
 
 class Outcomes:
@@ -25,15 +24,8 @@ class Outcomes:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.builders = {name: Builder(name) for name in ("sessions", "auth", "exchanges", "messages")}
+        self.builders = builders()
         self.notes = Notes()  # these logs show nothing that the machine would note
-        self.count = 0  # sessions
-        self._order: list[Array] = [np.zeros(0, np.int64)]
-
-    @property
-    def order(self) -> Array:
-        """Give the order of the sessions in the source: they are written when they end."""
-        return np.concatenate(self._order)
 
     def tables(self) -> dict[str, Table]:
         """Give the tables that were made."""
@@ -47,19 +39,17 @@ class Outcomes:
         facts = Facts(group)
         rows = facts.rows()
         ends = group.ends()
+        ends |= {"begun": ends["first"], "line": group.order}
         columns = facts.auth(rows)
-        names = ("session", "client_ip", "server_ip", "client_port", "server_port", "role")
+        names = ("session", "client_ip", "server_ip", "client_port", "server_port", "role", *KEYS)
         columns |= {name: taken(ends[name], rows.owner) for name in names}
         lines = group.at.take(rows.event)
         files, numbers = (group.block.column(number).take(lines) for number in (c.FILE, c.NUMBER))
         places = Places(files << PLACE_BITS | numbers, [f"{f} line" for f in group.block.files])
         event = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
         columns |= {"event": event, "where": places, "source": self.source}
-        self.builders["auth"].add(len(rows.owner), columns, rows.owner + self.count)
+        self.builders["auth"].add(len(rows.owner), columns)
         sessions = facts.sessions(rows, columns["identity"], columns["outcome"])
         sessions |= {name: ends[name] for name in (*names, "first", "last")}
         sessions |= {"event": ends["session"], "source": self.source}
-        count = len(group.starts) - 1
-        self.builders["sessions"].add(count, sessions, np.arange(count) + self.count)
-        self.count += count
-        self._order.append(group.order)
+        self.builders["sessions"].add(len(group.starts) - 1, sessions)

@@ -12,11 +12,11 @@ from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.sessions import stable
 from analyzer.logs.told import VAGUE, told_of
-from analyzer.schema import NULL, TABLES
+from analyzer.schema import NULL
 from analyzer.smtp.attempts import NAME
 from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.writer import Writer
-from analyzer.tables import PLACE_BITS, Ids, Places, Table, Text, mixed
+from analyzer.tables import PLACE_BITS, Ids, Places, Text, mixed
 from analyzer.tcp import columns as t
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from analyzer.smtp.facts import Facts
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.said import Said
-    from analyzer.smtp.sasl import Decoder
 
     Array = np.ndarray[Any, Any]
 
@@ -72,10 +71,6 @@ def frames_of(lines: Array) -> Array:
 class LogWriter(Writer):
     """Writes the rows of logs: what is told instead of captured."""
 
-    def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
-        super().__init__(source, wanted, decoder)
-        self.order = np.zeros(0, np.int64)  # where each session begins
-
     def write_told(self, rows: Rows, group: Group, talks: Sequence[Talk]) -> None:
         """Write sessions; `talks` are theirs, in order."""
         self.group, self.talks = group, talks
@@ -88,25 +83,20 @@ class LogWriter(Writer):
         }
         frames = frames_of(lines)
         rank = np.argsort(frames)  # lines that were kept for a session stand behind newer ones
-        self._orders = lines[rank[np.searchsorted(frames, first, sorter=rank)], c.SERIAL]
+        self._begins = lines[rank[np.searchsorted(frames, first, sorter=rank)], c.SERIAL]
         self.write(rows)
 
-    def tables(self) -> dict[str, Table]:
-        """Give the tables; unknown times were 0, and frames are numbers of lines."""
-        made = super().tables()
-        for name, table in made.items():
-            for column in TABLES[name]:
-                if column.kind == "time":
-                    times = table.array(column.name)
-                    table.columns[column.name] = np.where(times == 0, NULL, times)
-            for column_name, time in _MEASURED.get(name, {}).items():
-                unknown = table.array(time) == NULL
-                table.columns[column_name] = np.where(unknown, np.nan, table.array(column_name))
-        frames = made["exchanges"].columns
-        for column_name in ("frame", "reply_frame"):
-            numbers = made["exchanges"].array(column_name)
-            frames[column_name] = np.where(numbers == NULL, NULL, numbers & _NUMBER)
-        return made
+    def _put(self, name: str, rows: int, columns: dict[str, Any]) -> None:
+        """Add rows; unknown times were 0, and frames are numbers of lines."""
+        columns = dict(columns)
+        for column, kind in self.builders[name].kinds.items():
+            if kind == "time":
+                columns[column] = np.where(columns[column] == 0, NULL, columns[column])
+        for measured, time in _MEASURED.get(name, {}).items():
+            columns[measured] = np.where(columns[time] == NULL, np.nan, columns[measured])
+        for frame in _FRAMES.get(name, ()):
+            columns[frame] = np.where(columns[frame] == NULL, NULL, columns[frame] & _NUMBER)
+        super()._put(name, rows, columns)
 
     def _ends(self, _: Rows) -> dict[str, Any]:
         ends = self.group.ends()
@@ -122,7 +112,7 @@ class LogWriter(Writer):
             name: np.where(alone, ends[name][owners], [_time(talk, end) for talk in self.talks])
             for name, end in (("first", 0), ("last", -1))
         }
-        return made | {"session": ids}
+        return made | {"session": ids, "begun": self.times["first"], "line": self._begins}
 
     def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         super()._hear(rows, said, facts, shown)
@@ -178,7 +168,6 @@ class LogWriter(Writer):
         places = rows.sessions[over, t.ROW]
         ends = [_ended_by(self.talks[k]) for k in places.tolist()]
         times = {name: times[places] for name, times in self.times.items()}
-        self.order = np.append(self.order, self._orders[places])
         return {**times, "packets": NULL, "bytes": NULL, "ended_by": Text.of(ends)}
 
 
@@ -199,6 +188,10 @@ _MEASURED: Final = {
     "auth": dict.fromkeys(("seconds", "seconds_server", "seconds_client"), "started"),
     "exchanges": {"seconds": "at"},
 }
+
+
+#: Columns that hold lines as steps have them for frames.
+_FRAMES: Final = {"exchanges": ("frame", "reply_frame")}
 
 
 def _time(talk: Talk, end: int) -> int:

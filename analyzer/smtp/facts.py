@@ -39,7 +39,6 @@ FLAGS: Final = ("tried", "secured", "tls_refused")
 class Kept:
     """The facts of one session that goes on, its mail transaction under way, and lines that may hold secrets."""
 
-    number: int  # of the session in its source
     words: dict[str, Any]
     flags: dict[str, bool]
     mail: Mailbag | None
@@ -49,19 +48,14 @@ class Kept:
 class Facts:
     """The facts of a batch of sessions, of which `before` tells what earlier batches had, by row."""
 
-    def __init__(self, count: int, first: int, before: Mapping[int, Kept]) -> None:
+    def __init__(self, count: int, before: Mapping[int, Kept]) -> None:
         self.values: dict[str, list[Any]] = {name: [] for name in WORDS}
         self._known: dict[str, dict[Any, int]] = {name: {None: -1} for name in WORDS}
         self.codes = {name: np.full(count, -1, np.int32) for name in WORDS}
         self.flags = {name: np.zeros(count, bool) for name in FLAGS}
         self.mail = {row: kept.mail for row, kept in before.items() if kept.mail is not None}
         self.secrets = {row: kept.secrets for row, kept in before.items() if kept.secrets}
-        #: The number of each session in its source; new ones are counted from `first` on.
-        self.numbers = np.full(count, -1, np.int64)
         rows = list(before)
-        self.numbers[rows] = [kept.number for kept in before.values()]
-        new = np.flatnonzero(self.numbers < 0)
-        self.numbers[new] = first + np.arange(len(new))
         for name in WORDS:
             self.put(name, rows, [kept.words[name] for kept in before.values()])
         for name in FLAGS:
@@ -95,7 +89,7 @@ class Facts:
         """Give what is to be kept of a session that goes on."""
         words = {name: self.get(name, row) for name in WORDS}
         flags = {name: bool(self.flags[name][row]) for name in FLAGS}
-        return Kept(int(self.numbers[row]), words, flags, self.mail.get(row))
+        return Kept(words, flags, self.mail.get(row))
 
     def hear(self, rows: Rows, shown: Array) -> None:
         """Take banners, names and offers from the units that `shown` numbers."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.limits import FINDING_PLACES
-from analyzer.schema import NULL
+from analyzer.schema import NULL, TABLES
 from analyzer.smtp import columns as s
 from analyzer.smtp import exchanges, law, mail
 from analyzer.smtp.addresses import address
@@ -28,6 +28,7 @@ from analyzer.tls.hello import hello
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analyzer.schema import Kind as Held
     from analyzer.smtp.facts import Kept
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.sasl import Decoder
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 #: Tables that a writer makes.
 WRITTEN: Final = ("sessions", "auth", "exchanges", "messages", "findings")
+
+#: What else a row has until all are sorted: when its session began, and at which line of a log.
+KEYS: Final[dict[str, Held]] = {"begun": "time", "line": "int"}
 
 #: Bytes of the first TLS records that are looked at.
 _HELLO_BYTES: Final = 16384
@@ -51,23 +55,27 @@ def product_of(banner: str | None, ehlo: bytes) -> str | None:
     return product(banner or "", printable(ehlo))
 
 
+def builders() -> dict[str, Builder]:
+    """Give what collects the rows of each table."""
+    kinds = {name: {column.name: column.kind for column in TABLES[name]} for name in WRITTEN if name != "findings"}
+    return {name: Builder(name, {**each, **KEYS}) for name, each in kinds.items()}
+
+
 class Writer:
     """Collects the rows of the tables of one source. `wanted` names the tables that are made."""
 
     def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
         self.source, self.wanted, self.decoder = source, wanted, decoder
-        self.builders = {name: Builder(name) for name in WRITTEN if name != "findings"}
+        self.builders = builders()
         self.notes = Notes()
         self.facts: dict[int, Kept] = {}
-        self.count = 0  # sessions
         self.unreadable = 0
 
     def write(self, rows: Rows) -> None:
         """Write what a batch gave."""
         owners = rows.sessions[:, c.OWNER].tolist()
         before = {k: self.facts.pop(owner) for k, owner in enumerate(owners) if owner in self.facts}
-        facts = Facts(len(owners), self.count, before)
-        self.count += len(owners) - len(before)
+        facts = Facts(len(owners), before)
         said = Said(rows, facts.secrets)
         ends = self._ends(rows)
         shown = np.flatnonzero(rows.units[:, s.U_FLAGS] & _HIDDEN == 0)
@@ -75,12 +83,9 @@ class Writer:
         self._attempts(rows, said, facts, ends)
         if "exchanges" in self.wanted:
             whose = rows.units[shown, s.U_SESSION]
-            columns = {
-                "session": ends["session"].take(whose),
-                **exchanges.columns(rows.units, shown, said, rows.sessions[:, c.FIRST_TIME]),
-            }
-            self.builders["exchanges"].add(len(shown), columns, facts.numbers.take(whose))
-        self._mail(rows, said, facts, shown, ends["session"])
+            columns = exchanges.columns(rows.units, shown, said, rows.sessions[:, c.FIRST_TIME])
+            self._put("exchanges", len(shown), columns | _named(ends, whose))
+        self._mail(rows, said, facts, shown, ends)
         self._sessions(rows, facts, ends)
         self._remember(rows, said, facts)
 
@@ -89,8 +94,12 @@ class Writer:
         made = {name: builder.table() for name, builder in self.builders.items()}
         return {**made, "findings": self.notes.table()}
 
+    def _put(self, name: str, rows: int, columns: dict[str, Any]) -> None:
+        """Add rows to a table."""
+        self.builders[name].add(rows, columns)
+
     def _ends(self, rows: Rows) -> dict[str, Any]:
-        """Give ids, roles, addresses and ports of the batch's sessions, as columns."""
+        """Give ids, keys, roles, addresses and ports of the batch's sessions, as columns."""
         sessions, at = rows.sessions, np.arange(len(rows.sessions))
         client = rows.states[:, s.CLIENT]
         made: dict[str, Any] = {}
@@ -101,7 +110,8 @@ class Writer:
             made[f"{name}_ip"] = Text.of(address(*pair) for pair in zip(high.tolist(), low.tolist(), strict=True))
             made[f"{name}_port"] = port
         ids = mixed(keys).view(np.int64) if len(at) else np.zeros(0, np.int64)
-        return {"session": Ids(ids), "role": Text.one("server", len(at)), **made}
+        made |= {"session": Ids(ids), "begun": sessions[:, c.FIRST_TIME], "line": np.zeros(len(at), np.int64)}
+        return {"role": Text.one("server", len(at)), **made}
 
     def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         """Take banners, names, offers and TLS hellos."""
@@ -123,7 +133,7 @@ class Writer:
         facts.put("authenticated_as", place[entered], columns["identity"].take(entered).list())
         columns |= {name: taken(values, attempts.sessions) for name, values in ends.items()}
         columns["event"] = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
-        self.builders["auth"].add(len(place), columns, facts.numbers.take(attempts.sessions))
+        self._put("auth", len(place), columns)
         noted: dict[tuple[str, str], list[int]] = {}
         for row, kind, detail in attempts.noted:
             noted.setdefault((kind, detail), []).append(row)
@@ -157,7 +167,7 @@ class Writer:
         where = Places(attempts.frames, [f"{self.source} frame"])
         return {"evidence": "observed", "source": self.source, "where": where}
 
-    def _mail(self, rows: Rows, said: Said, facts: Facts, shown: Array, ids: Ids) -> None:
+    def _mail(self, rows: Rows, said: Said, facts: Facts, shown: Array, ends: dict[str, Any]) -> None:
         """Follow the mail transactions."""
         made: list[tuple[Any, ...]] = []
         kinds = rows.units[shown, s.U_KIND]
@@ -174,8 +184,7 @@ class Writer:
             made += [(k, *row) for row in bags[k].end(said)]
         if made:
             owners = np.array([row[0] for row in made], np.int64)
-            columns = {**mail.columns(made), "session": ids.take(owners)}
-            self.builders["messages"].add(len(made), columns, facts.numbers.take(owners))
+            self._put("messages", len(made), mail.columns(made) | _named(ends, owners))
 
     def _sessions(self, rows: Rows, facts: Facts, ends: dict[str, Any]) -> None:
         """Write the sessions that are over."""
@@ -205,7 +214,7 @@ class Writer:
         }
         for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):
             columns[name] = facts.text(name).take(over)
-        self.builders["sessions"].add(len(over), columns, facts.numbers.take(over))
+        self._put("sessions", len(over), columns)
         for kind, where in _noted(flags, state, facts, over):
             self._note(kind, columns, where, first[where])
 
@@ -228,6 +237,11 @@ class Writer:
             kept = self.facts[int(rows.sessions[k, c.OWNER])] = facts.kept(k)
             last = np.flatnonzero(places == k)
             kept.secrets = said.secrets(int(last[-1])) if len(last) else facts.secrets.get(k, [])
+
+
+def _named(ends: dict[str, Any], sessions: Array) -> dict[str, Any]:
+    """Give the id and the keys of each row's session."""
+    return {name: taken(ends[name], sessions) for name in ("session", *KEYS)}
 
 
 def _products(facts: Facts) -> Text:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from analyzer.tables.arrays import ROOM, among, distinct, in_order, mixed, span
-from analyzer.tables.builder import Builder, concatenate
+from analyzer.tables.arrays import ROOM, among, distinct, in_order, mixed, packed, span
+from analyzer.tables.builder import Builder, changed, concatenate
 from analyzer.tables.columns import Column, taken
 from analyzer.tables.names import PLACE_BITS, Ids, Places, letters, number_of
 from analyzer.tables.table import Table, rows_of, series
 from analyzer.tables.text import Text, Words
+from analyzer.tables.timeline import Timeline
 
 __all__ = [
     "PLACE_BITS",
@@ -18,14 +19,17 @@ __all__ = [
     "Places",
     "Table",
     "Text",
+    "Timeline",
     "Words",
     "among",
+    "changed",
     "concatenate",
     "distinct",
     "in_order",
     "letters",
     "mixed",
     "number_of",
+    "packed",
     "rows_of",
     "series",
     "span",

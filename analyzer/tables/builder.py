@@ -14,47 +14,41 @@ from analyzer.tables.table import MAKERS, Table, made
 from analyzer.tables.text import Numbering, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from analyzer.schema import Kind
     from analyzer.tables.columns import Column
 
     Array = np.ndarray[Any, Any]
 
 
 class Builder:
-    """Collects the rows of a table. Distinct words are numbered once, so a row is numbers whatever its texts are."""
+    """Collects the rows of a table. Distinct words are numbered once, so a row is numbers whatever its texts are.
 
-    def __init__(self, name: str) -> None:
+    `kinds` are those of the columns: of all that the schema has, of some of them, or of more that nobody is shown.
+    """
+
+    def __init__(self, name: str, kinds: Mapping[str, Kind] | None = None) -> None:
         self.name, self.rows = name, 0
-        self._parts: dict[str, list[tuple[Array, ...]]] = {column.name: [] for column in TABLES[name]}
-        self._words = {column.name: Numbering() for column in TABLES[name] if column.kind in MAKERS}
+        self.kinds = dict(kinds or {column.name: column.kind for column in TABLES[name]})
+        self._parts: dict[str, list[tuple[Array, ...]]] = {column: [] for column in self.kinds}
+        self._words = {column: Numbering() for column, kind in self.kinds.items() if kind in MAKERS}
         self._bytes = 0
         self._shelf: Shelf | None = None
         self._shelved: list[Part] = []
         self._full = False  # the disk is
-        self._owners = [np.zeros(0, np.int32)]
 
-    def add(self, rows: int, columns: Mapping[str, Any], owners: Array | None = None) -> None:
-        """Add rows: every column as a column, a sequence (None: unknown), or one value for all rows.
-
-        `owners` has the number of each row's session in its source.
-        """
+    def add(self, rows: int, columns: Mapping[str, Any]) -> None:
+        """Add rows: every column as a column, a sequence (None: unknown), or one value for all rows."""
         if rows == 0:
             return
-        if owners is not None:
-            self._owners.append(owners.astype(np.int32))
-        for column in TABLES[self.name]:
-            arrays = self._numbered(column.name, made(column.kind, columns[column.name], rows))
-            self._parts[column.name].append(arrays)
+        for name, kind in self.kinds.items():
+            arrays = self._numbered(name, made(kind, columns[name], rows))
+            self._parts[name].append(arrays)
             self._bytes += sum(array.nbytes for array in arrays if any(array.strides))
         self.rows += rows
         if self._bytes >= limits.TABLE_BYTES and not self._full:
             self._shelve()
-
-    @property
-    def owners(self) -> Array:
-        """The number of each row's session (int32)."""
-        return np.concatenate(self._owners)
 
     def _numbered(self, name: str, column: Column) -> tuple[Array, ...]:
         """Give the arrays of a column with the numbers that its words have in this table."""
@@ -75,11 +69,11 @@ class Builder:
             shelf = self._shelf = self._shelf or Shelf()
             places: dict[str, list[Place]] = {}
             rows = 0
-            for column in TABLES[self.name]:
-                arrays = self._collected(column.name)
-                self._parts[column.name] = [tuple(arrays)]
+            for name in self.kinds:
+                arrays = self._collected(name)
+                self._parts[name] = [tuple(arrays)]
                 rows = len(arrays[0])
-                places[column.name] = [shelf.put(array) for array in arrays]
+                places[name] = [shelf.put(array) for array in arrays]
         except OSError:
             self._full = True
             return
@@ -87,8 +81,9 @@ class Builder:
         self._parts = {name: [] for name in self._parts}
         self._bytes = 0
 
-    def _like(self, name: str, kind: str, arrays: Sequence[Array]) -> Column:
+    def _like(self, name: str, arrays: Sequence[Array]) -> Column:
         """Make a column of its arrays."""
+        kind = self.kinds[name]
         if kind in ("text", "words"):
             return Text(arrays[0], list(self._words[name].numbers))
         if kind == "id":
@@ -98,19 +93,16 @@ class Builder:
     def table(self) -> Table:
         """Give the table of what was added, and forget it."""
         if not self.rows:
-            return Table.empty(self.name)
+            return Table(self.name, {name: made(kind, ()) for name, kind in self.kinds.items()})
         if self._shelved and self._bytes and not self._full:
             self._shelve()
         rest: dict[str, Column] = {}
         if self._bytes:
-            rest = {c.name: self._like(c.name, c.kind, self._collected(c.name)) for c in TABLES[self.name]}
+            rest = {name: self._like(name, self._collected(name)) for name in self.kinds}
         if not self._shelved:
             return Table(self.name, rest)
-        first = self._shelved[0]
-        patterns = {
-            c.name: self._like(c.name, c.kind, [place.first[:0] for place in first.places[c.name]])
-            for c in TABLES[self.name]
-        }
+        first = self._shelved[0].places
+        patterns = {name: self._like(name, [place.first[:0] for place in first[name]]) for name in self.kinds}
         stored = Table(self.name, Stored([Run(self._shelved, patterns)]))
         return concatenate([stored, Table(self.name, rest)]) if rest else stored
 
@@ -133,8 +125,19 @@ def concatenate(tables: Sequence[Table]) -> Table:
     name, stored = tables[0].name, [table.columns for table in tables if isinstance(table.columns, Stored)]
     if len(stored) == len(tables) and all(each.chosen is None and not each.own for each in stored):
         return Table(name, Stored(of_one_vocabulary([run for each in stored for run in each.runs])))
-    builder = Builder(name)
+    schema = {column.name: column.kind for column in TABLES[name]}
+    builder = Builder(name, {column: schema.get(column, "int") for column in tables[0].columns})
     for table in tables:
         for part in table.slices(limits.TABLE_ROWS):
             builder.add(len(part), part.columns)
     return builder.table()
+
+
+def changed(table: Table, names: Sequence[str], change: Callable[[Table, int], Mapping[str, Column]]) -> Table:
+    """Give a table with some columns made anew, part after part: `change` gets those, and the number of a first row."""
+    kinds = {column.name: column.kind for column in TABLES[table.name] if column.name in names}
+    builder = Builder(table.name, kinds)
+    for start in range(0, len(table), limits.TABLE_ROWS):
+        part = table.read(slice(start, min(start + limits.TABLE_ROWS, len(table))), names)
+        builder.add(len(part), change(part, start))
+    return table.replaced(builder.table().columns)

@@ -155,13 +155,16 @@ class Places:
         known: Array = self.at >= 0
         return known
 
+    def doubled(self) -> Places:
+        """Give the column with room for a second place in each row."""
+        return self if self.more is not None else Places(self.at, self.files, np.full(len(self.at), -1, np.int64))
+
     def put(self, rows: Array, values: Places) -> Places:
         """Give the column with other values in some rows."""
         numbers = {file: number for number, file in enumerate(self.files)}
         values = values.renamed(numbers)
-        at = self.at.copy()
+        at, more = self.at.copy(), self.more
         at[rows] = values.at
-        more = self.more
         if more is not None or values.more is not None:
             more = np.full(len(at), -1, np.int64) if more is None else more.copy()
             more[rows] = -1 if values.more is None else values.more

@@ -1,7 +1,7 @@
 """Columns that lie on disk: a table of any size, of which only what is looked at comes into memory.
 
 A builder that has collected enough puts its rows behind those that are in its file already. What is read again is one
-column of all rows, or all columns of some rows.
+column of all rows, or some columns of some rows.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from analyzer import limits
 from analyzer.tables.columns import Column, taken
 from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     Array = np.ndarray[Any, Any]
@@ -89,6 +88,20 @@ class Part:
             self.shelf.get(place, start, array)
 
 
+class Span(NamedTuple):
+    """Rows of a part: from one to before another, or `inside` of these some, counted from the first."""
+
+    part: Part
+    start: int
+    stop: int
+    inside: Array | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.stop - self.start if self.inside is None else len(self.inside)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Parts of one builder. `patterns` are columns without rows; `codes` has what became of codes on disk since."""
@@ -97,13 +110,20 @@ class Run:
     patterns: dict[str, Column]
     codes: dict[str, Array] = field(default_factory=dict)
 
-    def read(self, name: str, spans: list[tuple[Part, int, int]]) -> Column:
+    def read(self, name: str, spans: list[Span]) -> Column:
         """Read rows of a column."""
-        total, at, pattern = sum(stop - start for _, start, stop in spans), 0, self.patterns[name]
+        total, at, pattern = sum(span.rows for span in spans), 0, self.patterns[name]
         joined = [np.empty(total, place.first.dtype) for place in self.parts[0].places[name]]
-        for part, start, stop in spans:
-            part.read(name, start, [array[at : at + stop - start] for array in joined])
-            at += stop - start
+        for span in spans:
+            mine = [array[at : at + span.rows] for array in joined]
+            if span.inside is None:
+                span.part.read(name, span.start, mine)
+            else:
+                read = [np.empty(span.stop - span.start, array.dtype) for array in joined]
+                span.part.read(name, span.start, read)
+                for array, whole in zip(mine, read, strict=True):
+                    np.take(whole, span.inside, out=array, mode="clip")  # any other mode makes a copy
+            at += span.rows
         if name in self.codes:
             joined[0] = self.codes[name].take(joined[0].astype(np.int32, copy=False))
         return joined[0] if isinstance(pattern, np.ndarray) else pattern.like(*joined)
@@ -128,28 +148,16 @@ def of_one_vocabulary(runs: list[Run]) -> list[Run]:
     return [Run(run.parts, *each) for run, each in zip(runs, zip(known, codes, strict=True), strict=True)]
 
 
-class Kept(NamedTuple):
-    """A column in the place of another: what it is like, and where its arrays are."""
-
-    pattern: Column
-    shelf: Shelf
-    places: list[Place]
-
-    def read(self, start: int, stop: int) -> Column:
-        """Read rows of the column."""
-        arrays = [np.empty(stop - start, place.first.dtype) for place in self.places]
-        for place, array in zip(self.places, arrays, strict=True):
-            self.shelf.get(place, start, array)
-        return arrays[0] if isinstance(self.pattern, np.ndarray) else self.pattern.like(*arrays)
-
-
 @dataclass(slots=True)
 class Stored(MutableMapping[str, Column]):
-    """The columns of runs of parts, put behind each other; `chosen` are the rows (None: all), `own` other columns."""
+    """The columns of runs of parts, put behind each other; `chosen` are the rows (None: all).
+
+    `own` are columns in the place of others, in memory or among those of another table on disk.
+    """
 
     runs: list[Run]
     chosen: Array | None = None
-    own: dict[str, Column | Kept] = field(default_factory=dict)
+    own: dict[str, Column | Stored] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -163,72 +171,80 @@ class Stored(MutableMapping[str, Column]):
         return iter(self.runs[0].patterns)
 
     def __getitem__(self, name: str) -> Column:
-        if name in self.own:
-            return self._own(name, slice(0, self.rows))
-        column = self._read(name, [(part, 0, part.rows) for run in self.runs for part in run.parts])
+        own = self.own.get(name)
+        if own is not None:
+            return own[name] if isinstance(own, Stored) else own
+        column = self._read(name, [Span(part, 0, part.rows) for run in self.runs for part in run.parts])
         return column if self.chosen is None else taken(column, self.chosen)
 
     def __setitem__(self, name: str, column: Column) -> None:
-        self.own[name] = _kept(column)
+        self.own[name] = column
 
     def __delitem__(self, name: str) -> None:
         raise KeyError(name)
 
     def take(self, rows: Array) -> Stored:
         """Give some rows, or all in another order; of the columns on disk nothing is read for it."""
-        if rows.dtype == bool:
+        if rows.dtype == bool and self.chosen is None:
             rows = np.flatnonzero(rows)
-        chosen = rows if self.chosen is None else self.chosen.take(rows)
+        chosen = rows if self.chosen is None else self.chosen[rows]
         if self._all() < 1 << 31:
             chosen = chosen.astype(np.int32, copy=False)
-        return Stored(self.runs, chosen, {name: _kept(taken(self[name], rows)) for name in self.own})
+        own: dict[int, Any] = {}  # columns of one table take their rows once
+        for column in self.own.values():
+            if id(column) not in own:
+                own[id(column)] = column.take(rows) if isinstance(column, Stored) else taken(column, rows)
+        return Stored(self.runs, chosen, {name: own[id(column)] for name, column in self.own.items()})
 
-    def replaced(self, columns: Mapping[str, Column]) -> Stored:
+    def replaced(self, columns: Mapping[str, Column | Stored]) -> Stored:
         """Give the columns with others in the place of some."""
-        return Stored(self.runs, self.chosen, {**self.own, **{name: _kept(each) for name, each in columns.items()}})
+        return Stored(self.runs, self.chosen, {**self.own, **columns})
 
-    def part(self, rows: slice) -> dict[str, Column]:
-        """Read some rows that follow each other: of each part on disk, what lies between the first and last of them."""
+    def only(self, names: Collection[str]) -> Stored:
+        """Give some of the columns."""
+        runs = [Run(run.parts, {name: run.patterns[name] for name in names}, run.codes) for run in self.runs]
+        return Stored(runs, self.chosen, {name: column for name, column in self.own.items() if name in names})
+
+    def words(self, name: str) -> list[str]:
+        """Give the words of a column of text."""
+        column = self.own.get(name)
+        if isinstance(column, Stored):
+            return column.words(name)
+        texts = [column] if column is not None else [run.patterns[name] for run in self.runs]
+        return list(dict.fromkeys(word for text in texts if isinstance(text, Text) for word in text.words))
+
+    def part(self, rows: slice, names: Iterable[str] | None = None) -> dict[str, Column]:
+        """Read rows that follow each other: of each part on disk, what lies between the first and the last of them."""
         wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen[rows].astype(np.int64)
         spans, moved, before, behind = [], np.empty(len(wanted), np.int64), 0, 0
         for part in (part for run in self.runs for part in run.parts):
-            mine = (wanted >= before) & (wanted < before + part.rows)
-            if mine.any():
-                inside = wanted[mine] - before
+            mine = np.flatnonzero((wanted >= before) & (wanted < before + part.rows))
+            if len(mine):
+                inside = wanted.take(mine) - before
                 start, stop = int(inside.min()), int(inside.max()) + 1
-                spans.append((part, start, stop))
-                moved[mine] = inside - start + behind
-                behind += stop - start
+                spans.append(Span(part, start, stop, inside - start))
+                moved[mine] = np.arange(behind, behind + len(mine))
+                behind += len(mine)
             before += part.rows
-        return {
-            name: self._own(name, rows) if name in self.own else taken(self._read(name, spans), moved) for name in self
-        }
-
-    def _own(self, name: str, rows: slice) -> Column:
-        """Give rows of a column in the place of another."""
-        column = self.own[name]
-        return column.read(rows.start, rows.stop) if isinstance(column, Kept) else taken(column, rows)
+        in_order = len(spans) < 2 or bool((moved[1:] > moved[:-1]).all())
+        made: dict[str, Column] = {}
+        for name in self if names is None else names:
+            own = self.own.get(name)
+            if isinstance(own, Stored):
+                made |= own.part(rows, (name,))
+            else:
+                read = self._read(name, spans) if own is None else taken(own, rows)
+                made[name] = read if own is not None or in_order else taken(read, moved)
+        return made
 
     def _all(self) -> int:
         return sum(part.rows for run in self.runs for part in run.parts)
 
-    def _read(self, name: str, spans: list[tuple[Part, int, int]]) -> Column:
+    def _read(self, name: str, spans: list[Span]) -> Column:
         """Read rows of a column."""
-        mine = [(run, [span for span in spans if any(span[0] is part for part in run.parts)]) for run in self.runs]
+        mine = [(run, [span for span in spans if any(span.part is part for part in run.parts)]) for run in self.runs]
         columns = [run.read(name, found) for run, found in mine if found]
         first = columns[0] if columns else self.runs[0].patterns[name]
         if len(columns) < 2:
             return first
         return np.concatenate(columns) if isinstance(first, np.ndarray) else type(first).joined(columns)  # type: ignore[arg-type]
-
-
-def _kept(column: Column) -> Column | Kept:
-    """Put a long column on disk, if there is room."""
-    arrays = (column,) if isinstance(column, np.ndarray) else column.arrays
-    if len(arrays[0]) <= limits.TABLE_ROWS:
-        return column
-    try:
-        shelf = Shelf()
-        return Kept(taken(column, slice(0, 0)), shelf, [shelf.put(array) for array in arrays])
-    except OSError:
-        return column

@@ -14,7 +14,7 @@ from analyzer.tables.stored import Stored
 from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
     import pandas as pd
 
@@ -84,6 +84,10 @@ class Table:
         column = self.text(name)
         return column.mask([each == word for each in column.words])
 
+    def words(self, name: str) -> list[str]:
+        """Give the words of a column of text; some may be those of no row."""
+        return self.columns.words(name) if isinstance(self.columns, Stored) else self.text(name).words
+
     def of_session(self, session: str) -> Table:
         """Give the rows of one session."""
         return self.take(np.flatnonzero(self.ids("session").numbers == number_of(session)))
@@ -105,17 +109,28 @@ class Table:
     def replaced(self, columns: Mapping[str, Column]) -> Table:
         """Give the table with other columns in the place of some."""
         if isinstance(self.columns, Stored):
-            return Table(self.name, self.columns.replaced(columns))
+            inside = dict.fromkeys(columns, columns) if isinstance(columns, Stored) else columns
+            return Table(self.name, self.columns.replaced(inside))
         return Table(self.name, {**self.columns, **columns})
 
-    def slices(self, rows: int) -> Iterator[Table]:
-        """Give the table in parts of so many rows, each of them in memory."""
+    def only(self, names: Sequence[str]) -> Table:
+        """Give the table with some of its columns."""
+        if isinstance(self.columns, Stored):
+            return Table(self.name, self.columns.only(names))
+        return Table(self.name, {name: self.columns[name] for name in names})
+
+    def slices(self, rows: int, names: Sequence[str] | None = None) -> Iterator[Table]:
+        """Give the table, or some of its columns, in parts of so many rows, each of them in memory."""
         for start in range(0, len(self), rows):
-            part = slice(start, min(start + rows, len(self)))
-            if isinstance(self.columns, Stored):
-                yield Table(self.name, self.columns.part(part))
-            else:
-                yield Table(self.name, {name: taken(column, part) for name, column in self.columns.items()})
+            yield self.read(slice(start, min(start + rows, len(self))), names)
+
+    def read(self, rows: Array | slice, names: Sequence[str] | None = None) -> Table:
+        """Give rows in memory, and of them all columns or some."""
+        if not isinstance(self.columns, Stored):
+            return Table(self.name, {name: taken(self.columns[name], rows) for name in names or self.columns})
+        if isinstance(rows, slice):
+            return Table(self.name, self.columns.part(rows, names))
+        return Table(self.name, self.columns.take(rows).part(slice(0, len(rows)), names))
 
     def lists(self) -> dict[str, list[Any]]:
         """Give the values as Python lists, unknown as None; times stay nanoseconds, flags become bool, words lists."""
