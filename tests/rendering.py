@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
+import re
 from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.logs.formats import EVENTS, Format, Pattern
-from analyzer.logs.turns import code_of
 from tests.test_formats import BY_NAME, KNOWN, taken
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ PROBES: Final = {
     False: ("AUTH PLAIN AGFsaWNlAHg=", "EHLO x y", "dGVzdA=="),
     True: ("334 VXNlcm5hbWU6", "250-AUTH PLAIN LOGIN", "535 5.7.8 no such user"),
 }
+#: How a line of the server begins (RFC 5321 section 4.2).
+REPLY: Final = re.compile(r"[2-5]\d\d(?=[ \t-]|\Z)")
 #: Something that no sample holds.
 LINE: Final = "\N{OBJECT REPLACEMENT CHARACTER}"
 
@@ -77,7 +79,7 @@ def _frames(owner: Format) -> Iterator[tuple[bool, str, Pattern, Frame]]:
                 continue
             frame = Frame(sample["text"].replace(said, LINE), pattern.escape)
             role = pattern.stated.get("role", owner.role)
-            for server in (True, False) if pattern.side == "any" else (code_of(said.encode()) > 0,):
+            for server in (True, False) if pattern.side == "any" else (REPLY.match(said) is not None,):
                 probes = [(frame.of(probe), ESCAPES[pattern.escape](probe)) for probe in PROBES[server]]
                 if all(_carries(owner, pattern, text, line) for text, line in probes):
                     yield server, role, pattern, frame

@@ -46,6 +46,36 @@ FIELDS: Final = (
 ) = range(4)  # fmt: skip
 SPANS_WIDTH: Final = 2 * len(FIELDS)
 
+# --- a line that was said: one row of a dialogue. `analyzer.logs.said` makes them, `analyzer.logs.turns` adds the rest
+(
+    S_SESSION,                      # of its group
+    S_SIDE,                         # see SIDES of `analyzer.logs.formats`
+    S_START, S_STOP,                # in the text
+    S_ROW, S_TIME, S_FRAME,         # of its event; 0: no time
+    S_CODE, S_KIND,                 # of a reply, of a command; 0 and NOTHING where it is none
+    S_SERVER,                       # the server said it (1), the client did (0); NOTHING: neither
+    S_HIDDEN,                       # it stands for a secret that the log hides
+    S_BEGINS,                       # a dialogue begins here
+    S_LEFT,                         # the side that leaves before it; NOTHING: none
+    S_FINAL, S_LEVEL,               # code of the reply that it completes; fewest units that are open from here on
+    S_PLACE,                        # where it begins in the stream
+    SAID_WIDTH,
+) = range(17)  # fmt: skip
+
+# --- a dialogue: a session, or the part of it that begins at another greeting
+(
+    D_SESSION, D_PART,              # of the group; from 0 in its session
+    D_FIRST, D_LAST,                # its lines: from, to
+    D_CONNECTED,                    # it begins here
+    D_LEFT,                         # the side that leaves behind its last line; NOTHING: none
+    D_GONE_0, D_GONE_1,             # the client, the server has left
+    D_GAPS, D_EXCUSED,              # flags: what is missing, and what is missing of it in every log
+    DIALOGUE_WIDTH,
+) = range(11)  # fmt: skip
+
+#: No side, no kind of command.
+NOTHING: Final = -1
+
 
 def span_of(name: str) -> int:
     """Give the row of the spans where a field begins; the next one has its end."""

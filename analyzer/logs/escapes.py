@@ -114,6 +114,9 @@ _ESCAPES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "glued": _glued,
 }
 
+#: The octets without which an escape has written nothing.
+MARKS: Final[dict[str, bytes]] = {"": b"", "python": b"\\", "html": b"<&", "csv": b'"', "nl": b"[", "glued": b"<&-"}
+
 
 def hides(line: bytes) -> bytes | None:
     """Give a client's line as it is read where the log hides a secret of it, the secret replaced; None: it hides none.

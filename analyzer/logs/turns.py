@@ -3,254 +3,343 @@
 A log is told from a capture by what it lacks: there are no acknowledgements, whole lines are left out (secrets, message
 text), and some logs do not even say who speaks. So who speaks follows from the grammar of replies (RFC 5321 section
 4.2), and what is missing from who would have had to speak.
+
+Kernels over the lines and dialogues of `analyzer.logs.columns`; `w` is the work (all arrays), `k` the dialogue's row.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import namedtuple
+from typing import Any
 
-from analyzer.smtp.law import CHALLENGE, CLASS_KINDS, GO_ON, READY, REPLY_KINDS, VERBS, Flag, Kind, Mode
-from analyzer.tcp import columns as c
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-_REPLY: Final = re.compile(rb"[2-5][0-9]{2}(?=[ \t-]|\Z)")
-_GREETS: Final = re.compile(rb"(?i)[SL]MTP")
-
-#: Commands that mean nothing without an argument, and those of which a path is the argument.
-_ARGUED: Final = frozenset((Kind.HELLO, Kind.LHLO, Kind.AUTH, Kind.BDAT))
-_PATHED: Final = frozenset((Kind.MAIL, Kind.RCPT))
-_HELLOS: Final = frozenset((Kind.HELLO, Kind.LHLO))
-#: Commands after which a client has to wait for the reply (RFC 2920 section 3.1).
-_WAITS: Final = frozenset((Kind.AUTH, Kind.STARTTLS, Kind.TURN, Kind.DATA))
-
-_MISSING: Final = 1  # octets of a line that was left out; how many there were does not matter
+from analyzer.kernel import helper, kernel
+from analyzer.logs.columns import *
+from analyzer.smtp.columns import FLAGS, MODE
+from analyzer.smtp.law import CHALLENGE, GO_ON, READY
+from analyzer.smtp.machine import DASH, POINT, F, K, M, is_command, number_at, reply_code, skip_word, verb_of
+from analyzer.tcp.columns import (
+    CUT,
+    DATA,
+    END,
+    FIN,
+    FINAL,
+    FIRST_TIME,
+    GAP,
+    HEARD,
+    LENGTH_0,
+    ROW,
+    SEEN_0,
+    STEP,
+    STEP_ACKED,
+    STEP_END,
+    STEP_FRAME,
+    STEP_KIND,
+    STEP_SIDE,
+    STEP_SIZE,
+    STEP_TIME,
+    STEPS,
+    STREAM_0,
+)
 
 CLIENT, SERVER = 0, 1
-_NONE: Final = Flag(0)
+
+#: Octets of a line that was left out; how many there were does not matter.
+MISSING = 1
+
+#: Steps of a line at most: a side leaves, a gap, its octets, and those that it announces; and those of a dialogue more.
+STEPS_OF_LINE, STEPS_OF_END = 4, 2
+#: Octets of a line's end in a stream.
+END_OF_LINE = 2
+
+#: All arrays of a run: text, lines, dialogues, kinds of codes; sessions, states, steps, stream (see `lay`).
+Work: Any = namedtuple("Work", "text said talks codes sessions st steps stream")  # noqa: PYI024
 
 
-class Line(NamedTuple):
-    """One line of a dialogue; `time` and `frame` as in steps."""
-
-    server: bool
-    text: bytes
-    time: int
-    frame: int
-    masked: bool = False
+# ------------------------------------------------------------------------------------------------ single lines
 
 
-def code_of(text: bytes) -> int:
-    """Give the code of a reply line; 0 where it is none."""
-    found = _REPLY.match(text)
-    return int(found[0]) if found else 0
+@helper
+def is_dot(text: Any, said: Any, row: int) -> Any:
+    """Say whether a line ends a message."""
+    return said[row, S_STOP] - said[row, S_START] == 1 and text[said[row, S_START]] == POINT
 
 
-def verb_of(text: bytes) -> Kind | None:
-    """Give the kind of command that a line begins with."""
-    word = text.split(None, 1)[:1]
-    return VERBS.get(word[0].decode("latin-1").upper()) if word and len(word[0]) <= 16 else None
+@helper
+def goes_on(text: Any, said: Any, row: int) -> Any:
+    """Say whether a line of a reply is none that ends it."""
+    return said[row, S_STOP] - said[row, S_START] > 3 and text[said[row, S_START] + 3] == DASH
 
 
-def is_command(text: bytes) -> bool:
-    """Say whether a line has the form of a command: prose may begin with a verb too."""
-    kind = verb_of(text)
-    rest = text.split(None, 1)[1:]
-    if kind is None:
-        return False
-    if kind in _PATHED:
-        return bool(rest) and b":" in rest[0]
-    return bool(rest) if kind in _ARGUED else kind is Kind.PLAIN or not rest
+@helper
+def names_protocol(text: Any, said: Any, row: int) -> Any:
+    """Say whether a line names SMTP, ESMTP or LMTP."""
+    for at in range(said[row, S_START], said[row, S_STOP] - 3):
+        first = text[at] & 0xDF
+        if first != 83 and first != 76:
+            continue
+        if text[at + 1] & 0xDF == 77 and text[at + 2] & 0xDF == 84 and text[at + 3] & 0xDF == 80:
+            return True
+    return False
 
 
-def server_of(share_a: float, share_b: float) -> str | None:
-    """Give the side that is the server, by the share of replies among its lines; None where they do not tell it."""
-    if abs(share_a - share_b) < 0.5:
-        return None
-    return "a" if share_a > share_b else "b"
+@kernel("void(uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1])")
+def hear(text: Any, said: Any, verbs: Any, unmarked: Any) -> None:
+    """Tell what lines are: replies by S_CODE, commands by S_KIND; and of the `unmarked` ones who said them.
 
-
-def share(replies: int, lines: int) -> float:
-    """Give the share of replies; half where there are no lines."""
-    return replies / lines if lines else 0.5
-
-
-def speakers(texts: Sequence[bytes]) -> list[bool | None]:
-    """Say which lines of a log without marks the server said; None: neither did."""
-    ends = {at for at, text in enumerate(texts) if text == b"."}
-    made: list[bool | None] = []
-    asked = body = False
-    for at, text in enumerate(texts):
-        code = code_of(text)
-        if body:
-            made.append(False)
-            body = at not in ends
-        elif code:
-            made.append(True)
-            if text[3:4] != b"-":
-                asked = code == CHALLENGE
-                # a reply next: the log leaves out the message; else all is message up to its end, whatever it quotes
-                body = code == GO_ON and at + 1 < len(texts) and code_of(texts[at + 1]) == 0
-        elif asked or is_command(text):
-            made.append(False)
-            asked = False
-        else:
-            refused = at + 1 < len(texts) and texts[at + 1][:1] == b"5" and code_of(texts[at + 1]) > 0
-            made.append(False if refused else None)
-    return made
-
-
-def begins_anew(line: Line, said: Line | None, before: Line) -> bool:
-    """Say whether a line is the greeting of another session than the line `before`; `said`: the client's last line."""
-    if not line.server or code_of(line.text) != READY:
-        return False
-    if said is None or not before.server:  # a client's line still waits for its reply
-        return said is not None and verb_of(said.text) is Kind.QUIT
-    if code_of(before.text) == READY and before.text[3:4] == b"-":
-        return False
-    return verb_of(said.text) is Kind.QUIT or _GREETS.search(line.text) is not None
-
-
-def _finals(lines: Sequence[Line]) -> list[int]:
-    """Give the code of each line that completes a reply, 0 for all others.
-
-    A reply whose last line is missing is complete where something else follows.
+    `unmarked` has the rows of lines of which the log does not say who said them.
     """
-    codes = [code_of(line.text) if line.server else 0 for line in lines]
-    made = []
-    for at, line in enumerate(lines):
-        goes_on = line.text[3:4] == b"-" and at + 1 < len(lines) and codes[at + 1] in (codes[at], 0)
-        goes_on = goes_on and lines[at + 1].server
-        made.append(0 if goes_on else codes[at])
-    return made
+    for row in range(len(said)):
+        start, stop = said[row, S_START], said[row, S_STOP]
+        code = reply_code(text, start, stop)
+        said[row, S_CODE] = code
+        said[row, S_KIND] = NOTHING
+        if code == 0:
+            verb = verb_of(text, start, stop, verbs)
+            if verb >= 0:
+                said[row, S_KIND] = verbs[verb, 2]
+    asked = False  # for an answer
+    body = False  # of a message
+    for k in range(len(unmarked)):
+        row = unmarked[k]
+        if k == 0 or said[row, S_SESSION] != said[unmarked[k - 1], S_SESSION]:
+            asked = False
+            body = False
+        follows = NOTHING  # code of the next line
+        if k + 1 < len(unmarked) and said[unmarked[k + 1], S_SESSION] == said[row, S_SESSION]:
+            follows = said[unmarked[k + 1], S_CODE]
+        said[row, S_SERVER] = CLIENT
+        if body:
+            body = not is_dot(text, said, row)
+        elif said[row, S_CODE] > 0:
+            said[row, S_SERVER] = SERVER
+            if not goes_on(text, said, row):
+                asked = said[row, S_CODE] == CHALLENGE
+                # a reply next: the log leaves out the message; else all is message up to its end, whatever it quotes
+                body = said[row, S_CODE] == GO_ON and follows == 0
+        elif asked or is_command(text, said[row, S_START], said[row, S_STOP], verbs):
+            asked = False
+        elif follows // 100 != 5:  # a line that is refused was a command, too
+            said[row, S_SERVER] = NOTHING
 
 
-@dataclass(slots=True)
-class _Count:
-    """Follows a dialogue as far as needed to know who has to speak."""
-
-    open: int  # units that wait for a reply
-    body: bool = False
-    asked: bool = False
-
-    def hear(self, line: Line, code: int) -> None:
-        """Take a line; `code` is that of the reply which it completes."""
-        if code:
-            self.open -= self.open > 0
-            self.asked, self.body = code == CHALLENGE, code == GO_ON
-        elif not line.server and self.body:
-            self.body = line.text != b"."
-            self.open += not self.body
-        elif not line.server:
-            self.open += 1
-            self.asked = False
+# ------------------------------------------------------------------------------------------------ dialogues
 
 
-def _levels(lines: Sequence[Line], finals: Sequence[int], greeted: int) -> list[int]:
+@helper
+def is_greeted(text: Any, said: Any, row: int, last: int) -> Any:
+    """Say whether a line is the greeting of another session; `last`: the client's last line in this one, or NOTHING."""
+    if said[row, S_SERVER] != SERVER or said[row, S_CODE] != READY or last == NOTHING:
+        return False
+    leaving = said[last, S_KIND] == K.QUIT
+    if said[row - 1, S_SERVER] != SERVER:  # a client's line still waits for its reply
+        return leaving
+    if said[row - 1, S_CODE] == READY and goes_on(text, said, row - 1):
+        return False
+    return leaving or names_protocol(text, said, row)
+
+
+@kernel("void(uint8[::1], int64[:, ::1])")
+def part(text: Any, said: Any) -> None:
+    """Mark the lines at which a dialogue begins: the first ones of sessions, and where another session is greeted."""
+    last = NOTHING
+    for row in range(len(said)):
+        said[row, S_BEGINS] = 0
+        first = row == 0 or said[row, S_SESSION] != said[row - 1, S_SESSION]
+        if first or is_greeted(text, said, row, last):
+            said[row, S_BEGINS] = 1
+            last = NOTHING
+        if said[row, S_SERVER] != SERVER:
+            last = row
+
+
+@helper
+def finish_replies(w: Any, k: int) -> None:
+    """Tell which lines complete a reply; one whose last line is missing is complete where something else follows."""
+    said, last = w.said, w.talks[k, D_LAST]
+    for row in range(w.talks[k, D_FIRST], last):
+        code = said[row, S_CODE] if said[row, S_SERVER] == SERVER else 0
+        more = code > 0 and row + 1 < last and said[row + 1, S_SERVER] == SERVER and goes_on(w.text, said, row)
+        if more and (said[row + 1, S_CODE] == code or said[row + 1, S_CODE] == 0):
+            code = 0
+        said[row, S_FINAL] = code
+
+
+@helper
+def count(w: Any, row: int, units: int, body: Any, asked: Any) -> Any:
+    """Follow a dialogue over a line: units that wait for a reply, whether a message goes on, whether one is asked."""
+    code = w.said[row, S_FINAL]
+    if code > 0:
+        return max(units - 1, 0), code == GO_ON, code == CHALLENGE
+    if w.said[row, S_SERVER] == SERVER:
+        return units, body, asked
+    if body:
+        ends = is_dot(w.text, w.said, row)
+        return units + (1 if ends else 0), not ends, asked
+    return units + 1, body, False
+
+
+@helper
+def level(w: Any, k: int, units: int) -> None:
     """Give, for each line, the lowest number of open units from there on, as if nothing were missing."""
-    count, levels = _Count(greeted), []
-    for line, code in zip(lines, finals, strict=True):
-        count.hear(line, code)
-        levels.append(count.open)
-    return list(accumulate(reversed(levels), min))[::-1]
+    first, last = w.talks[k, D_FIRST], w.talks[k, D_LAST]
+    body = False
+    asked = False
+    for row in range(first, last):
+        units, body, asked = count(w, row, units, body, asked)
+        w.said[row, S_LEVEL] = units
+    for row in range(last - 2, first - 1, -1):
+        w.said[row, S_LEVEL] = min(w.said[row, S_LEVEL], w.said[row + 1, S_LEVEL])
 
 
-def beginning(lines: Sequence[Line], *, connected: bool) -> tuple[Mode, Flag]:
+@helper
+def begin(w: Any, k: int) -> None:
     """Say how the machine begins: with the greeting, with a first command whose greeting was left out, or anywhere."""
-    first = lines[0]
-    code = code_of(first.text) if first.server else 0
-    kind = REPLY_KINDS.get(code, CLASS_KINDS.get(code // 100))
-    if kind in (Kind.R220, Kind.R421) or (kind is Kind.REFUSAL and connected):
-        return Mode.COMMAND, _NONE
-    if not first.server and (connected or verb_of(first.text) in _HELLOS):
-        return Mode.CHECK, _NONE
-    return Mode.LOST, Flag.MIDSTREAM
+    row = w.talks[k, D_FIRST]
+    connected = w.talks[k, D_CONNECTED] == 1
+    kind = w.said[row, S_KIND]
+    reply = NOTHING
+    if w.said[row, S_SERVER] == SERVER and w.said[row, S_CODE] > 0:
+        reply = w.codes[w.said[row, S_CODE]]
+    w.st[k, MODE] = M.LOST
+    if reply == K.R220 or reply == K.R421 or (reply == K.REFUSAL and connected):
+        w.st[k, MODE] = M.COMMAND
+    elif w.said[row, S_SERVER] != SERVER and (connected or kind == K.HELLO or kind == K.LHLO):
+        w.st[k, MODE] = M.CHECK
+    else:
+        w.st[k, FLAGS] |= F.MIDSTREAM
 
 
-@dataclass(slots=True)
-class Turns:
-    """A dialogue as the machine reads it: streams of both sides, and steps (see `analyzer.tcp.columns`)."""
-
-    mode: Mode
-    flags: Flag
-    streams: tuple[bytearray, bytearray] = field(default_factory=lambda: (bytearray(), bytearray()))
-    steps: list[tuple[int, ...]] = field(default_factory=list)
-    masked: list[int] = field(default_factory=list)  # places in the client's stream
-    excused: Flag = _NONE  # flags of what every log leaves out: the text of messages
-    gaps: Flag = _NONE
-    gone: list[int] = field(default_factory=list)  # the sides that have left
-
-    def add(self, kind: int, side: int, line: Line, text: bytes = b"", size: int = 0) -> None:
-        """Add a step."""
-        self.streams[side].extend(text)
-        heard = 0 if CLIENT in self.gone and side == SERVER else c.HEARD
-        self.steps.append((kind, side, len(self.streams[side]), size, line.time, line.frame, heard))
-
-    def leave(self, side: int, line: Line) -> None:
-        """Let a side leave."""
-        self.add(c.FIN, side, line)
-        self.gone.append(side)
-
-    def answer(self, line: Line, *, final: bool, missing: bool, body: bool) -> None:
-        """Add a server's line; `missing`: that of the client, or (`body`) the message, before it was left out."""
-        if missing:
-            self.add(c.GAP, CLIENT, line, size=_MISSING)
-            self.excused |= Flag.GAP_CLIENT if body else _NONE
-            self.gaps |= _NONE if body else Flag.GAP_CLIENT
-        text = line.text[:3] + line.text[3:].replace(b"-", b" ", 1) if final and line.text[3:4] == b"-" else line.text
-        if text:
-            self.add(c.DATA, SERVER, line, text + b"\r\n")
-
-    def say(self, line: Line, kind: Kind | None) -> None:
-        """Add a client's line."""
-        if line.masked:
-            self.masked.append(len(self.streams[CLIENT]))
-        self.add(c.DATA, CLIENT, line, line.text + b"\r\n")
-        if kind is Kind.BDAT:  # the octets that it announces are in no log
-            words = line.text.split()
-            self.add(c.CUT, CLIENT, line, size=int(words[1][:12]) if len(words) > 1 and words[1].isdigit() else 0)
-            self.excused |= Flag.TRUNCATED
+@helper
+def make_room(w: Any, k: int) -> None:
+    """Give a dialogue its room in the stream, that of the client first, and in the steps; behind the one before it."""
+    sessions = w.sessions
+    size = 0
+    for row in range(w.talks[k, D_FIRST], w.talks[k, D_LAST]):
+        if w.said[row, S_SERVER] != SERVER:
+            size += w.said[row, S_STOP] - w.said[row, S_START] + END_OF_LINE
+    if k > 0:
+        sessions[k, STREAM_0] = sessions[k - 1, STREAM_0 + SERVER] + sessions[k - 1, LENGTH_0 + SERVER]
+        sessions[k, STEP] = sessions[k - 1, STEP] + sessions[k - 1, STEPS]
+    sessions[k, STREAM_0 + SERVER] = sessions[k, STREAM_0] + size
+    sessions[k, FIRST_TIME] = w.said[w.talks[k, D_FIRST], S_TIME]
+    sessions[k, FINAL], sessions[k, ROW] = 1, k
 
 
-def turns_of(lines: Sequence[Line], left: Mapping[int, int], *, connected: bool) -> Turns:
-    """Lay out a dialogue. `left`: after how many lines a side leaves, and which; `connected`: it begins here."""
-    made = Turns(*beginning(lines, connected=connected))
-    finals = _finals(lines)
-    greeted = int(made.mode is Mode.COMMAND)
-    levels = _levels(lines, finals, greeted)
-    last_reply = max((at for at, code in enumerate(finals) if code), default=-1)
-    unasked = _shows_answers(lines, finals)
-    first = -1 if made.mode is not Mode.LOST else next((at for at, code in enumerate(finals) if code), -1)
-    count, ahead, waits = _Count(greeted), 0, False  # ahead: units in `levels` whose replies are missing
-    for at, (line, code) in enumerate(zip(lines, finals, strict=True)):
-        if at in left:
-            made.leave(left[at], line)
-        if line.server:
-            missing = code > 0 and count.open == 0 and at > first and REPLY_KINDS.get(code) is not Kind.R421
-            made.answer(line, final=code > 0, missing=missing and not (count.asked and unasked), body=count.body)
+@helper
+def add(w: Any, k: int, kind: int, side: int, row: int, size: int) -> None:
+    """Add a step, at a line."""
+    at = w.sessions[k, STEP] + w.sessions[k, STEPS]
+    w.sessions[k, STEPS] += 1
+    w.steps[at, STEP_KIND], w.steps[at, STEP_SIDE], w.steps[at, STEP_SIZE] = kind, side, size
+    w.steps[at, STEP_END] = w.sessions[k, STREAM_0 + side] + w.sessions[k, LENGTH_0 + side]
+    w.steps[at, STEP_TIME], w.steps[at, STEP_FRAME] = w.said[row, S_TIME], w.said[row, S_FRAME]
+    w.steps[at, STEP_ACKED] = 0 if side == SERVER and w.talks[k, D_GONE_0] == 1 else HEARD
+
+
+@helper
+def utter(w: Any, k: int, side: int, row: int) -> None:
+    """Put a line into the stream of its side."""
+    at = w.sessions[k, STREAM_0 + side] + w.sessions[k, LENGTH_0 + side]
+    start, size = w.said[row, S_START], w.said[row, S_STOP] - w.said[row, S_START]
+    w.said[row, S_PLACE] = at
+    for i in range(size):
+        w.stream[at + i] = w.text[start + i]
+    w.stream[at + size], w.stream[at + size + 1] = 13, 10
+    w.sessions[k, LENGTH_0 + side] += size + END_OF_LINE
+    w.sessions[k, SEEN_0 + side] = 1
+    add(w, k, DATA, side, row, 0)
+
+
+@helper
+def leave(w: Any, k: int, side: int, row: int) -> None:
+    """Let a side leave, if one does."""
+    if side != NOTHING:
+        add(w, k, FIN, side, row, 0)
+        w.talks[k, D_GONE_0 + side] = 1
+
+
+@helper
+def answer(w: Any, k: int, row: int, missing: Any, body: Any) -> None:
+    """Add a server's line; `missing`: that of the client, or (`body`) the message, before it was left out."""
+    if missing:
+        add(w, k, GAP, CLIENT, row, MISSING)
+        w.talks[k, D_EXCUSED if body else D_GAPS] |= F.GAP_CLIENT
+    utter(w, k, SERVER, row)
+    if w.said[row, S_FINAL] > 0 and goes_on(w.text, w.said, row):
+        w.stream[w.said[row, S_PLACE] + 3] = 32
+
+
+@helper
+def say(w: Any, k: int, row: int, kind: int) -> None:
+    """Add a client's line."""
+    utter(w, k, CLIENT, row)
+    if kind == K.BDAT:  # the octets that it announces are in no log
+        stop = w.said[row, S_STOP]
+        add(w, k, CUT, CLIENT, row, number_at(w.text, skip_word(w.text, w.said[row, S_START], stop), stop))
+        w.talks[k, D_EXCUSED] |= F.TRUNCATED
+
+
+@helper
+def take_turns(w: Any, k: int, units: int) -> None:
+    """Go through a dialogue line by line, and note what is missing between them."""
+    said, talks = w.said, w.talks
+    first, last = talks[k, D_FIRST], talks[k, D_LAST]
+    replies, last_reply = first, first - 1  # where a reply can answer what was seen; where none follows
+    answers = False  # the log shows what clients answer to a challenge: then a reply without one came of its own
+    for row in range(last - 1, first - 1, -1):
+        code = said[row, S_FINAL]
+        if code > 0:
+            last_reply = max(last_reply, row)
+            replies = row + 1
+        if code == CHALLENGE and row + 1 < last and said[row + 1, S_SERVER] != SERVER:
+            answers = True
+    if w.st[k, MODE] != M.LOST:
+        replies = first
+    body = False
+    asked = False
+    waits = False
+    ahead = 0  # units in the levels whose replies are missing
+    for row in range(first, last):
+        code, kind = said[row, S_FINAL], said[row, S_KIND]
+        leave(w, k, said[row, S_LEFT], row)
+        if said[row, S_SERVER] == SERVER:
+            missing = code > 0 and units == 0 and row >= replies and w.codes[code] != K.R421
+            answer(w, k, row, missing and not (asked and answers), body)
         else:
-            missing = levels[at] > ahead and (waits or at < last_reply) and SERVER not in made.gone
-            if count.open and not count.body and missing:
-                made.add(c.GAP, SERVER, line, size=_MISSING)
-                ahead += count.open
-                count.open = 0
-            kind = None if count.body or count.asked else verb_of(line.text)
-            waits = not count.body and (count.asked or (waits and count.open > 0) or kind in _WAITS)
-            made.say(line, kind)
-        count.hear(line, code)
-    if len(lines) in left:
-        made.leave(left[len(lines)], lines[-1])
-    made.add(c.END, CLIENT, lines[-1])
-    made.excused &= ~made.gaps
-    if not made.streams[SERVER] or (not made.streams[CLIENT] and made.gaps):
-        made.flags |= Flag.ONE_SIDED
-    return made
+            missing = said[row, S_LEVEL] > ahead and (waits or row < last_reply) and talks[k, D_GONE_1] == 0
+            if units > 0 and not body and missing:
+                add(w, k, GAP, SERVER, row, MISSING)
+                ahead += units
+                units = 0
+            if body or asked:
+                kind = NOTHING
+            # RFC 2920 section 3.1
+            stops = kind == K.AUTH or kind == K.STARTTLS or kind == K.TURN or kind == K.DATA
+            waits = not body and (asked or (waits and units > 0) or stops)
+            say(w, k, row, kind)
+        units, body, asked = count(w, row, units, body, asked)
+    leave(w, k, talks[k, D_LEFT], last - 1)
+    add(w, k, END, CLIENT, last - 1, 0)
 
 
-def _shows_answers(lines: Sequence[Line], finals: Sequence[int]) -> bool:
-    """Say whether the log shows what clients answer to a challenge: then a reply without one came of its own."""
-    return any(code == CHALLENGE and not after.server for code, after in zip(finals, lines[1:], strict=False))
+@kernel(
+    "void(uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1],"
+    " uint8[::1])"
+)
+def lay(text: Any, said: Any, talks: Any, codes: Any, sessions: Any, states: Any, steps: Any, stream: Any) -> None:
+    """Lay dialogues out for the machine: rows of `analyzer.tcp.columns`, states in which they begin, streams.
+
+    `sessions` and `states` have a row a dialogue, all zero before; `steps` and `stream` have to be large enough.
+    """
+    w = Work(text, said, talks, codes, sessions, states, steps, stream)
+    for k in range(len(talks)):
+        make_room(w, k)
+        begin(w, k)
+        units = 1 if w.st[k, MODE] == M.COMMAND else 0  # the greeting
+        finish_replies(w, k)
+        level(w, k, units)
+        take_turns(w, k, units)
+        talks[k, D_EXCUSED] &= ~talks[k, D_GAPS]
+        silent = sessions[k, LENGTH_0 + CLIENT] == 0 and talks[k, D_GAPS] != 0
+        if sessions[k, LENGTH_0 + SERVER] == 0 or silent:
+            states[k, FLAGS] |= F.ONE_SIDED

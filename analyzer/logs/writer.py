@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -13,17 +11,16 @@ from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.sessions import stable
 from analyzer.logs.told import VAGUE, told_of
 from analyzer.schema import NULL
+from analyzer.smtp import columns as s
 from analyzer.smtp.attempts import NAME
 from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.writer import Writer
-from analyzer.tables import PLACE_BITS, Ids, Places, Text, mixed
+from analyzer.tables import PLACE_BITS, Places, Text, distinct, mixed
 from analyzer.tcp import columns as t
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from analyzer.logs.said import Events
     from analyzer.logs.sessions import Group
-    from analyzer.logs.turns import Line
     from analyzer.smtp.attempts import Attempts
     from analyzer.smtp.facts import Facts
     from analyzer.smtp.reader import Rows
@@ -31,59 +28,42 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-#: Events that say more on the AUTH exchange under way.
-_TELLING: Final = frozenset(EVENT_NAMES.index(name) for name in ("failed", "succeeded", "detail"))
-_ENDING: Final = frozenset(EVENT_NAMES.index(name) for name in ("failed", "succeeded"))
+#: Events that say more on the AUTH exchange under way, and those that end it.
+_TELLING: Final = np.array([name in ("failed", "succeeded", "detail") for name in EVENT_NAMES])
+_ENDING: Final = np.array([name in ("failed", "succeeded") for name in EVENT_NAMES])
+
+#: How a session ended by each event, as a number in these words; the smallest counts.
+_ENDS: Final = [*ENDED_BY.values(), UNENDED]
+_ENDED: Final = np.array([_ENDS.index(ENDED_BY.get(name, UNENDED)) for name in EVENT_NAMES], np.int32)
 
 _NUMBER: Final = (1 << PLACE_BITS) - 1
 
-#: What other lines tell of an AUTH exchange: who, how, and (the arguments of `told_of`) why.
-_MORE: Final = ("identity", "mechanism", "reason", "reply", "code", "text", "enhanced")
+#: What other lines tell of why an AUTH exchange ended so: the arguments of `told_of`.
+_WHY: Final = ("reason", "reply", "code", "text", "enhanced")
+
+_UNSEEN, _SUCCEEDED = OUTCOMES.index("unseen"), OUTCOMES.index("succeeded")
 
 
-class Event(NamedTuple):
-    """An event of a session that is no line of its dialogue; `at`: how many lines stand before it."""
+class Talks(NamedTuple):
+    """The dialogues of a group (int64[n, DIALOGUE_WIDTH]), their lines, and their events, of which `owners` has one."""
 
-    row: int
-    kind: int
-    at: int
-    frame: int
+    rows: Array
+    lines: Array
+    events: Events
+    owners: Array
 
-
-_frame: Final = attrgetter("frame")
-
-
-class Talk(NamedTuple):
-    """One dialogue: session `owner` of the group, or the part of it that begins at another greeting."""
-
-    owner: int
-    part: int
-    lines: list[Line]
-    events: list[Event]
-
-
-def frames_of(lines: Array) -> Array:
-    """Give the places of lines, as steps have them for frames; lines stand in the order of the source."""
-    frames: Array = lines[:, c.FILE] << PLACE_BITS | lines[:, c.NUMBER]
-    return frames
+    def of(self, column: int, end: int = c.D_FIRST) -> Array:
+        """Give a column of the first line (D_FIRST) or of the last (D_LAST) of each dialogue."""
+        values: Array = self.lines[self.rows[:, end] - (end == c.D_LAST), column]
+        return values
 
 
 class LogWriter(Writer):
     """Writes the rows of logs: what is told instead of captured."""
 
-    def write_told(self, rows: Rows, group: Group, talks: Sequence[Talk]) -> None:
+    def write_told(self, rows: Rows, group: Group, talks: Talks) -> None:
         """Write sessions; `talks` are theirs, in order."""
         self.group, self.talks = group, talks
-        lines = group.block.lines
-        first = np.array([talk.lines[0].frame for talk in talks], np.int64)
-        events = np.array([event.row for talk in talks for event in talk.events], np.int64)
-        self.words: dict[str, dict[int, str | None]] = {
-            name: dict(zip(events.tolist(), group.words(name, rows=events).list(), strict=True))
-            for name in (*_MORE, "tls_version")
-        }
-        frames = frames_of(lines)
-        rank = np.argsort(frames)  # lines that were kept for a session stand behind newer ones
-        self._begins = lines[rank[np.searchsorted(frames, first, sorter=rank)], c.SERIAL]
         self.write(rows)
 
     def _put(self, name: str, rows: int, columns: dict[str, Any]) -> None:
@@ -99,26 +79,28 @@ class LogWriter(Writer):
         super()._put(name, rows, columns)
 
     def _ends(self, _: Rows) -> dict[str, Any]:
-        ends = self.group.ends()
-        owners = np.array([talk.owner for talk in self.talks], np.int64)
+        ends, talks = self.group.ends(), self.talks
+        owners, parts = talks.rows[:, c.D_SESSION], talks.rows[:, c.D_PART]
         made = {name: ends[name].take(owners) for name in ("client_ip", "server_ip", "role")}
         made |= {name: ends[name][owners] for name in ("client_port", "server_port")}
-        parts = np.array([talk.part for talk in self.talks], np.int64)
-        names = ends["session"].take(owners)
-        others = mixed([np.array([stable(name) for name in names.list()], np.int64), parts]).view(np.int64)
-        ids = Ids(np.where(parts > 0, others, names.numbers))
+        ids = ends["session"].take(owners)
+        others = np.flatnonzero(parts)
+        if len(others):
+            names = np.array([stable(name or "") for name in ids.take(others).list()], np.int64)
+            ids.numbers[others] = mixed([names, parts[others]]).view(np.int64)
         alone = np.bincount(owners, minlength=len(ends["session"]))[owners] == 1
-        self.times = {
-            name: np.where(alone, ends[name][owners], [_time(talk, end) for talk in self.talks])
-            for name, end in (("first", 0), ("last", -1))
-        }
-        return made | {"session": ids, "begun": self.times["first"], "line": self._begins}
+        self.times = {}
+        for name, end in (("first", c.D_FIRST), ("last", c.D_LAST)):
+            times = talks.of(c.S_TIME, end)
+            self.times[name] = np.where(alone, ends[name][owners], np.where(times == 0, NULL, times))
+        begins = self.group.block.column(c.SERIAL).take(self.group.at.take(talks.of(c.S_ROW)))
+        return made | {"session": ids, "begun": self.times["first"], "line": begins}
 
     def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         super()._hear(rows, said, facts, shown)
-        told = self.words["tls_version"]
-        versions = [next(filter(None, (told[event.row] for event in talk.events)), None) for talk in self.talks]
-        facts.put("tls_version", list(range(len(versions))), versions)
+        versions = self.group.words("tls_version", rows=self.talks.events.row)
+        told = np.flatnonzero(versions.known())[::-1]  # of several, the first counts
+        facts.put("tls_version", self.talks.owners[told], versions.take(told).list())
 
     def _seen(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         where = Places(attempts.frames, [f"{file} line" for file in self.group.block.files])
@@ -126,57 +108,100 @@ class LogWriter(Writer):
 
     def _more(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         """Take from other lines of the session what the dialogue does not show: name, mechanism, outcome, reason."""
-        made = {name: columns[name].list() for name in ("identity", "mechanism", "reason")}
-        made["outcome"] = [OUTCOMES[number] for number in columns["outcome"].codes.tolist()]
-        initial, asked = columns["initial_response"].tolist(), columns["challenge"].list()
-        for k, told in enumerate(zip(made["mechanism"], initial, asked, strict=True)):
-            if _is_nameless(*told):
-                made["identity"][k] = None
-        owners = attempts.sessions.tolist()
-        frames = attempts.frames.tolist()
-        telling: dict[int, list[Event]] = {}
-        for k, (owner, number) in enumerate(zip(owners, columns["attempt"].tolist(), strict=True)):
-            if owner not in telling:
-                events = [event for event in self.talks[owner].events if event.kind in _TELLING]
-                telling[owner] = sorted(events, key=_frame)
-            last = k + 1 == len(owners) or owners[k + 1] != owner
-            since = bisect_left(telling[owner], frames[k], key=_frame) if number > 1 else 0
-            until = None if last else bisect_left(telling[owner], frames[k + 1], key=_frame)
-            for event in telling[owner][since:until]:
-                self._add(made, k, event)
-        numbers = [OUTCOMES.index(name) for name in made.pop("outcome")]
-        outcome = Text(np.array(numbers, np.int32), list(OUTCOMES))
-        return {**{name: Text.of(values) for name, values in made.items()}, "outcome": outcome}
+        nameless = _nameless(columns)
+        identity = columns["identity"]
+        identity = Text(np.where(nameless, -1, identity.codes).astype(np.int32), identity.words)
+        events = np.flatnonzero(_TELLING[self.talks.events.kind])
+        owner = _attempts_of(attempts, self.talks, events)
+        rows = self.talks.events.row[events[owner >= 0]]
+        order = np.argsort(owner[owner >= 0], kind="stable")
+        rows, owner = rows[order], owner[owner >= 0][order]
+        if not len(rows):
+            return {"identity": identity}
+        mechanism = self.group.words("mechanism", _mechanism, rows)
+        return {
+            "identity": _completed(identity, owner, self.group.words("identity", rows=rows)),
+            "mechanism": _completed(columns["mechanism"], owner, mechanism),
+            **self._why(columns, rows, owner),
+        }
 
-    def _add(self, made: dict[str, list[Any]], k: int, event: Event) -> None:
-        """Add to an attempt what an event tells."""
-        identity, mechanism, *why = (self.words[name][event.row] for name in _MORE)
-        owner, pattern = self.group.catalogue.patterns[self.group.events[event.row, c.E_PATTERN]]
-        made["identity"][k] = made["identity"][k] or identity
-        if mechanism and NAME.fullmatch(mechanism.encode()):
-            made["mechanism"][k] = made["mechanism"][k] or mechanism.upper()
-        if made["outcome"][k] == "succeeded" or made["reason"][k] not in VAGUE:
-            return
-        told = told_of(pattern, self.group.catalogue.formats[owner], *(word or "" for word in why))
-        ends = event.kind in _ENDING or "outcome" in pattern.stated
-        if made["outcome"][k] == "unseen" and ends:
-            made["outcome"][k], made["reason"][k] = told.outcome, told.reason
-        elif told.reason not in VAGUE:
-            made["reason"][k] = told.reason
+    def _why(self, columns: dict[str, Any], rows: Array, owner: Array) -> dict[str, Any]:
+        """Add the outcomes and reasons that events tell; `rows` of the group, and the attempt of each, in order."""
+        group = self.group
+        patterns, words = group.patterns[rows], [group.words(name, rows=rows) for name in _WHY]
+        first, which = distinct(patterns, *(word.codes for word in words))
+        fields = [word.take(first).list() for word in words]
+        told, ending = [], []
+        for row, pattern_number, *why in zip(rows[first].tolist(), patterns[first].tolist(), *fields, strict=True):
+            number, pattern = group.catalogue.patterns[pattern_number]
+            told.append(told_of(pattern, group.catalogue.formats[number], *(word or "" for word in why)))
+            ending.append(bool(_ENDING[group.kinds[row]]) or "outcome" in pattern.stated)
+        reasons = Text.joined([columns["reason"], Text.of(each.reason for each in told)])
+        count = len(columns["reason"])
+        outcome, reason = columns["outcome"].codes.copy(), reasons.codes[:count].copy()
+        outcomes = np.array([OUTCOMES.index(each.outcome) for each in told], np.int32)
+        because = reasons.codes[count:]
+        vague = np.array([*(word in VAGUE for word in reasons.words), None in VAGUE], bool)
+        exact = ~vague[because][which]
+        ends = np.array(ending, bool)[which]
+        left = np.arange(len(rows))
+        while len(left):
+            mine = owner[left]
+            open_, unseen = (outcome[mine] != _SUCCEEDED) & vague[reason[mine]], outcome[mine] == _UNSEEN
+            left = left[open_ & (exact[left] | (unseen & ends[left]))]
+            mine = owner[left]
+            now = np.flatnonzero(np.append(True, mine[1:] != mine[:-1])[: len(left)])  # the first of each attempt
+            event, mine = which[left[now]], mine[now]
+            ended = (outcome[mine] == _UNSEEN) & ends[left[now]]
+            outcome[mine] = np.where(ended, outcomes[event], outcome[mine])
+            reason[mine] = because[event]
+            left = np.delete(left, now)
+        return {"outcome": Text(outcome, columns["outcome"].words), "reason": Text(reason, reasons.words)}
 
     def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
         places = rows.sessions[over, t.ROW]
-        ends = [_ended_by(self.talks[k]) for k in places.tolist()]
+        ended = np.full(len(self.talks.rows), _ENDS.index(UNENDED), np.int32)
+        np.minimum.at(ended, self.talks.owners, _ENDED[self.talks.events.kind])
         times = {name: times[places] for name, times in self.times.items()}
-        return {**times, "packets": NULL, "bytes": NULL, "ended_by": Text.of(ends)}
+        return {**times, "packets": NULL, "bytes": NULL, "ended_by": Text(ended, _ENDS).take(places)}
 
 
-def _is_nameless(mechanism: str | None, initial: int | None, challenge: str | None) -> bool:
-    """Say whether what stands in the place of a name may be a password: the log leaves lines out."""
-    asked = (challenge or "").split()
-    return (
-        mechanism == _LOGIN and initial != 1 and asked[:1] in (["password"], ["unknown"]) and len(asked) < len(_PROMPTS)
-    )
+def _mechanism(raw: bytes) -> str | None:
+    """Give the name of a mechanism; None where it is none."""
+    return raw.decode().upper() if NAME.fullmatch(raw) else None
+
+
+def _nameless(columns: dict[str, Any]) -> Array:
+    """Say where what stands in the place of a name may be a password: the log leaves lines out."""
+    asked = [word.split() for word in columns["challenge"].words]
+    half = columns["challenge"].mask([w[:1] in (["password"], ["unknown"]) and len(w) < len(_PROMPTS) for w in asked])
+    named = columns["mechanism"].mask([word == _LOGIN for word in columns["mechanism"].words])
+    nameless: Array = half & named & (np.asarray(columns["initial_response"]) != 1)
+    return nameless
+
+
+def _attempts_of(attempts: Attempts, talks: Talks, events: Array) -> Array:
+    """Give the attempt under way at each of some events: the last that began before; NOTHING: there is none."""
+    sessions, frames = attempts.sessions, attempts.frames
+    first = attempts.attempts[:, s.A_NUMBER] <= 1  # also what was told before it
+    count = len(sessions)
+    told = talks.events.frame[events]
+    keys = np.concatenate((np.where(first, -1, frames), told))
+    rank = np.unique(keys, return_inverse=True)[1]
+    keys = np.concatenate((sessions, talks.owners[events])) * (len(keys) + 1) + rank
+    owner = np.searchsorted(np.maximum.accumulate(keys[:count]), keys[count:], "right") - 1
+    mine = (owner >= 0) & (sessions.take(owner, mode="clip") == talks.owners[events]) if count else owner >= 0
+    owners: Array = np.where(mine, owner, c.NOTHING)
+    return owners
+
+
+def _completed(known: Text, owner: Array, told: Text) -> Text:
+    """Give a column with what events tell where it has nothing; `owner`: the row of each event, in order."""
+    there = known.mask([bool(word) for word in known.words])
+    missing = np.flatnonzero(told.known() & ~there[owner])
+    mine = owner[missing]
+    first = missing[np.append(True, mine[1:] != mine[:-1])[: len(mine)]]  # of several, the first counts
+    return known.put(owner[first], told.take(first)) if len(first) else known
 
 
 #: The mechanism that asks for the name first, and for the password then.
@@ -189,16 +214,5 @@ _MEASURED: Final = {
     "exchanges": {"seconds": "at"},
 }
 
-
 #: Columns that hold lines as steps have them for frames.
 _FRAMES: Final = {"exchanges": ("frame", "reply_frame")}
-
-
-def _time(talk: Talk, end: int) -> int:
-    """Give the time of the first or last line; NULL: it has none."""
-    return talk.lines[end].time or NULL
-
-
-def _ended_by(talk: Talk) -> str:
-    said = {EVENT_NAMES[event.kind] for event in talk.events}
-    return next((word for name, word in ENDED_BY.items() if name in said), UNENDED)

@@ -19,8 +19,9 @@ IN_MAIL: Final = (Kind.MAIL, Kind.RCPT, Kind.DATA, Kind.BDAT, Kind.DOT, Kind.RSE
 
 _RESETS: Final = (Kind.RSET, Kind.HELLO, Kind.LHLO)
 
-#: A transaction that is over: its number, and the columns of `messages` from `at` on.
-Row = tuple[int, int, str | None, int, int, int | None, int, int | None, str | None, str | None]
+#: A transaction that is over: its number, the columns of `messages` from `at` to `chunks`, and the unit whose reply
+#: ends it (-1: none does).
+Row = tuple[int, int, str | None, int, int, int | None, int, int]
 
 
 @dataclass(slots=True)
@@ -80,20 +81,18 @@ class Mailbag:
         if mail is None:
             return []
         self.count += 1
-        raw = said.reply(number) if number is not None else b""
-        code = said.units[number, s.U_CODE] if raw and number is not None else None
-        self.taken += law.is_good(code or 0) and mail.whole
-        reply = reply_of(raw)
-        text = said.shown(reply, number) if raw and number is not None else None
-        return [
-            (
-                self.count, mail.at, mail.mail_from, mail.accepted, mail.refused, mail.size, mail.chunks, code,
-                reply.enhanced, text,
-            )
-        ]  # fmt: skip
+        unit = -1 if number is None or not said.reply(number) else number
+        self.taken += unit >= 0 and law.is_good(said.units[unit, s.U_CODE]) and mail.whole
+        return [(self.count, mail.at, mail.mail_from, mail.accepted, mail.refused, mail.size, mail.chunks, unit)]
 
 
-def columns(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+def columns(rows: list[tuple[Any, ...]], said: Said) -> dict[str, Any]:
     """Give the columns of `messages`, but for the session's id, of rows that begin with its number in the batch."""
-    names = ("batch", "n", "at", "mail_from", "accepted", "refused", "size", "chunks", "code", "enhanced", "text")
-    return dict(zip(names, zip(*rows, strict=True), strict=True))
+    names = ("batch", "n", "at", "mail_from", "accepted", "refused", "size", "chunks", "unit")
+    made: dict[str, Any] = dict(zip(names, zip(*rows, strict=True), strict=True))
+    replies = [(reply_of(said.reply(unit)), unit) if unit >= 0 else None for unit in made.pop("unit")]
+    return made | {
+        "code": [said.units[reply[1], s.U_CODE] if reply else None for reply in replies],
+        "enhanced": [reply[0].enhanced if reply else None for reply in replies],
+        "text": [said.shown(*reply) if reply else None for reply in replies],
+    }

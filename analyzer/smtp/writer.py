@@ -182,9 +182,9 @@ class Writer:
             made += [(k, *row) for row in bags.setdefault(k, mail.Mailbag()).feed(said, number)]
         for k in np.flatnonzero(mailing & (rows.sessions[:, c.FINAL] == 1)).tolist():
             made += [(k, *row) for row in bags[k].end(said)]
-        if made:
+        if made and "messages" in self.wanted:
             owners = np.array([row[0] for row in made], np.int64)
-            self._put("messages", len(made), mail.columns(made) | _named(ends, owners))
+            self._put("messages", len(made), mail.columns(made, said) | _named(ends, owners))
 
     def _sessions(self, rows: Rows, facts: Facts, ends: dict[str, Any]) -> None:
         """Write the sessions that are over."""
