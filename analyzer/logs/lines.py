@@ -40,7 +40,7 @@ class Block:
     lines: Array  # int64[n, LINE_WIDTH]; TIME is UTC, or NULL
     events: Array  # int64[m, EVENT_WIDTH], in the order of the lines, a repeated one as often as it was
     spans: Array  # int32[SPANS_WIDTH, n]: the fields of the lines, as patterns took them; equal ends: not there
-    filled: Array  # bool[SPANS_WIDTH]: which rows of `spans` may have anything
+    filled: Array  # bool[SPANS_WIDTH + 1]: at the row where a field begins, whether any line may have it
     files: list[str]  # FILE of a line counts them
     vocabularies: Vocabularies  # of the source
     #: What of `buffer` and of `lines` is used; behind it there is room for what is put in front of this block.
@@ -57,6 +57,8 @@ class Block:
         if (name, made) not in self._words:
             row = c.span_of(name) if of_line is None else of_line
             starts, stops = (self.spans if of_line is None else self.lines.T)[row : row + 2]
+            if len(lines) * _FEW < len(starts):
+                return self.vocabularies[name, made].text(self.buffer, starts.take(lines), stops.take(lines))
             self._words[name, made] = self.vocabularies[name, made].text(self.buffer, starts, stops)
         return self._words[name, made].take(lines)
 
@@ -75,6 +77,9 @@ class Block:
             self._columns[number] = np.ascontiguousarray(self.lines[:, number])
         return self._columns[number]
 
+
+#: Of fewer lines than one in so many, words are made of these alone: nobody asks for them often.
+_FEW: Final = 4
 
 #: Fields that are of a line, whatever the pattern.
 _OF_LINES: Final = {"host": c.HOST, "program": c.PROGRAM}

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer import limits
+from analyzer.kernel import kernel
 from analyzer.logs import columns as c
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.lines import Block
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Ids, Text, in_order, mixed
+from analyzer.tcp.table import copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -280,21 +282,37 @@ def _ordered(group: Group, rank: Array) -> Group:
 
 def _compact(group: Group) -> Block:
     """Keep the events of a group, and of the block only the lines that they are in."""
-    block, events = group.block, group.events
-    serials = block.column(c.SERIAL).take(group.at)
-    _, first, codes = np.unique(serials, return_index=True, return_inverse=True)
-    lines = block.lines[events[first, c.E_LINE]]
+    block, serials = group.block, group.block.column(c.SERIAL)
+    met = np.zeros(len(block.lines), bool)
+    met[group.at] = True
+    rows = np.flatnonzero(met)
+    rows = rows.take(in_order(serials.take(rows)))
+    lines = block.lines.take(rows, axis=0)
     sizes = lines[:, c.STOP] - lines[:, c.START]
-    ends = np.cumsum(sizes)
-    shift = ends - sizes - lines[:, c.START]
-    kept = np.repeat(shift, sizes)
-    buffer = block.buffer[np.arange(len(kept)) - kept]
+    buffer = np.empty(int(sizes.sum()), np.uint8)
+    gather(block.buffer, lines, buffer)
+    shift = np.cumsum(sizes) - sizes - lines[:, c.START]
     lines[:, _PLACES] += shift[:, None]
-    spans = _shifted(block.spans[:, events[first, c.E_LINE]], shift)
-    kept_events = events[np.argsort(codes, kind="stable")]
-    kept_events[:, c.E_LINE] = np.sort(codes)
-    used = len(buffer), len(lines)
-    return Block(buffer, lines, kept_events, spans, block.filled, block.files, block.vocabularies, used)
+    spans = np.zeros((c.SPANS_WIDTH, len(rows)), np.int32)
+    for row in np.flatnonzero(block.filled[: c.SPANS_WIDTH : 2]).tolist():
+        _move(block.spans, row, rows, shift, spans)
+    places = np.empty(len(met), np.int64)
+    places[rows] = np.arange(len(rows))
+    at = places.take(group.at)
+    order = in_order(at)
+    events = group.events.take(order, axis=0)
+    events[:, c.E_LINE] = at.take(order)
+    return Block(buffer, lines, events, spans, block.filled, block.files, block.vocabularies, (len(buffer), len(lines)))
+
+
+@kernel("void(uint8[::1], int64[:, ::1], uint8[::1])")
+def gather(buffer: Any, lines: Any, kept: Any) -> None:
+    """Copy the text of lines, one behind the other."""
+    at = 0
+    for row in range(len(lines)):
+        size = lines[row, c.STOP] - lines[row, c.START]
+        copy(kept, at, buffer, lines[row, c.START], size)
+        at += size
 
 
 def _before(first: Block, second: Block) -> Block:
@@ -303,7 +321,9 @@ def _before(first: Block, second: Block) -> Block:
     second.buffer[at:] = first.buffer
     second.lines[row:] = first.lines
     second.lines[row:, _PLACES] += at
-    second.spans[:, row:] = _shifted(first.spans, np.full(len(first.lines), at))
+    behind = second.spans[:, row:]
+    for field in np.flatnonzero(first.filled[: c.SPANS_WIDTH : 2]).tolist():
+        _move(first.spans, field, slice(None), at, behind)
     events = first.events.copy()
     events[:, c.E_LINE] += row
     used = len(second.buffer), len(second.lines)
@@ -311,8 +331,9 @@ def _before(first: Block, second: Block) -> Block:
     return replace(second, events=events, filled=first.filled | second.filled, used=used)
 
 
-def _shifted(spans: Array, by: Array) -> Array:
-    """Move the fields of lines, each line's by its own number; what is not there stays so."""
-    there = np.repeat(spans[1::2] > spans[::2], 2, axis=0)
-    moved: Array = np.where(there, spans + by, 0).astype(np.int32)
-    return moved
+def _move(spans: Array, field: int, lines: Array | slice, by: Array | int, moved: Array) -> None:
+    """Move a field of some lines, each line's by its own number; what is not there stays so."""
+    starts, stops = spans[2 * field : 2 * field + 2, lines]
+    there = stops > starts
+    for k, places in enumerate((starts, stops)):
+        moved[2 * field + k] = np.where(there, places + by, 0)
