@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from analyzer.logs.escapes import hides, lines_of
+from analyzer.logs.escapes import MARKS, hides, lines_of
 from analyzer.schema import NULL
 from tests.logs import PATTERNS, auth_of, dialogue, format_of, rows_of, tables_of
 from tests.truth import DATA, judge, needs_data
@@ -552,6 +552,15 @@ def test_escapes_never_fail(text: bytes, escape: str) -> None:
     assert made
     assert not any(b"\n" in line for line in made)
     assert hides(text) is None or b"/* secret */" not in (hides(text) or b"")
+
+
+@given(st.text('250- \\<&"[nl]xb;/>', max_size=20), st.sampled_from(sorted(MARKS)))
+def test_escapes_need_their_marks(text: str, escape: str) -> None:
+    """A text without any mark of its escape is one line, as it stands: such texts are never looked at."""
+    raw = text.encode()
+    assume(not any(mark in raw for mark in MARKS[escape]))
+
+    assert lines_of(escape, raw) == [raw]
 
 
 @given(
