@@ -6,12 +6,15 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer import kernel
 from analyzer.logs import columns as c
 from analyzer.logs.catalogue import Catalogue
 from analyzer.logs.formats import Format, Pattern, formats, references
 from analyzer.logs.match import NONE, match
+from analyzer.logs.template import TemplateError, steps
 
 KNOWN = formats()
 BY_NAME = {each.name: each for each in KNOWN}
@@ -23,15 +26,15 @@ def catalogue() -> Catalogue:
     return Catalogue(KNOWN)
 
 
-def taken(text: str, owner: Format) -> tuple[str | None, dict[str, str]]:
+def taken(text: str, owner: Format, known: Catalogue | None = None) -> tuple[str | None, dict[str, str]]:
     """Give the pattern of a format that takes a line, and its fields."""
+    known = known or catalogue()
     kernel.select(0)
     data = bytearray(text.encode())
     lines, events = np.zeros((1, c.LINE_WIDTH), np.int64), np.zeros((1, c.EVENT_WIDTH), np.int64)
     found = np.zeros((c.SPANS_WIDTH, 1), np.int32)
     lines[0, (c.STOP, c.BODY_END)] = len(data)
-    known = catalogue()
-    rules = known.rules_of((KNOWN.index(owner),))
+    rules = known.rules_of((known.formats.index(owner),))
     buffer = np.frombuffer(data or bytearray(1), np.uint8)
     match(
         buffer,
@@ -43,6 +46,7 @@ def taken(text: str, owner: Format) -> tuple[str | None, dict[str, str]]:
         known.moves,
         known.letters,
         known.sets,
+        known.marks,
         events,
         found,
     )
@@ -75,6 +79,43 @@ def test_others(owner: Format, pattern: Pattern) -> None:
     """A pattern leaves the lines that are not its own."""
     for text in pattern.others:
         assert taken(text, owner)[0] != pattern.name
+
+
+#: Pieces of templates that have much in common, with parts that may be missing.
+_PIECES = (
+    "a",
+    "ab",
+    " ",
+    "b",
+    "{code}",
+    "{identity:token}",
+    "{?a{number}}",
+    "{? {queue_id}b}",
+    "{?b}",
+    "{helo:first}a",
+)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=5).map("".join), min_size=1, max_size=7),
+    st.lists(st.text("ab 1", min_size=1, max_size=9), min_size=1, max_size=9),
+)
+def test_first_that_fits(templates: list[str], lines: list[str]) -> None:
+    """Of many patterns, what one has in common with another is tried once; the first that fits alone is found."""
+    whole = [Pattern(f"p{number}", "note", (text,), "") for number, text in enumerate(templates) if _is_sound(text)]
+    together = Format("own", "own", "", tuple(whole))
+    singly = [Format("own", "own", "", (pattern,)) for pattern in whole]
+    known, alone = Catalogue((together,)), [(each, Catalogue((each,))) for each in singly]
+    for text in lines:
+        found = [name for name in (taken(text, *each) for each in alone) if name[0]]
+        assert taken(text, together, known) == (found[0] if found else (None, {}))
+
+
+def _is_sound(template: str) -> bool:
+    try:
+        return bool(steps(template))
+    except TemplateError:
+        return False
 
 
 @pytest.mark.parametrize("owner", KNOWN, ids=lambda owner: owner.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -111,24 +110,43 @@ class Catalogue:
         """Give the rules of formats by the first octet of a line: where its list begins (int64[257]), and the lists.
 
         Formats are tried in the order of `chosen`, and their patterns in the order of the file. A row of a list is a
-        rule, and how many of its first steps are those of the rule before it.
+        rule, the place in the list of an earlier rule that has most steps in common with it, and how many these are.
         """
         if chosen not in self._buckets:
             mine = [r for k in chosen for r in np.flatnonzero(self.rules[:, 0] == k).tolist()]
             lists = [[r for r in mine if octet in self.first_octets[r]] for octet in range(256)]
             starts = np.cumsum([0, *map(len, lists)], dtype=np.int64)
-            rows = [(rule, self._shared(before, rule)) for each in lists for before, rule in pairwise([-1, *each])]
-            self._buckets[chosen] = starts, np.array([*rows, (-1, 0)], np.int64)
+            known: dict[tuple[int, ...], list[tuple[int, int, int]]] = {}  # most octets have the list of another
+            for each in lists:
+                if tuple(each) not in known:
+                    known[tuple(each)] = [(rule, *self._parent(each[:place], rule)) for place, rule in enumerate(each)]
+            rows = [row for each in lists for row in known[tuple(each)]]
+            self._buckets[chosen] = starts, np.array([*rows, (-1, -1, 0)], np.int64)
         return self._buckets[chosen]
 
+    @cached_property
+    def marks(self) -> Array:
+        """Room for where the steps of rules begin: a row a rule."""
+        return np.zeros((len(self.rules) + 1, 2 + max(map(len, self.steps), default=0)), np.int64)
+
+    def _parent(self, before: Sequence[int], rule: int) -> tuple[int, int]:
+        """Give the first of the rules that has most steps in common with another, and how many these are."""
+        shared = [self._shared(each, rule) for each in before]
+        most = max(shared, default=0)
+        return (shared.index(most), most) if most else (-1, 0)
+
     def _shared(self, before: int, rule: int) -> int:
-        """Give how many steps two rules begin with alike; the rule -1 has none."""
-        if before < 0 or (self.rules[before, 4:] != self.rules[rule, 4:]).any():  # what is cut off is not the same
+        """Give how many steps two rules begin with alike; one within an optional part begins with that."""
+        if (self.rules[before, 4:] != self.rules[rule, 4:]).any():  # what is cut off is not the same
             return 0
         first, second = (self.steps[number] for number in (before, rule))
-        return next(
+        count = next(
             (k for k, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
         )
+        for place, step in enumerate(second[:count]):
+            if step.kind == OPTION and place < count < place + 1 + step.of:
+                return place
+        return count
 
 
 #: The octets of each class of `analyzer.logs.template.SETS`.

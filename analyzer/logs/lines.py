@@ -248,7 +248,7 @@ class Lines:
         catalogue = self.catalogue
         match(
             buffer, lines, rows, body, *catalogue.rules_of(formats), catalogue.rules, catalogue.moves,
-            catalogue.letters, catalogue.sets, events, spans,
+            catalogue.letters, catalogue.sets, catalogue.marks, events, spans,
         )  # fmt: skip
         missed = events[:, c.E_PATTERN] == NONE
         return (events.take(np.flatnonzero(~missed), axis=0), rows[missed]) if missed.any() else (events, rows[:0])

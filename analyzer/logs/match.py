@@ -50,27 +50,33 @@ def find_last(buffer: Octets, at: int, stop: int, letters: Octets, text: int, le
 
 @helper
 def fits(
-    buffer: Octets, at: int, stop: int, rule: int, rules: Grid, moves: Grid, letters: Octets, sets: Octets,
-    spans: Grid, row: int,
+    buffer: Octets, at: int, stop: int, rule: int, begin: int, rules: Grid, moves: Grid, letters: Octets, sets: Octets,
+    marks: Grid, slot: int,
 ) -> int:  # fmt: skip
-    """Take the steps of a rule over a line; gives FITS, with the fields in `spans`, or the step that did not fit."""
+    """Take the steps of a rule over a line from one of them on; gives FITS, or the step that did not fit.
+
+    Where each step begins is in a row of `marks`; steps of an optional part that was left out begin where it does.
+    """
     limit = stop  # no field of the class last ends behind it
     if rules[rule, 5] > 0:
         cut = find(buffer, at, stop, letters, rules[rule, 4], rules[rule, 5])
         if cut != NONE:
             limit = cut
-    step, last = rules[rule, 2], rules[rule, 3]
+    first, last = rules[rule, 2], rules[rule, 3]
+    step = first + begin
+    if begin > 0:
+        at = marks[slot, 1 + begin]
     option_from = option_to = option_at = NONE
     while True:
         if option_to == step:
             option_to = NONE
+        marks[slot, 1 + step - first] = at
         if step == last:
             if at == stop:
                 return FITS
             end = NONE
-            column = NOWHERE
         else:
-            kind, column = moves[step, 0], moves[step, 1]
+            kind = moves[step, 0]
             text, length = moves[step, 3], moves[step, 4]
             end = at
             if kind == OPTION:
@@ -95,34 +101,43 @@ def fits(
                     end = stop
         if end == NONE:
             if option_to == NONE:
-                for left in range(rules[rule, 2], step):
-                    if moves[left, 1] != NOWHERE:
-                        spans[moves[left, 1], row] = spans[moves[left, 1] + 1, row] = 0
-                return step - rules[rule, 2]
-            for left in range(option_from + 1, min(step + 1, option_to)):  # what the optional part has taken so far
-                if moves[left, 0] != LITERAL and moves[left, 1] != NOWHERE:
-                    spans[moves[left, 1], row] = spans[moves[left, 1] + 1, row] = 0
+                return step - first
+            for left in range(option_from + 1, option_to):
+                marks[slot, 1 + left - first] = option_at
             step, at, option_to = option_to, option_at, NONE
             continue
-        if column != NOWHERE and end > at:
-            spans[column, row], spans[column + 1, row] = at, end
         at = end
         step += 1
 
 
+@helper
+def take(k: int, base: int, lists: Grid, rules: Grid, moves: Grid, marks: Grid, spans: Grid, line: int) -> None:
+    """Write the fields of the rule that fits; what it has in common with another one was marked by that."""
+    first = rules[lists[k, 0], 2]
+    stop = rules[lists[k, 0], 3] - first
+    while stop > 0:
+        slot = k - base
+        for step in range(lists[k, 2], stop):
+            column = moves[first + step, 1]
+            if column != NOWHERE and marks[slot, 2 + step] > marks[slot, 1 + step]:
+                spans[column, line], spans[column + 1, line] = marks[slot, 1 + step], marks[slot, 2 + step]
+        stop = lists[k, 2]
+        k = base + lists[k, 1]
+
+
 @kernel(
     "void(uint8[::1], int64[:, ::1], int64[::1], int64, int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], "
-    "uint8[::1], uint8[::1], int64[:, ::1], int32[:, ::1])"
+    "uint8[::1], uint8[::1], int64[:, ::1], int64[:, ::1], int32[:, ::1])"
 )
 def match(
     buffer: Octets, lines: Grid, chosen: Cells, body: int, starts: Cells, lists: Grid, rules: Grid, moves: Grid,
-    letters: Octets, sets: Octets, events: Grid, spans: Grid,
+    letters: Octets, sets: Octets, marks: Grid, events: Grid, spans: Grid,
 ) -> None:  # fmt: skip
     """Match the `chosen` lines, whose text begins at the column `body`, against the rules of `lists`.
 
     Gives one row of `events` a line, and the fields in `spans`, a column a line of the block, all zero before; where no
-    rule fits, E_PATTERN is NONE. A rule that
-    begins with the same steps as the one before it, of which one did not fit, is left out.
+    rule fits, E_PATTERN is NONE. A rule goes on where it parts from the one before it with which it has most steps in
+    common, and is left out where one of these did not fit; `marks` is room for that, a row a rule.
     """
     for row in range(len(chosen)):
         line = chosen[row]
@@ -131,12 +146,17 @@ def match(
         events[row, c.E_PATTERN] = NONE
         if at < stop:
             octet = buffer[at] * 1
-            failed = NONE
-            for k in range(starts[octet], starts[octet + 1]):
-                rule = lists[k, 0]
-                if failed != NONE and lists[k, 1] > failed:
-                    continue
-                failed = fits(buffer, at, stop, rule, rules, moves, letters, sets, spans, line)
+            base = starts[octet]
+            for k in range(base, starts[octet + 1]):
+                rule, slot, shared = lists[k, 0], k - base, lists[k, 2]
+                if shared > 0:
+                    if marks[lists[k, 1], 0] < shared:
+                        marks[slot, 0] = marks[lists[k, 1], 0]
+                        continue
+                    marks[slot, 1 + shared] = marks[lists[k, 1], 1 + shared]
+                failed = fits(buffer, at, stop, rule, shared, rules, moves, letters, sets, marks, slot)
                 if failed == FITS:
+                    take(k, base, lists, rules, moves, marks, spans, line)
                     events[row, c.E_FORMAT], events[row, c.E_PATTERN] = rules[rule, 0], rules[rule, 1]
                     break
+                marks[slot, 0] = failed
