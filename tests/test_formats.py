@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer import kernel
@@ -96,6 +96,7 @@ _PIECES = (
 )
 
 
+@example(templates=["{identity:token}", "{identity:token} {identity:token}"], lines=["1 a"])
 @given(
     st.lists(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=5).map("".join), min_size=1, max_size=7),
     st.lists(st.text("ab 1", min_size=1, max_size=9), min_size=1, max_size=9),

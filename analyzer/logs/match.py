@@ -112,14 +112,17 @@ def fits(
 
 @helper
 def take(k: int, base: int, lists: Grid, rules: Grid, moves: Grid, marks: Grid, spans: Grid, line: int) -> None:
-    """Write the fields of the rule that fits; what it has in common with another one was marked by that."""
+    """Write the fields of the rule that fits, from its end; of a field that it names twice, the last one counts.
+
+    What it has in common with another rule was marked by that.
+    """
     first = rules[lists[k, 0], 2]
     stop = rules[lists[k, 0], 3] - first
     while stop > 0:
         slot = k - base
-        for step in range(lists[k, 2], stop):
+        for step in range(stop - 1, lists[k, 2] - 1, -1):
             column = moves[first + step, 1]
-            if column != NOWHERE and marks[slot, 2 + step] > marks[slot, 1 + step]:
+            if column != NOWHERE and spans[column + 1, line] == 0 and marks[slot, 2 + step] > marks[slot, 1 + step]:
                 spans[column, line], spans[column + 1, line] = marks[slot, 1 + step], marks[slot, 2 + step]
         stop = lists[k, 2]
         k = base + lists[k, 1]
