@@ -1,35 +1,47 @@
 """Tables for other programs: JSON Lines and CSV, assembled column by column.
 
-A row is never an object here. Each column gives the finished pieces of its rows, each distinct word encoded once, and
-a block of rows is one join over all pieces: a row of the auth table takes half the time of `json.dumps`, and no
-dictionary has to be made for it. Unknown is ``null`` in JSON and empty in CSV; times are UTC with as many digits as
-they have.
+A row is never an object here. Each column gives pieces of its rows: one of a few words, each encoded once, or digits
+that are spelled for a block of rows at a time. Neighbours that have few different values together become one piece, so
+that of the forty columns of an AUTH exchange about six pieces are left, and a block of rows is one join over them: a
+fifteenth of the time of `json.dumps`. Unknown is ``null`` in JSON and empty in CSV; times are UTC with as many digits
+as they have.
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from analyzer import limits
-from analyzer.report import safe
+from analyzer.report import safe, spelled
 from analyzer.schema import NULL
+from analyzer.tables import PLACE_BITS
+from analyzer.tables import spelled as spelled_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from analyzer.stats.answer import Answer
     from analyzer.tables import Ids, Places, Table, Text
 
     Array = np.ndarray[Any, Any]
-    Pieces = Callable[[slice], list[str]]
 
 #: Rows that are joined at a time: enough to make the loops below cheap, few enough to stay in the cache.
 BLOCK = 4096
+
+#: Integers that lie within so many are taken for words.
+_FEW: Final = 1024
+
+#: Combinations of words that are looked for at most, a byte of memory each, and rows that one of them has to stand for.
+_COMBINATIONS: Final = 1 << 20
+_ROWS_EACH: Final = 8
+
+#: Words up to this length are put beside digits, so that both are one piece.
+_NARROW: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,173 +50,259 @@ class Syntax:
 
     text: Callable[[str], str]
     words: Callable[[str], str]
-    quote: str
-    unknown: str
+    quote: bytes
+    unknown: bytes
 
 
 JSON = Syntax(
     text=safe.json_text,
     words=lambda text: f"[{', '.join(map(safe.json_text, text.split()))}]",
-    quote='"',
-    unknown="null",
+    quote=b'"',
+    unknown=b"null",
 )
-CSV = Syntax(text=safe.csv, words=safe.csv, quote="", unknown="")
+CSV = Syntax(text=safe.csv, words=safe.csv, quote=b"", unknown=b"")
 
 
-def jsonl(table: Table | Answer, columns: Sequence[str]) -> Iterator[str]:
-    """Give blocks of lines, one object a row with all the columns as keys."""
-    heads = [f"{', ' if n else '{'}{safe.json_text(name)}: " for n, name in enumerate(columns)]
-    return _blocks(table, columns, JSON, heads, "}\n")
+class Words(NamedTuple):
+    """Pieces of which many rows have the same: `codes` into `words`."""
+
+    codes: Array
+    words: list[bytes]
+
+    @classmethod
+    def of(cls, codes: Array, size: int, write: Callable[[int], bytes]) -> Words:
+        """Make pieces of codes below `size` (negative ones count from there); what no row has is not written."""
+        met = np.zeros(size, bool)
+        met[codes] = True
+        used = np.flatnonzero(met)
+        return cls(_renumbered(used, size).take(codes), [write(code) for code in used.tolist()])
 
 
-def csv(table: Table | Answer, columns: Sequence[str]) -> Iterator[str]:
-    """Give the row of heads, then blocks of lines."""
-    yield ",".join(columns) + "\n"
-    yield from _blocks(table, columns, CSV, ["," if n else "" for n in range(len(columns))], "\n")
+class Digits(NamedTuple):
+    """Pieces that are spelled for some rows at a time (see `analyzer.report.spelled`)."""
+
+    spell: Callable[[slice], Array]
+
+
+Piece = Words | Digits
+
+
+def jsonl(table: Table | Answer, columns: Sequence[str]) -> Iterator[bytes]:
+    """Give blocks of lines in ASCII, one object a row with all the columns as keys."""
+    heads = [f"{', ' if n else '{'}{safe.json_text(name)}: ".encode("ascii") for n, name in enumerate(columns)]
+    return _blocks(table, columns, JSON, heads, b"}\n")
+
+
+def csv(table: Table | Answer, columns: Sequence[str]) -> Iterator[bytes]:
+    """Give the row of heads, then blocks of lines, in UTF-8."""
+    yield ",".join(columns).encode("ascii") + b"\n"
+    yield from _blocks(table, columns, CSV, [b"," if n else b"" for n in range(len(columns))], b"\n")
 
 
 def _blocks(
-    table: Table | Answer, columns: Sequence[str], syntax: Syntax, heads: Sequence[str], end: str
-) -> Iterator[str]:
+    table: Table | Answer, columns: Sequence[str], syntax: Syntax, heads: Sequence[bytes], end: bytes
+) -> Iterator[bytes]:
     for rows in table.slices(limits.TABLE_ROWS):
-        makers = [_MAKERS[table.kinds[n]](rows[n], syntax, head) for n, head in zip(columns, heads, strict=True)]
+        given = [_MAKERS[table.kinds[n]](rows[n], syntax, head) for n, head in zip(columns, heads, strict=True)]
+        pieces = [_prepared(piece) for piece in _merged([*chain.from_iterable(given), _one(end, len(rows))])]
         for start in range(0, len(rows), BLOCK):
-            part = slice(start, min(start + BLOCK, len(rows)))
-            ends = [end] * (part.stop - start)
-            yield "".join(chain.from_iterable(zip(*(maker(part) for maker in makers), ends, strict=True)))
+            lists = _lists(pieces, slice(start, min(start + BLOCK, len(rows))))
+            yield b"".join(chain.from_iterable(zip(*lists, strict=True)))
 
 
-class _Known(dict[Any, str]):
-    """Pieces of values seen before; a new value is written once, and few values are kept."""
-
-    def __init__(self, write: Callable[[Any], str]) -> None:
-        self.write = write
-
-    def __missing__(self, value: Any) -> str:
-        piece = self.write(value)
-        if len(self) < 1 << 17:
-            self[value] = piece
-        return piece
+# Pieces: put together where they have few values, then made for a block of rows.
 
 
-def _texts(column: Text, encode: Callable[[str], str], head: str, unknown: str) -> Pieces:
-    pieces = np.array([head + encode(word) for word in column.words] + [head + unknown], object)
-    return lambda part: pieces[column.codes[part]].tolist()
+def _one(word: bytes, rows: int) -> Words:
+    """Give one word for all rows."""
+    return Words(np.broadcast_to(np.int32(0), rows), [word])
 
 
-def _text(column: Text, syntax: Syntax, head: str) -> Pieces:
-    return _texts(column, syntax.text, head, syntax.unknown)
+def _renumbered(used: Array, size: int) -> Array:
+    """Give the new numbers of old ones, of which those in use are left."""
+    numbers = np.zeros(size, np.int32)
+    numbers[used] = np.arange(len(used), dtype=np.int32)
+    return numbers
 
 
-def _words(column: Text, syntax: Syntax, head: str) -> Pieces:
-    return _texts(column, syntax.words, head, syntax.words(""))
+def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Put words that follow each other together."""
+    made: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Words) and piece.words == [b""]:
+            continue
+        both = _both(made[-1], piece) if made else None
+        if both:
+            made[-1] = both
+        else:
+            made.append(piece)
+    return made
 
 
-def _written(column: Ids | Places, syntax: Syntax, head: str) -> Pieces:
-    """Give ids and places: hardly any two rows have the same."""
-    unknown, text = head + syntax.unknown, syntax.text
-
-    def pieces(part: slice) -> list[str]:
-        return [unknown if word is None else head + text(word) for word in column.take(part).list()]
-
-    return pieces
-
-
-def _flag(column: Array, syntax: Syntax, head: str) -> Pieces:
-    pieces = np.array([head + "false", head + "true", head + syntax.unknown], object)
-    return lambda part: pieces[column[part]].tolist()
-
-
-def _int(column: Array, syntax: Syntax, head: str) -> Pieces:
-    known = _Known(lambda value: f"{head}{value}")
-    known[NULL] = head + syntax.unknown
-    return lambda part: [known[value] for value in column[part].tolist()]
-
-
-def _seconds(column: Array, syntax: Syntax, head: str) -> Pieces:
-    unknown = head + syntax.unknown
-    front = np.frombuffer(f"{head}0.".encode("ascii"), np.uint8)
-
-    def pieces(part: slice) -> list[str]:
-        values = column[part]
-        if np.isnan(values).all():
-            return [unknown] * len(values)
-        short = np.where((values >= 0) & (values < 9), values, 0)  # one digit before the point
-        nanoseconds = np.rint(short * 1e9).astype(np.int64)
-        whole, digits = np.divmod(nanoseconds, 10**9)
-        plain = nanoseconds / 1e9 == values
-        fronts = np.repeat(front[None, :], len(values), axis=0)
-        fronts[:, -2] += whole.astype(np.uint8)
-        made = _decimals(fronts, digits, b"")
-        for row in np.flatnonzero(~plain).tolist():
-            made[row] = unknown if np.isnan(values[row]) else f"{head}{float(values[row])!r}"
-        return made
-
-    return pieces
+def _both(left: Piece, right: Piece) -> Words | None:
+    """Give two pieces as one, where both are words and have few combinations."""
+    if isinstance(left, Digits) or isinstance(right, Digits):
+        return None
+    lefts, rights = len(left.words), len(right.words)
+    most = max(1, len(left.codes) // _ROWS_EACH)
+    if max(lefts, rights) > most or lefts * rights > _COMBINATIONS:
+        return None
+    if lefts == 1 or rights == 1:
+        codes = right.codes if lefts == 1 else left.codes
+        return Words(codes, [first + second for first in left.words for second in right.words])
+    key = left.codes * np.int32(rights) + right.codes
+    met = np.zeros(lefts * rights, bool)
+    met[key] = True
+    used = np.flatnonzero(met)
+    if len(used) > most:
+        return None
+    words = [left.words[first] + right.words[second] for first, second in (divmod(k, rights) for k in used.tolist())]
+    return Words(_renumbered(used, len(met)).take(key), words)
 
 
-def _time(column: Array, syntax: Syntax, head: str) -> Pieces:
-    unknown, end = head + syntax.unknown, f"Z{syntax.quote}".encode("ascii")
+class _Prepared(NamedTuple):
+    """Makes a piece of some rows: as an array of bytes that can stand beside others, or as a list."""
 
-    def pieces(part: slice) -> list[str]:
-        values = column[part]
-        seconds, digits = np.divmod(np.where(values == NULL, 0, values), 10**9)
-        days, second = np.divmod(seconds, 86400)
-        distinct, day = np.unique(days, return_inverse=True)
-        dates = [f"{head}{syntax.quote}{np.datetime64(int(d), 'D')}T".encode("ascii") for d in distinct]
-        made = _decimals(np.hstack([_matrix(dates)[day], _times_of_day()[second]]), digits, end)
-        for row in np.flatnonzero(values == NULL).tolist():
-            made[row] = unknown
-        return made
-
-    return pieces
+    beside: Callable[[slice], Array] | None
+    alone: Callable[[slice], list[bytes]]
 
 
-# Digits as columns of bytes: writing times and durations number by number was half of the cost of a row.
+def _prepared(piece: Piece) -> _Prepared:
+    """Make what writes a piece."""
+    if isinstance(piece, Digits):
+        return _Prepared(piece.spell, lambda part: piece.spell(part).tolist())
+    codes, words = piece.codes, np.array(piece.words, object)
+    narrow = 0 < max(map(len, piece.words), default=0) <= _NARROW
+    short = np.array(piece.words) if narrow else None
+    return _Prepared(
+        None if short is None else lambda part: short.take(codes[part]), lambda part: words.take(codes[part]).tolist()
+    )
 
 
-def _matrix(words: Sequence[bytes]) -> Array:
-    return np.frombuffer(b"".join(words), np.uint8).reshape(len(words), -1)
+def _lists(pieces: Sequence[_Prepared], part: slice) -> list[list[bytes]]:
+    """Make the pieces of some rows; those that are short stand together up to the first that is not always as long."""
+    lists: list[list[bytes]] = []
+    together: list[Array] = []
+
+    def close() -> None:
+        if together:
+            lists.append((together[0] if len(together) == 1 else spelled.side_by_side(together)).tolist())
+            together.clear()
+
+    for piece in pieces:
+        if piece.beside is None:
+            close()
+            lists.append(piece.alone(part))
+            continue
+        together.append(piece.beside(part))
+        if not spelled.even(together[-1]):
+            close()
+    close()
+    return lists
 
 
-@functools.cache
-def _thousand() -> Array:
-    return _matrix([b"%03d" % number for number in range(1000)])
+# The pieces of a column, by its kind.
 
 
-@functools.cache
-def _times_of_day() -> Array:
-    pairs = _thousand()[:100, 1:]
-    second = np.arange(86400)
-    colon, point = np.full((86400, 1), ord(":"), np.uint8), np.full((86400, 1), ord("."), np.uint8)
-    return np.hstack([pairs[second // 3600], colon, pairs[second // 60 % 60], colon, pairs[second % 60], point])
+def _coded(column: Text, write: Callable[[str], bytes], unknown: bytes) -> list[Piece]:
+    words = column.words
+    return [Words.of(column.codes, len(words) + 1, lambda code: write(words[code]) if code < len(words) else unknown)]
 
 
-def _decimals(fronts: Array, digits: Array, end: bytes) -> list[str]:
-    """Give fronts (a row of bytes each), nanoseconds as six digits, or nine where they say more, and the end."""
-    rows, start = fronts.shape
-    thousand = _thousand()
-    tail = np.frombuffer(end, np.uint8)
-    lines = np.empty((rows, start + 9 + len(end)), np.uint8)
-    lines[:, :start] = fronts
-    lines[:, start : start + 3] = thousand[digits // 10**6]
-    lines[:, start + 3 : start + 6] = thousand[digits // 1000 % 1000]
-    lines[:, start + 6 : start + 9] = thousand[digits % 1000]
-    lines[:, start + 9 :] = tail
-    short = digits % 1000 == 0
-    lines[short, start + 6 : start + 6 + len(end)] = tail
-    text, width = lines.tobytes().decode("ascii"), lines.shape[1]
-    stops = np.arange(1, rows + 1) * width - 3 * short
-    return [text[at:stop] for at, stop in zip(range(0, rows * width, width), stops.tolist(), strict=True)]
+def _encoded(head: bytes, write: Callable[[str], str], text: str) -> bytes:
+    return head + write(text).encode("utf-8")
 
 
-_MAKERS: dict[str, Callable[[Any, Syntax, str], Pieces]] = {
+def _text(column: Text, syntax: Syntax, head: bytes) -> list[Piece]:
+    return _coded(column, partial(_encoded, head, syntax.text), head + syntax.unknown)
+
+
+def _words(column: Text, syntax: Syntax, head: bytes) -> list[Piece]:
+    return _coded(column, partial(_encoded, head, syntax.words), _encoded(head, syntax.words, ""))
+
+
+def _flag(column: Array, syntax: Syntax, head: bytes) -> list[Piece]:
+    words = (b"false", b"true", syntax.unknown)
+    return [Words.of(column, len(words), lambda code: head + words[code])]
+
+
+def _int(column: Array, syntax: Syntax, head: bytes) -> list[Piece]:
+    known = column != NULL
+    if not known.any():
+        return [_one(head + syntax.unknown, len(column))]
+    some = column[known]
+    low, high = int(some.min()), int(some.max())
+    if high - low >= _FEW:
+        return [_one(head, len(column)), Digits(lambda part: spelled.integers(column[part], syntax.unknown))]
+    size = high - low + 2
+    return [
+        Words.of(
+            np.where(known, column - low, size - 1),
+            size,
+            lambda code: head + (b"%d" % (low + code) if code < size - 1 else syntax.unknown),
+        )
+    ]
+
+
+def _seconds(column: Array, syntax: Syntax, head: bytes) -> list[Piece]:
+    if np.isnan(column).all():
+        return [_one(head + syntax.unknown, len(column))]
+    return [_one(head, len(column)), Digits(lambda part: spelled.durations(column[part], syntax.unknown))]
+
+
+def _time(column: Array, syntax: Syntax, head: bytes) -> list[Piece]:
+    if (column == NULL).all():
+        return [_one(head + syntax.unknown, len(column))]
+    return [_one(head, len(column)), Digits(lambda part: spelled.times(column[part], syntax.quote, syntax.unknown))]
+
+
+def _id(column: Ids, syntax: Syntax, head: bytes) -> list[Piece]:
+    if not column.known().all():
+        return _each(column, syntax, head)
+    numbers, rows = column.numbers, len(column)
+    tail = [] if column.parts is None else _int(column.parts.astype(np.int64), syntax, b"-")
+    return [
+        _one(head + syntax.quote, rows),
+        Digits(lambda part: spelled_ids(numbers[part])),
+        *tail,
+        _one(syntax.quote, rows),
+    ]
+
+
+def _place(column: Places, syntax: Syntax, head: bytes) -> list[Piece]:
+    numbers, more = column.numbers(), column.more
+    if (column.at < 0).any() or (more is not None and (more >= 0).any()):
+        return _each(column, syntax, head)
+    files, codes, size = column.files, column.at >> PLACE_BITS, len(column.files)
+    if not numbers.any():
+        return [Words.of(codes, size, lambda code: _encoded(head, syntax.text, files[code]))]
+    if not numbers.all():
+        return _each(column, syntax, head)
+    around = [_encoded(head, syntax.text, f"{file} 0").rpartition(b"0") for file in files]
+    return [
+        Words.of(codes, size, lambda code: around[code][0]),
+        *_int(numbers, syntax, b""),
+        Words.of(codes, size, lambda code: around[code][2]),
+    ]
+
+
+def _each(column: Ids | Places, syntax: Syntax, head: bytes) -> list[Piece]:
+    """Write row by row what is unlike in many ways."""
+
+    def spell(part: slice) -> Array:
+        words = column.take(part).list()
+        return np.array([syntax.unknown if word is None else _encoded(b"", syntax.text, word) for word in words])
+
+    return [_one(head, len(column)), Digits(spell)]
+
+
+_MAKERS: dict[str, Callable[[Any, Syntax, bytes], list[Piece]]] = {
     "text": _text,
     "words": _words,
     "flag": _flag,
     "int": _int,
     "seconds": _seconds,
     "time": _time,
-    "id": _written,
-    "place": _written,
+    "id": _id,
+    "place": _place,
 }

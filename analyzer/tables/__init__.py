@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.tables.arrays import ROOM, among, distinct, in_order, mixed, packed, span
 from analyzer.tables.builder import Builder, changed, concatenate
 from analyzer.tables.columns import Column, taken
-from analyzer.tables.names import PLACE_BITS, Ids, Places, letters, number_of
+from analyzer.tables.names import PLACE_BITS, Ids, Places, letters, number_of, spelled
 from analyzer.tables.table import Table, rows_of, series
 from analyzer.tables.text import Text, Words
 from analyzer.tables.timeline import Timeline
@@ -33,5 +33,6 @@ __all__ = [
     "rows_of",
     "series",
     "span",
+    "spelled",
     "taken",
 ]

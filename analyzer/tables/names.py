@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -190,14 +191,27 @@ class Places:
         return [f"{files[file]} {number}" if number else files[file] for file, number in pairs]
 
 
+def spelled(numbers: Array) -> Array:
+    """Write 64-bit numbers with 11 letters and digits each, as bytes (S11)."""
+    pairs, rest = _pairs(), numbers.view(np.uint64)
+    written = np.empty((len(numbers), _ID_LETTERS // 2 + 1), np.uint16)
+    for place in range(written.shape[1]):
+        whole = rest // np.uint64(len(pairs))
+        written[:, place] = pairs.take((rest - whole * np.uint64(len(pairs))).view(np.int64))
+        rest = whole
+    return np.ndarray(len(written), f"S{_ID_LETTERS}", written, 0, written.strides[:1])  # the last letter is always 0
+
+
+@cache
+def _pairs() -> Array:
+    """Give two letters for each number below 62 * 62, the lower one first."""
+    second, first = np.divmod(np.arange(len(_LETTERS) ** 2), len(_LETTERS))
+    return np.stack((_LETTERS[first], _LETTERS[second]), axis=1).view(np.uint16).ravel()
+
+
 def letters(numbers: Array) -> list[str]:
     """Write 64-bit numbers with 11 letters and digits each."""
-    numbers = numbers.view(np.uint64)
-    written = np.empty((len(numbers), _ID_LETTERS), np.uint8)
-    for place in range(_ID_LETTERS):
-        numbers, digits = np.divmod(numbers, np.uint64(len(_LETTERS)))
-        written[:, place] = _LETTERS[digits]
-    names: list[str] = written.view(f"S{_ID_LETTERS}").ravel().astype(str).tolist()
+    names: list[str] = spelled(numbers).astype(str).tolist()
     return names
 
 
