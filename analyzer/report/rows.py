@@ -72,6 +72,12 @@ class Words(NamedTuple):
     @classmethod
     def of(cls, codes: Array, size: int, write: Callable[[int], bytes]) -> Words:
         """Make pieces of codes below `size` (negative ones count from there); what no row has is not written."""
+        if not len(codes):
+            return cls(codes, [])
+        first = codes[0]
+        if not any(codes.strides) or (codes == first).all():
+            return _one(write(int(first) % size), len(codes))
+        codes = codes.astype(np.intp)
         met = np.zeros(size, bool)
         met[codes] = True
         used = np.flatnonzero(met)
@@ -106,8 +112,7 @@ def _blocks(
         given = [_MAKERS[table.kinds[n]](rows[n], syntax, head) for n, head in zip(columns, heads, strict=True)]
         pieces = [_prepared(piece) for piece in _merged([*chain.from_iterable(given), _one(end, len(rows))])]
         for start in range(0, len(rows), BLOCK):
-            lists = _lists(pieces, slice(start, min(start + BLOCK, len(rows))))
-            yield b"".join(chain.from_iterable(zip(*lists, strict=True)))
+            yield b"".join(_interleaved(_lists(pieces, slice(start, min(start + BLOCK, len(rows))))))
 
 
 # Pieces: put together where they have few values, then made for a block of rows.
@@ -115,13 +120,13 @@ def _blocks(
 
 def _one(word: bytes, rows: int) -> Words:
     """Give one word for all rows."""
-    return Words(np.broadcast_to(np.int32(0), rows), [word])
+    return Words(np.broadcast_to(np.intp(0), rows), [word])
 
 
 def _renumbered(used: Array, size: int) -> Array:
     """Give the new numbers of old ones, of which those in use are left."""
-    numbers = np.zeros(size, np.int32)
-    numbers[used] = np.arange(len(used), dtype=np.int32)
+    numbers = np.zeros(size, np.intp)
+    numbers[used] = np.arange(len(used))
     return numbers
 
 
@@ -150,7 +155,7 @@ def _both(left: Piece, right: Piece) -> Words | None:
     if lefts == 1 or rights == 1:
         codes = right.codes if lefts == 1 else left.codes
         return Words(codes, [first + second for first in left.words for second in right.words])
-    key = left.codes * np.int32(rights) + right.codes
+    key = left.codes * rights + right.codes
     met = np.zeros(lefts * rights, bool)
     met[key] = True
     used = np.flatnonzero(met)
@@ -165,6 +170,7 @@ class _Prepared(NamedTuple):
 
     beside: Callable[[slice], Array] | None
     alone: Callable[[slice], list[bytes]]
+    even: bool | None = None  # whether all are equally long; None: that depends on the rows
 
 
 def _prepared(piece: Piece) -> _Prepared:
@@ -172,10 +178,12 @@ def _prepared(piece: Piece) -> _Prepared:
     if isinstance(piece, Digits):
         return _Prepared(piece.spell, lambda part: piece.spell(part).tolist())
     codes, words = piece.codes, np.array(piece.words, object)
-    narrow = 0 < max(map(len, piece.words), default=0) <= _NARROW
-    short = np.array(piece.words) if narrow else None
+    lengths = {*map(len, piece.words)}
+    if max(lengths) > _NARROW:
+        return _Prepared(None, lambda part: words.take(codes[part]).tolist())
+    short = np.array(piece.words)
     return _Prepared(
-        None if short is None else lambda part: short.take(codes[part]), lambda part: words.take(codes[part]).tolist()
+        lambda part: short.take(codes[part]), lambda part: words.take(codes[part]).tolist(), len(lengths) == 1
     )
 
 
@@ -194,11 +202,20 @@ def _lists(pieces: Sequence[_Prepared], part: slice) -> list[list[bytes]]:
             close()
             lists.append(piece.alone(part))
             continue
-        together.append(piece.beside(part))
-        if not spelled.even(together[-1]):
+        made = piece.beside(part)
+        together.append(made)
+        if not (spelled.even(made) if piece.even is None else piece.even):
             close()
     close()
     return lists
+
+
+def _interleaved(lists: Sequence[list[bytes]]) -> list[bytes]:
+    """Give the first of each list, then the second, and so on; a third of the time of `zip`."""
+    pieces = lists[0] * len(lists)
+    for at, each in enumerate(lists):
+        pieces[at :: len(lists)] = each
+    return pieces
 
 
 # The pieces of a column, by its kind.
@@ -227,21 +244,15 @@ def _flag(column: Array, syntax: Syntax, head: bytes) -> list[Piece]:
 
 
 def _int(column: Array, syntax: Syntax, head: bytes) -> list[Piece]:
-    known = column != NULL
-    if not known.any():
-        return [_one(head + syntax.unknown, len(column))]
-    some = column[known]
-    low, high = int(some.min()), int(some.max())
-    if high - low >= _FEW:
-        return [_one(head, len(column)), Digits(lambda part: spelled.integers(column[part], syntax.unknown))]
-    size = high - low + 2
-    return [
-        Words.of(
-            np.where(known, column - low, size - 1),
-            size,
-            lambda code: head + (b"%d" % (low + code) if code < size - 1 else syntax.unknown),
-        )
-    ]
+    rows, unknown = len(column), syntax.unknown
+    known = column[column != NULL] if rows and column.min() == NULL else column
+    if not len(known):
+        return [_one(head + unknown, rows)]
+    low, size = int(known.min()), int(known.max()) - int(known.min()) + 2
+    if size > _FEW:
+        return [_one(head, rows), Digits(lambda part: spelled.integers(column[part], unknown))]
+    codes = column - low if known is column else np.where(column == NULL, size - 1, column - low)
+    return [Words.of(codes, size, lambda code: head + (b"%d" % (low + code) if code < size - 1 else unknown))]
 
 
 def _seconds(column: Array, syntax: Syntax, head: bytes) -> list[Piece]:

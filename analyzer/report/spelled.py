@@ -56,42 +56,37 @@ def even(pieces: Array) -> bool:
 
 def integers(values: Array, unknown: bytes) -> Array:
     """Write int64 numbers."""
-    known = values != NULL
-    all_known = bool(known.all())
-    some = values if all_known else np.where(known, values, 0)
+    missing = values == NULL if values.min() == NULL else None
+    some = values if missing is None else np.where(missing, 0, values)
     low, high = int(some.min()), int(some.max())
     if low < 0 or high >= _LARGE:
         return np.array([unknown if value == NULL else b"%d" % value for value in values.tolist()])
     fewest, most = len(str(low)), len(str(high))
-    lengths = np.full(len(some), fewest)
-    for digits in range(fewest, most):
-        lengths += some >= _POWERS[digits]
+    longer = [some >= _POWERS[digits] for digits in range(fewest, most)]  # than so many digits
     groups = -(-most // 3)
-    rest = some * (_POWERS[3 * groups - fewest] if fewest == most else _POWERS.take(3 * groups - lengths))
+    rest = some * (_POWERS.take(3 * groups - fewest - sum(longer)) if longer else _POWERS[3 * groups - fewest])
     written = np.empty(len(some), f"S{3 * groups}")
     for group in reversed(range(groups)):
         rest, lower = split(rest, 1000)
         field(written, 3 * group, 3)[:] = _thousand().take(lower)
-    written = written.astype(f"S{most if all_known else max(most, len(unknown))}")
-    octets = matrix(written)
-    for digit in range(fewest, octets.shape[1]):
-        octets[:, digit] *= lengths > digit
-    if not all_known:
-        written[~known] = unknown
+    for digits, has in enumerate(longer, fewest):
+        written.view(np.uint8).reshape(len(some), -1)[:, digits] *= has
+    written = written.astype(f"S{most if missing is None else max(most, len(unknown))}")
+    if missing is not None:
+        written[missing] = unknown
     return written
 
 
 def times(values: Array, quote: bytes, unknown: bytes) -> Array:
     """Write nanoseconds since 1970 as UTC, with six digits behind the point, or nine where they say more."""
-    known = values != NULL
-    all_known = bool(known.all())
-    seconds, digits = split(values if all_known else np.where(known, values, 0), 10**9)
+    missing = values == NULL if values.min() == NULL else None
+    seconds, digits = split(values if missing is None else np.where(missing, 0, values), 10**9)
     days, second = split(seconds, 86400)
     hour, second = split(second, 3600)
     front = (np.array([quote]), _dates(days), _hours().take(hour), _minutes().take(second))
     written = _with_digits(front if quote else front[1:], digits, b"Z" + quote)
-    if not all_known:
-        written[~known] = unknown
+    if missing is not None:
+        written[missing] = unknown
     return written
 
 
