@@ -10,9 +10,10 @@ import click
 
 from analyzer import __version__
 from analyzer.errors import AnalyzerError
+from analyzer.options import CONDITIONS, FILE_FORMATS, conditions_of, filtering, formatted, judging, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from analyzer.report.screen import Screen
     from analyzer.trace import Trace
@@ -22,9 +23,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 #: Exit status: what shells give for a process that SIGINT or SIGPIPE ended.
 INTERRUPTED, PIPE_CLOSED, UNUSABLE = 130, 141, 2
-
-#: How a listing can be written; the same as in analyzer.report.listing, which costs more to import.
-FORMATS = ("table", "csv", "jsonl")
 
 #: Tables that a report is made of; a page shows a conversation besides.
 REPORTED = ("sessions", "auth", "findings", "skipped")
@@ -41,17 +39,6 @@ LISTINGS = {
     "findings": ("What a reviewer should look at.", "findings mail.pcap --format jsonl"),
     "skipped": ("What could not be read, and why.", "skipped mail.pcap"),
 }
-
-CONDITIONS = (
-    ("--since", "TIME", "From this moment on: 2026-11-18, 2026-11-18T09:30, or 09:30 on the first day of the capture."),
-    ("--until", "TIME", "Before this moment; a date alone includes that day."),
-    ("--client", "ADDRESS", "Client: 192.0.2.7, 192.0.2.0/24, either with :port, [2001:db8::1]:587, or :587."),
-    ("--server", "ADDRESS", "Server, written alike."),
-    ("--identity", "PATTERN", "Who tried to log in, * for any letters: '*@example.org'. Case does not matter."),
-    ("--mechanism", "NAMES", "SASL mechanisms, separated by commas: LOGIN,PLAIN."),
-    ("--outcome", "NAMES", "Outcomes, separated by commas: rejected,cancelled."),
-    ("--reason", "NAMES", "Reasons, separated by commas: bad_password,throttled."),
-)
 
 
 class Commands(click.Group):
@@ -96,58 +83,6 @@ def main() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-
-
-def reading(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what every command that reads takes."""
-    for decorate in (
-        click.option("--quiet", is_flag=True, help="No progress bar."),
-        click.option("--workers", type=click.IntRange(min=1), help="Processes to use; the result is the same."),
-        click.option(
-            "--display-timezone", default="local", show_default=True, help="Timezone that times are shown in."
-        ),
-        click.option(
-            "--as",
-            "log_format",
-            metavar="NAME",
-            help="Format of all logs, instead of finding it by their content; see formats.",
-        ),
-        click.option("--formats", type=click.Path(), multiple=True, metavar="FOLDER", help="Log formats of your own."),
-        click.option("--year", type=click.IntRange(1970, 2200), help="Year of the first line of logs that tell none."),
-        click.option("--timezone", metavar="ZONE", help="Timezone of log lines that tell none.  [default: local]"),
-        click.argument("paths", nargs=-1, required=True, metavar="PATH..."),
-    ):
-        command = decorate(command)
-    return command
-
-
-def judging(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what decides on findings."""
-    return click.option(
-        "--threshold",
-        "thresholds",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="From when on something is a finding; docs/findings.md lists the names.",
-    )(command)
-
-
-def filtering(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the conditions."""
-    for name, metavar, text in reversed(CONDITIONS):
-        command = click.option(name, metavar=metavar, help=text)(command)
-    return command
-
-
-#: How what was found is written.
-formatted = click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="For people, spreadsheets or programs: --format csv.",
-)
 
 
 @main.command()
@@ -251,6 +186,36 @@ for _name, (_text, _example) in LISTINGS.items():
 
 
 @main.command()
+@click.option("--to", "folder", required=True, type=click.Path(), metavar="DIR", help="Folder; made if there is none.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FILE_FORMATS),
+    default=FILE_FORMATS[0],
+    show_default=True,
+    help="For notebooks and databases, spreadsheets, or programs: --format csv.",
+)
+@click.option("--tables", metavar="NAMES", help="Tables, separated by commas: --tables auth,sessions.  [default: all]")
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@judging
+@filtering
+@reading
+def export(folder: str, form: str, tables: str | None, *, force: bool, **options: Any) -> None:
+    """Write tables into files, one each: auth.parquet, sessions.parquet and so on, with all their columns.
+
+    Example: smtp-analyzer export mail.pcap --to tables
+    """
+    from analyzer.report.export import files, write
+    from analyzer.report.safe import visible
+
+    paths = files(folder, form, tables, force=force)  # what cannot be written is told before anything is read
+    _, trace, _ = _read(options, *paths)
+    write(trace.tables, form, paths)
+    counts = {path: len(trace.tables[name]) for name, path in paths.items()}
+    _write(f"{visible(path)}: {count} row{'' if count == 1 else 's'}\n" for path, count in counts.items())
+
+
+@main.command()
 @click.option(
     "--by",
     metavar="COLUMNS",
@@ -321,7 +286,7 @@ def _period(text: str, options: dict[str, Any]) -> dict[str, Any]:
     since, dots, until = text.partition("..")
     if not dots or not (since or until):
         raise AnalyzerError(f"{text!r} is no period: give SINCE..UNTIL, as in 2026-11-01..2026-11-07")
-    conditions = _conditions({**options, "since": since or None, "until": until or None})
+    conditions = conditions_of({**options, "since": since or None, "until": until or None})
     Conditions(**conditions)
     return conditions
 
@@ -352,7 +317,7 @@ def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
     from analyzer.report.screen import Clock, Screen
 
     clock = Clock(zone(options["display_timezone"]))
-    conditions = _conditions(options)
+    conditions = conditions_of(options)
     if conditions:
         Conditions(**conditions)  # a condition that makes no sense is told before anything is read
     settings = {
@@ -370,13 +335,6 @@ def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
     return trace, kept, Screen.of(sys.stdout, clock)
 
 
-def _conditions(options: dict[str, Any]) -> dict[str, Any]:
-    """Give the conditions that were asked for."""
-    asked = {name[2:]: options.get(name[2:]) for name, _, _ in CONDITIONS}
-    conditions = {name: value for name, value in asked.items() if value is not None}
-    return {**conditions, "timezone": options["display_timezone"]} if conditions else {}
-
-
 def _warnings(trace: Trace) -> Iterator[str]:
     from analyzer.report.safe import visible
 
@@ -387,7 +345,13 @@ def _warnings(trace: Trace) -> Iterator[str]:
             yield "`smtp-analyzer skipped` lists what could not be read."
 
 
-def _write(parts: Iterable[str]) -> None:
-    """Write text as it comes."""
+def _write(parts: Iterable[str] | Iterable[bytes]) -> None:
+    """Write text as it comes; bytes are text in UTF-8, which need not be decoded where the output is that, too."""
+    raw = sys.stdout.buffer if sys.stdout.encoding.lower() in {"utf-8", "utf8"} else None
     for part in parts:
-        sys.stdout.write(part)
+        if isinstance(part, str):
+            sys.stdout.write(part)
+        elif raw is not None:
+            raw.write(part)
+        else:
+            sys.stdout.write(part.decode())

@@ -270,6 +270,25 @@ class Trace:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: str = "parquet",  # noqa: A002 (as on the command line)
+        tables: Sequence[str] | None = None,
+        force: bool = False,
+    ) -> list[str]:
+        """Write tables into files of a folder, one each, as ``parquet``, ``csv`` or ``jsonl``; gives their paths.
+
+        `tables` are their names, without it all; files that are there are overwritten only with `force`. Raises
+        AnalyzerError for what cannot be written.
+        """
+        from analyzer.report.export import files, write
+
+        paths = files(folder, format, tables, force=force)
+        write(self.tables, format, paths)
+        return list(paths.values())
+
     def _repr_html_(self) -> str:
         from analyzer.report.notebook import trace_html
 

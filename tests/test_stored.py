@@ -77,7 +77,7 @@ def test_on_disk_as_in_memory(parts, size, draw):
         ):
             assert len(left) == len(right)
             assert left.lists() == right.lists()
-            assert "".join(jsonl(left, NAMES)) == "".join(jsonl(right, NAMES))
+            assert b"".join(jsonl(left, NAMES)) == b"".join(jsonl(right, NAMES))
         assert concatenate([disk.take(kept), disk]).lists() == concatenate([memory.take(kept), memory]).lists()
 
 
@@ -94,7 +94,7 @@ def test_samples(sample, tiny):
     for name, table in memory.items():
         assert disk[name].lists() == table.lists()
         names = [column.name for column in TABLES[name]]
-        assert "".join(jsonl(disk[name], names)) == "".join(jsonl(table, names))
+        assert b"".join(jsonl(disk[name], names)) == b"".join(jsonl(table, names))
     conditions = Conditions(outcome="rejected")
     kept = select(disk, conditions)
     assert {name: table.lists() for name, table in kept.items()} == {

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 FORMATS: Final = ("table", "csv", "jsonl")
 
 
-def listing(table: Table, form: str, screen: Screen, columns: Sequence[str] | None, sessions: Ids) -> Iterator[str]:
-    """Give the text of a table, block by block; without `columns`, all of them, or in a table those that fit.
+def listing(
+    table: Table, form: str, screen: Screen, columns: Sequence[str] | None, sessions: Ids
+) -> Iterator[str] | Iterator[bytes]:
+    """Give a table block by block, for people as text, else in UTF-8; without `columns`, all, or those that fit.
 
     `sessions`: all there are, in their order: the ordinal of a session is its place, from 1.
     """

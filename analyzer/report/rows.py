@@ -19,14 +19,14 @@ import numpy as np
 from analyzer import limits
 from analyzer.report import safe, spelled
 from analyzer.schema import NULL
-from analyzer.tables import PLACE_BITS
+from analyzer.tables import PLACE_BITS, Places
 from analyzer.tables import spelled as spelled_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from analyzer.stats.answer import Answer
-    from analyzer.tables import Ids, Places, Table, Text
+    from analyzer.tables import Ids, Table, Text
 
     Array = np.ndarray[Any, Any]
 
@@ -61,6 +61,7 @@ JSON = Syntax(
     unknown=b"null",
 )
 CSV = Syntax(text=safe.csv, words=safe.csv, quote=b"", unknown=b"")
+_PLAIN = Syntax(text=str, words=str, quote=b"", unknown=b"")
 
 
 class Words(NamedTuple):
@@ -103,6 +104,15 @@ def csv(table: Table | Answer, columns: Sequence[str]) -> Iterator[bytes]:
     """Give the row of heads, then blocks of lines, in UTF-8."""
     yield ",".join(columns).encode("ascii") + b"\n"
     yield from _blocks(table, columns, CSV, [b"," if n else b"" for n in range(len(columns))], b"\n")
+
+
+def plain(column: Ids | Places) -> list[bytes]:
+    """Give ids or places as they are, in UTF-8, one a row; empty where unknown."""
+    if not len(column):
+        return []
+    made = _place(column, _PLAIN, b"") if isinstance(column, Places) else _id(column, _PLAIN, b"")
+    lists = _lists([_prepared(piece) for piece in _merged(made)], slice(0, len(column)))
+    return lists[0] if len(lists) == 1 else [b"".join(row) for row in zip(*lists, strict=True)]
 
 
 def _blocks(
