@@ -74,6 +74,15 @@ def tables() -> str:
         "Every table is a listing of the command line (`smtp-analyzer auth …`) and a DataFrame of the library",
         "(`trace.auth`), with the same columns. Unknown is `null` in JSON, empty in CSV and missing in pandas.",
         "Numbers that are times in seconds, and `confidence`, are floating point.",
+        "",
+        "`smtp-analyzer export FILE… --to DIR` and `trace.export(folder)` write each table into a file of its own:",
+        "Parquet (zstd, row groups of 65,536), CSV or JSON Lines. pandas gives a table that it reads from Parquet the",
+        "dtypes of `trace.auth`, but for lists, which are joined by spaces there; DuckDB (`from 'DIR/auth.parquet'`)",
+        "and polars (`scan_parquet`) read plain strings, numbers, times and lists. Unknown is null.",
+        "",
+        "| kind | in Parquet | in pandas |",
+        "|---|---|---|",
+        *_types(),
     ]
     for name, columns in TABLES.items():
         page += ["", f"## {name}", "", "| column | kind | unknown | meaning |", "|---|---|---|---|"]
@@ -83,6 +92,17 @@ def tables() -> str:
                 f"| `{column.name}` | {kind} | {'possible' if column.nullable else 'never'} | {column.meaning} |"
             )
     return "\n".join(page) + "\n"
+
+
+def _types() -> Iterator[str]:
+    """Give the types of each kind of column: in Parquet, and as pandas reads them."""
+    from analyzer.report.parquet import KINDS as KEPT
+
+    told: dict[str, tuple[str, str]] = {}
+    for kind, meaning in KINDS.items():
+        dtype = KEPT[kind].numpy.replace("[ns]", "[ns, UTC]")
+        told.setdefault(meaning, (KEPT[kind].arrow, dtype))
+    yield from (f"| {meaning} | `{arrow}` | `{dtype}` |" for meaning, (arrow, dtype) in told.items())
 
 
 def cli() -> str:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import analyzer
-from analyzer.cli import FORMATS, LISTINGS, main
+from analyzer.cli import LISTINGS, main
 from analyzer.errors import AnalyzerError
+from analyzer.options import FILE_FORMATS, FORMATS
 from analyzer.report.ladder import ladder
 from analyzer.report.screen import Clock, Screen
 from tests.dialogue import Event, secrets_of, to_events
@@ -274,6 +276,24 @@ def test_listings(nest: str, command: str, form: str, nests: dict[str, Nest]) ->
 
     assert result.exit_code == 0
     assert not shows(result.output)
+
+
+@each_nest
+@pytest.mark.parametrize("form", FILE_FORMATS)
+def test_export(nest: str, form: str, nests: dict[str, Nest], tmp_path: Path) -> None:
+    """No exported file shows a secret, nor what the command says."""
+    path = str(nests[f"{nest}, no name"].path)
+    result = CliRunner().invoke(main, ["export", path, "--to", str(tmp_path), "--format", form, "--quiet"])
+    files = list(tmp_path.iterdir())
+
+    assert result.exit_code == 0
+    assert not shows(result.output)
+    assert len(files) == len(LISTINGS)
+    for file in files:
+        text = file.read_bytes().decode("latin-1")
+        if form == "parquet":
+            text += pd.read_parquet(file).to_csv()
+        assert not shows(text)
 
 
 @each_nest

@@ -18,9 +18,10 @@ from click.testing import CliRunner
 
 import analyzer
 from analyzer import cli
-from analyzer.cli import FORMATS, LISTINGS, main
+from analyzer.cli import LISTINGS, main
 from analyzer.errors import AnalyzerError, InputError
-from analyzer.report import listing
+from analyzer.options import FILE_FORMATS, FORMATS
+from analyzer.report import export, listing
 from analyzer.schema import TABLES
 from analyzer.tables import Table
 from analyzer.trace import Trace
@@ -93,10 +94,63 @@ def test_listings(read, tables, name):
     assert len(run(name, "x").stdout.splitlines()) == len(tables[name]) + 2
 
 
+def test_export(read, tables, tmp_path):
+    """Tables become files; conditions and thresholds hold, and only the tables that are asked for are made."""
+    result = run("export", "x", "--to", str(tmp_path / "a"), "--format", "csv", "--identity", "alice*")
+
+    assert result.stdout.splitlines()[0] == f"{tmp_path}/a/sessions.csv: 1 row"
+    assert (tmp_path / "a/auth.csv").read_bytes() == b"".join(listed(tables, "auth", "csv", "alice*"))
+    assert run("export", "x", "--to", str(tmp_path), "--tables", "auth, skipped").stdout.count("\n") == 2
+    assert read.calls[-1][1]["tables"] == ("auth", "skipped")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "auth.parquet", "skipped.parquet"]
+
+
+def listed(tables, name, form, identity):
+    kept = Trace(tables, [], []).filter(identity=identity).tables
+    return listing.listing(kept[name], form, None, None, kept["sessions"].ids("session"))
+
+
+def test_export_overwrites_only_when_asked(read, tmp_path):
+    """A file that is there stays, and is told before anything is read; --force overwrites it."""
+    (tmp_path / "auth.jsonl").write_text("mine")
+    arguments = ("export", "x", "--to", str(tmp_path), "--format", "jsonl")
+
+    refused = run(*arguments)
+    assert (refused.exit_code, refused.stdout, read.calls) == (2, "", [])
+    assert refused.stderr == (
+        f"Error: {tmp_path}/auth.jsonl is there already: give another folder, or --force (force=True) to overwrite\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["auth.jsonl"]
+    assert run(*arguments, "--force").exit_code == 0
+    assert len((tmp_path / "auth.jsonl").read_text().splitlines()) == 10
+
+
+def test_interrupted_export(tmp_path):
+    """Ctrl-C while tables are written leaves no file, not even a part of one."""
+    command, options = process("export", "x", "--to", str(tmp_path), body="""
+        from analyzer.report import parquet
+        def write(table, file):
+            file.write(b"half")
+            file.flush()
+            print("writing", flush=True)
+            import time
+            time.sleep(60)
+        parquet.write = write
+    """)  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as running:
+        running.stdout.readline()
+        assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+        running.send_signal(signal.SIGINT)
+        assert running.stderr.read() == b"Interrupted.\n"
+        assert running.wait(30) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_table_has_a_listing():
     """No table is left out, and no format."""
     assert set(LISTINGS) == set(TABLES)
     assert FORMATS == listing.FORMATS
+    assert tuple(export.FORMATS) == FILE_FORMATS
 
 
 def test_filters(read):
@@ -159,6 +213,9 @@ def test_columns(read):
         (("auth", "x", "--columns", "no"), "Error: auth has no column no; it has"),
         (("show", "x", "--session", "99"), "Error: no session '99' in x; the listing"),
         (("auth", "x", "--since", "\x1b[2J"), "Error: '\\x1b[2J' is no time"),
+        (("export", "x", "--to", __file__), f"Error: {__file__}: the folder cannot be made: a file has that name"),
+        (("export", "x", "--to", "/proc/no/where"), "Error: /proc/no/where: the folder cannot be made: "),
+        (("export", "x", "--to", "/proc", "--tables", "auth,no"), "Error: unknown table no; known are sessions, auth,"),
     ],
 )
 def test_errors_are_one_line(read, arguments, message):
@@ -210,7 +267,7 @@ def test_no_smtp(read, tables):
     assert "no SMTP session was found" in run("report", "x").stdout
 
 
-@pytest.mark.parametrize("command", ["report", *LISTINGS, "show"])
+@pytest.mark.parametrize("command", ["report", *LISTINGS, "show", "export"])
 def test_help(command):
     """Every command has help with an example, and every option a text."""
     result = CliRunner().invoke(main, [command, "--help"])

@@ -18,7 +18,7 @@ from analyzer.report.rows import plain
 from analyzer.schema import NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
@@ -47,7 +47,7 @@ def write(table: Table, file: BinaryIO) -> None:
     parts = chain(table.slices(limits.TABLE_ROWS)) if len(table) else iter([table])
     writer = None
     for part in parts:
-        made = pa.table({name: kind.array(part[name]) for name, kind in kinds.items()})
+        made = pa.Table.from_arrays([kind.array(part[name]) for name, kind in kinds.items()], list(kinds))
         if writer is None:
             writer = parquet.ParquetWriter(
                 file,
@@ -78,12 +78,37 @@ def _for_pandas(kinds: dict[str, Kind]) -> dict[str, Any]:
     return {"index_columns": [], "column_indexes": [], "columns": columns, "attributes": {}, "pandas_version": "3.0.0"}
 
 
+# Arrays are made of buffers: `pyarrow.array` loads pandas, which takes as long as writing 200,000 rows.
+
+
+def _array(kind: Any, rows: int, known: Array | None, *buffers: Array | bytes) -> pa.Array:
+    """Make an array of its buffers; `known` says which rows have a value, None: all."""
+    import pyarrow as pa
+
+    valid = None if known is None or known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(kind, rows, [valid, *map(pa.py_buffer, buffers)])
+
+
+def _strings(words: Sequence[bytes], known: Array | None = None) -> pa.Array:
+    import pyarrow as pa
+
+    return _array(pa.string(), len(words), known, _offsets(np.fromiter(map(len, words), np.int64)), b"".join(words))
+
+
+def _encoded(word: str) -> bytes:
+    return word.encode("utf-8", "replace")  # a lone surrogate is no letter: a question mark
+
+
+def _offsets(lengths: Array) -> Array:
+    return np.append(0, np.cumsum(lengths)).astype(np.int32)
+
+
 def _text(column: Text) -> pa.Array:
     import pyarrow as pa
 
     used, codes = _used(column)
-    words = pa.array([column.words[code] for code in used], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
+    words = _strings([_encoded(column.words[code]) for code in used])
+    return pa.DictionaryArray.from_arrays(_array(pa.int32(), len(codes), codes >= 0, codes), words)
 
 
 def _words(column: Text) -> pa.Array:
@@ -91,14 +116,10 @@ def _words(column: Text) -> pa.Array:
     import pyarrow as pa
 
     used, codes = _used(column)
-    lists = [column.words[code].split() for code in used] + [[]]
-    starts = np.cumsum([0, *map(len, lists)])
-    lengths = np.diff(starts)[codes]
-    offsets = np.cumsum(np.append(0, lengths))
-    inside = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths) + np.repeat(starts[:-1][codes], lengths)
-    words = pa.array([*chain.from_iterable(lists)], pa.string())
-    values = pa.DictionaryArray.from_arrays(pa.array(inside.astype(np.int32)), words).dictionary_decode()
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
+    lists = [[_encoded(word) for word in column.words[code].split()] for code in used] + [[]]
+    lengths = np.array([*map(len, lists)]).take(codes)
+    words = [word for code in codes[lengths > 0].tolist() for word in lists[code]]
+    return pa.ListArray.from_arrays(_array(pa.int32(), len(codes) + 1, None, _offsets(lengths)), _strings(words))
 
 
 def _used(column: Text) -> tuple[list[int], Array]:
@@ -115,35 +136,29 @@ def _used(column: Text) -> tuple[list[int], Array]:
 def _int(column: Array) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array(np.ascontiguousarray(column), mask=_missing(column == NULL))
+    return _array(pa.int64(), len(column), column != NULL, np.ascontiguousarray(column))
 
 
 def _time(column: Array) -> pa.Array:
     import pyarrow as pa
 
-    return _int(column).view(pa.timestamp("ns", "UTC"))
+    return _array(pa.timestamp("ns", "UTC"), len(column), column != NULL, np.ascontiguousarray(column))
 
 
 def _seconds(column: Array) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array(np.ascontiguousarray(column), mask=_missing(np.isnan(column)))
+    return _array(pa.float64(), len(column), ~np.isnan(column), np.ascontiguousarray(column))
 
 
 def _flag(column: Array) -> pa.Array:
     import pyarrow as pa
 
-    return pa.array(column == 1, mask=_missing(column < 0))
+    return _array(pa.bool_(), len(column), column >= 0, np.packbits(column == 1, bitorder="little"))
 
 
 def _names(column: Ids | Places) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(plain(column), pa.string(), mask=_missing(~column.known()))
-
-
-def _missing(mask: Array) -> Array | None:
-    return mask if mask.any() else None
+    return _strings(plain(column), column.known())
 
 
 _WORDS: Final = "RLE_DICTIONARY"
