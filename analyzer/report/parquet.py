@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 import numpy as np
 
 from analyzer import limits
+from analyzer.report import spelled
 from analyzer.report.rows import plain
 from analyzer.schema import NULL
 
@@ -34,7 +35,9 @@ class Kind(NamedTuple):
     arrow: str  # what docs/tables.md says
     pandas: str
     numpy: str
-    encoding: str  # of Parquet: numbers that follow each other are near, texts and small numbers repeat
+    encoding: (
+        str  # of Parquet: texts repeat, numbers that follow each other are near; ids and fractions are as they are
+    )
 
 
 def write(table: Table, file: BinaryIO) -> None:
@@ -158,7 +161,19 @@ def _flag(column: Array) -> pa.Array:
 
 
 def _names(column: Ids | Places) -> pa.Array:
-    return _strings(plain(column), column.known())
+    import pyarrow as pa
+
+    lengths, letters = [np.zeros(0, np.int64)], []
+    for block in plain(column):
+        octets = spelled.matrix(block)
+        if spelled.even(block) and octets.all():
+            lengths.append(np.full(len(block), octets.shape[1]))
+            letters.append(octets.tobytes())
+        else:
+            has = octets > 0
+            lengths.append(has.sum(axis=1))
+            letters.append(octets[has].tobytes())
+    return _array(pa.string(), len(column), column.known(), _offsets(np.concatenate(lengths)), b"".join(letters))
 
 
 _WORDS: Final = "RLE_DICTIONARY"
@@ -169,7 +184,7 @@ KINDS: Final[dict[str, Kind]] = {
     "text": Kind(_text, "string", "unicode", "str", _WORDS),
     "words": Kind(_words, "list<string>", "list[unicode]", "object", _WORDS),
     "flag": Kind(_flag, "bool", "bool", "boolean", "PLAIN"),
-    "int": Kind(_int, "int64", "int64", "Int64", _WORDS),
+    "int": Kind(_int, "int64", "int64", "Int64", _NEAR),
     "seconds": Kind(_seconds, "double", "float64", "float64", "PLAIN"),
     "time": Kind(_time, "timestamp[ns, UTC]", "datetimetz", "datetime64[ns]", _NEAR),
     "id": Kind(_names, "string", "unicode", "str", "PLAIN"),

@@ -106,13 +106,16 @@ def csv(table: Table | Answer, columns: Sequence[str]) -> Iterator[bytes]:
     yield from _blocks(table, columns, CSV, [b"," if n else b"" for n in range(len(columns))], b"\n")
 
 
-def plain(column: Ids | Places) -> list[bytes]:
-    """Give ids or places as they are, in UTF-8, one a row; empty where unknown."""
-    if not len(column):
-        return []
-    made = _place(column, _PLAIN, b"") if isinstance(column, Places) else _id(column, _PLAIN, b"")
-    lists = _lists([_prepared(piece) for piece in _merged(made)], slice(0, len(column)))
-    return lists[0] if len(lists) == 1 else [b"".join(row) for row in zip(*lists, strict=True)]
+def plain(column: Ids | Places) -> Iterator[Array]:
+    """Give ids or places as they are, in UTF-8, a block at a time (see `analyzer.report.spelled`); unknown is empty.
+
+    What is shorter than others has NUL behind it, and where a file is named, between that and the number, too.
+    """
+    pieces = _place(column, _PLAIN, b"") if isinstance(column, Places) else _id(column, _PLAIN, b"")
+    made = [_prepared(piece, most=None).beside for piece in _merged(pieces)]
+    for start in range(0, len(column), BLOCK):
+        part = slice(start, min(start + BLOCK, len(column)))
+        yield spelled.side_by_side([spell(part) for spell in made if spell])
 
 
 def _blocks(
@@ -183,13 +186,13 @@ class _Prepared(NamedTuple):
     even: bool | None = None  # whether all are equally long; None: that depends on the rows
 
 
-def _prepared(piece: Piece) -> _Prepared:
-    """Make what writes a piece."""
+def _prepared(piece: Piece, most: int | None = _NARROW) -> _Prepared:
+    """Make what writes a piece; words up to `most` bytes can stand beside others."""
     if isinstance(piece, Digits):
         return _Prepared(piece.spell, lambda part: piece.spell(part).tolist())
     codes, words = piece.codes, np.array(piece.words, object)
     lengths = {*map(len, piece.words)}
-    if max(lengths) > _NARROW:
+    if most is not None and max(lengths) > most:
         return _Prepared(None, lambda part: words.take(codes[part]).tolist())
     short = np.array(piece.words)
     return _Prepared(

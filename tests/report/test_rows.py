@@ -229,7 +229,8 @@ def test_places(form, places):
     table = table.replaced({"where": places})
 
     assert b"".join(getattr(written, form)(table, AUTH)) == plainly(table, AUTH, form)
-    assert written.plain(places) == [place.encode() for place in places.list()]
+    plain = [place.replace(b"\0", b"") for block in written.plain(places) for place in block.tolist()]
+    assert plain == [place.encode() for place in places.list()]
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
