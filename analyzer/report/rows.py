@@ -40,8 +40,9 @@ _FEW: Final = 1024
 _COMBINATIONS: Final = 1 << 20
 _ROWS_EACH: Final = 8
 
-#: Words up to this length are put beside digits, so that both are one piece.
+#: Words up to this length are put beside digits, so that both are one piece; one word for all rows up to the other.
 _NARROW: Final = 96
+_NARROW_ALONE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,10 @@ def plain(column: Ids | Places) -> Iterator[Array]:
     What is shorter than others has NUL behind it, and where a file is named, between that and the number, too.
     """
     pieces = _place(column, _PLAIN, b"") if isinstance(column, Places) else _id(column, _PLAIN, b"")
-    made = [_prepared(piece, most=None).beside for piece in _merged(pieces)]
+    made = [_spelling(piece) for piece in _merged(pieces)]
     for start in range(0, len(column), BLOCK):
         part = slice(start, min(start + BLOCK, len(column)))
-        yield spelled.side_by_side([spell(part) for spell in made if spell])
+        yield spelled.side_by_side([spell(part) for spell in made])
 
 
 def _blocks(
@@ -186,18 +187,22 @@ class _Prepared(NamedTuple):
     even: bool | None = None  # whether all are equally long; None: that depends on the rows
 
 
-def _prepared(piece: Piece, most: int | None = _NARROW) -> _Prepared:
-    """Make what writes a piece; words up to `most` bytes can stand beside others."""
+def _prepared(piece: Piece) -> _Prepared:
+    """Make what writes a piece."""
     if isinstance(piece, Digits):
         return _Prepared(piece.spell, lambda part: piece.spell(part).tolist())
-    codes, words = piece.codes, np.array(piece.words, object)
-    lengths = {*map(len, piece.words)}
-    if most is not None and max(lengths) > most:
+    codes, words, lengths = piece.codes, np.array(piece.words, object), {*map(len, piece.words)}
+    if max(lengths) > (_NARROW if len(words) > 1 else _NARROW_ALONE):
         return _Prepared(None, lambda part: words.take(codes[part]).tolist())
-    short = np.array(piece.words)
-    return _Prepared(
-        lambda part: short.take(codes[part]), lambda part: words.take(codes[part]).tolist(), len(lengths) == 1
-    )
+    return _Prepared(_spelling(piece), lambda part: words.take(codes[part]).tolist(), len(lengths) == 1)
+
+
+def _spelling(piece: Piece) -> Callable[[slice], Array]:
+    """Give what makes an array of bytes of a piece."""
+    if isinstance(piece, Digits):
+        return piece.spell
+    codes, words = piece.codes, np.array(piece.words)
+    return lambda part: words.take(codes[part])
 
 
 def _lists(pieces: Sequence[_Prepared], part: slice) -> list[list[bytes]]:

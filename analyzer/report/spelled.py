@@ -80,10 +80,16 @@ def integers(values: Array, unknown: bytes) -> Array:
 def times(values: Array, quote: bytes, unknown: bytes) -> Array:
     """Write nanoseconds since 1970 as UTC, with six digits behind the point, or nine where they say more."""
     missing = values == NULL if values.min() == NULL else None
-    seconds, digits = split(values if missing is None else np.where(missing, 0, values), 10**9)
-    days, second = split(seconds, 86400)
-    hour, second = split(second, 3600)
-    front = (np.array([quote]), _dates(days), _hours().take(hour), _minutes().take(second))
+    some = values if missing is None else np.where(missing, 0, values)
+    seconds, digits = split(some, 10**9)
+    first, last = int(seconds.min()) // 86400, int(seconds.max()) // 86400
+    if first == last:
+        dates, second = np.array([_date(first)]), seconds - first * 86400
+    else:
+        days, second = split(seconds, 86400)
+        distinct, which = np.unique(days, return_inverse=True)
+        dates = np.array([*map(_date, distinct.tolist())]).take(which)
+    front = (np.array([quote]), dates, _times_of_day().take(second))
     written = _with_digits(front if quote else front[1:], digits, b"Z" + quote)
     if missing is not None:
         written[missing] = unknown
@@ -92,7 +98,9 @@ def times(values: Array, quote: bytes, unknown: bytes) -> Array:
 
 def durations(values: Array, unknown: bytes) -> Array:
     """Write float64 seconds: like times where that is exact, else with all the digits that they have."""
-    short = np.where((values >= 0) & (values < 9), values, 0)  # one digit before the point
+    short = values
+    if not (values.min() >= 0 and values.max() < 9):  # one digit before the point; NaN is not that, either
+        short = np.where((values >= 0) & (values < 9), values, 0)
     nanoseconds = np.rint(short * 1e9).astype(np.int64)
     whole, digits = split(nanoseconds, 10**9)
     written = _with_digits((_ones().take(whole),), digits, b"")
@@ -125,11 +133,9 @@ def _with_digits(front: Sequence[Array], digits: Array, end: bytes) -> Array:
     return written
 
 
-def _dates(days: Array) -> Array:
-    """Write days since 1970, and a T: one where all are the same."""
-    distinct, which = (days[:1], None) if days.min() == days.max() else np.unique(days, return_inverse=True)
-    dates = np.array([f"{day}T".encode("ascii") for day in distinct.astype("datetime64[D]")])
-    return dates if which is None else dates.take(which)
+def _date(days: int) -> bytes:
+    """Write a day since 1970, and a T."""
+    return f"{np.datetime64(days, 'D')}T".encode("ascii")
 
 
 @functools.cache
@@ -138,13 +144,10 @@ def _thousand() -> Array:
 
 
 @functools.cache
-def _hours() -> Array:
-    return np.array([b"%02d:" % hour for hour in range(24)])
-
-
-@functools.cache
-def _minutes() -> Array:
-    return np.array([b"%02d:%02d." % divmod(second, 60) for second in range(3600)])
+def _times_of_day() -> Array:
+    hours = np.array([b"%02d:" % hour for hour in range(24)])
+    minutes = np.array([b"%02d:%02d." % divmod(second, 60) for second in range(3600)])
+    return side_by_side([hours.repeat(3600), np.tile(minutes, 24)])
 
 
 @functools.cache
