@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from analyzer import __version__
+from analyzer.console import Commands, read, write
 from analyzer.errors import AnalyzerError
 from analyzer.options import CONDITIONS, FILE_FORMATS, conditions_of, filtering, formatted, judging, reading
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from analyzer.report.screen import Screen
-    from analyzer.trace import Trace
-
 # No matrix is ever multiplied: NumPy's threads for that would only be started, and wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-#: Exit status: what shells give for a process that SIGINT or SIGPIPE ended.
-INTERRUPTED, PIPE_CLOSED, UNUSABLE = 130, 141, 2
 
 #: Tables that a report is made of; a page shows a conversation besides.
 REPORTED = ("sessions", "auth", "findings", "skipped")
@@ -39,37 +31,6 @@ LISTINGS = {
     "findings": ("What a reviewer should look at.", "findings mail.pcap --format jsonl"),
     "skipped": ("What could not be read, and why.", "skipped mail.pcap"),
 }
-
-
-class Commands(click.Group):
-    """Commands whose errors are one line, and which end as shells expect."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except AnalyzerError as error:
-            from analyzer.report.safe import visible
-
-            click.echo(f"Error: {visible(str(error))}", err=True)
-            ctx.exit(UNUSABLE)
-        except BrokenPipeError:  # the reader has left (| head)
-            _discard_output()
-            ctx.exit(PIPE_CLOSED)
-        except OSError as error:  # the disk is full, for one
-            _discard_output()
-            click.echo(f"Error: {error.filename or 'output'}: {error.strerror}", err=True)
-            ctx.exit(UNUSABLE)
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
-        return result
-
-
-def _discard_output() -> None:
-    """Let what is still buffered go nowhere, or the interpreter complains about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -102,7 +63,7 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
     from analyzer.knowledge import words
 
     words("report", lang)  # a language that is not there is told before anything is read
-    _, trace, screen = _read(options, *REPORTED, *(("exchanges",) if html else ()))
+    _, trace, screen = read(options, *REPORTED, *(("exchanges",) if html else ()))
     if html:
         from analyzer.report.page import page
 
@@ -117,11 +78,11 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
         from analyzer.report.gather import gather
         from analyzer.report.model import plain
 
-        _write((json.dumps(plain(gather(trace.tables, trace.sources, trace.cannot, lang)), indent=2), "\n"))
+        write((json.dumps(plain(gather(trace.tables, trace.sources, trace.cannot, lang)), indent=2), "\n"))
     if not html and not as_json:
         from analyzer.report.terminal import report as lines
 
-        _write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot))
+        write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot))
 
 
 @main.command()
@@ -139,7 +100,7 @@ def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> Non
 
     screen = Screen.of(sys.stdout, Clock(None))
     known = catalogue(formats)
-    _write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, screen)))
+    write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, screen)))
 
 
 @main.command()
@@ -160,9 +121,9 @@ def explain(terms: tuple[str, ...], lang: str, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        _write((json.dumps(explanation.as_dict(), indent=2), "\n"))
+        write((json.dumps(explanation.as_dict(), indent=2), "\n"))
         return
-    _write(f"{line}\n" for line in explanation.lines(Screen.of(sys.stdout, Clock(None))))
+    write(f"{line}\n" for line in explanation.lines(Screen.of(sys.stdout, Clock(None))))
 
 
 def _listing(name: str, text: str, example: str) -> click.Command:
@@ -174,8 +135,8 @@ def _listing(name: str, text: str, example: str) -> click.Command:
         from analyzer.report.listing import chosen, listing
 
         names = chosen(name, columns)
-        whole, trace, screen = _read(options, name)
-        _write(listing(trace.tables[name], form, screen, names, whole.tables["sessions"].ids("session")))
+        whole, trace, screen = read(options, name)
+        write(listing(trace.tables[name], form, screen, names, whole.tables["sessions"].ids("session")))
 
     help_text = f"{text}\n\nExample: smtp-analyzer {example}"
     return click.command(name, help=help_text)(judging(command) if name == "findings" else command)
@@ -205,14 +166,14 @@ def export(folder: str, form: str, tables: str | None, *, force: bool, **options
 
     Example: smtp-analyzer export mail.pcap --to tables
     """
-    from analyzer.report.export import files, write
+    from analyzer.report import export as exported
     from analyzer.report.safe import visible
 
-    paths = files(folder, form, tables, force=force)  # what cannot be written is told before anything is read
-    _, trace, _ = _read(options, *paths)
-    write(trace.tables, form, paths)
+    paths = exported.files(folder, form, tables, force=force)  # what cannot be written is told before anything is read
+    _, trace, _ = read(options, *paths)
+    exported.write(trace.tables, form, paths)
     counts = {path: len(trace.tables[name]) for name, path in paths.items()}
-    _write(f"{visible(path)}: {count} row{'' if count == 1 else 's'}\n" for path, count in counts.items())
+    write(f"{visible(path)}: {count} row{'' if count == 1 else 's'}\n" for path, count in counts.items())
 
 
 @main.command()
@@ -264,19 +225,19 @@ def stats(**options: Any) -> None:
     with ExitStack() as resources:
         places = opened(options["geoip"], resources)
         by = checked(options["by"] or (), measure, places, rates=rates)
-        whole, trace, screen = _read(options, "auth")
+        whole, trace, screen = read(options, "auth")
         facts = Facts(trace.tables, zone(where), places)
         other = Facts(whole.filter(**second).tables, zone(where), places) if second else None
         if form == "table" and not (by or measure or rates):
-            _write(f"{line}\n" for line in page(facts, trace.sources, screen))
+            write(f"{line}\n" for line in page(facts, trace.sources, screen))
             return
         made = answer(facts, by, measure=measure, other=other, failures=options["failures"])
     if form == "table":
-        _write(f"{line}\n" for line in statistics.answered(made, facts, other, screen))
+        write(f"{line}\n" for line in statistics.answered(made, facts, other, screen))
         return
     for line in statistics.basis(facts)[1:2] if facts.totals.unreadable else ():
         click.echo(f"Note: {line}.", err=True)
-    _write((rows.jsonl if form == "jsonl" else rows.csv)(made, list(made.columns)))
+    write((rows.jsonl if form == "jsonl" else rows.csv)(made, list(made.columns)))
 
 
 def _period(text: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -303,55 +264,6 @@ def show(session: str, **options: Any) -> None:
     """
     from analyzer.report.ladder import ladder
 
-    _, trace, screen = _read(options)
+    _, trace, screen = read(options)
     about = trace.session(session)
-    _write(f"{line}\n" for line in ladder(trace.tables, about.id, screen, about.ordinal))
-
-
-def _read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
-    """Read the inputs; gives all of it, what meets the conditions, and the screen. `tables`: what is needed of it."""
-    import analyzer
-    from analyzer.filters import Conditions, zone
-    from analyzer.findings.thresholds import Thresholds
-    from analyzer.report.progress import progress
-    from analyzer.report.screen import Clock, Screen
-
-    clock = Clock(zone(options["display_timezone"]))
-    conditions = conditions_of(options)
-    if conditions:
-        Conditions(**conditions)  # a condition that makes no sense is told before anything is read
-    settings = {
-        name: options[name] for name in ("workers", "year", "timezone", "formats", "log_format") if options[name]
-    }
-    if tables:
-        settings["tables"] = tables
-    if options.get("thresholds"):
-        settings["thresholds"] = Thresholds.parse(options["thresholds"])
-    with progress(quiet=options["quiet"]) as advance:
-        trace = analyzer.read(*options["paths"], progress=advance, **settings)
-    for warning in _warnings(trace):
-        click.echo(warning, err=True)
-    kept = trace.filter(**conditions) if conditions else trace
-    return trace, kept, Screen.of(sys.stdout, clock)
-
-
-def _warnings(trace: Trace) -> Iterator[str]:
-    from analyzer.report.safe import visible
-
-    yield from (f"Warning: {visible(warning)}" for warning in trace.warnings)
-    if not len(trace.tables["sessions"]):
-        yield f"No SMTP session was found in {visible(', '.join(trace.sources))}."
-        if len(trace.tables["skipped"]):
-            yield "`smtp-analyzer skipped` lists what could not be read."
-
-
-def _write(parts: Iterable[str] | Iterable[bytes]) -> None:
-    """Write text as it comes; bytes are text in UTF-8, which need not be decoded where the output is that, too."""
-    raw = sys.stdout.buffer if sys.stdout.encoding.lower() in {"utf-8", "utf8"} else None
-    for part in parts:
-        if isinstance(part, str):
-            sys.stdout.write(part)
-        elif raw is not None:
-            raw.write(part)
-        else:
-            sys.stdout.write(part.decode())
+    write(f"{line}\n" for line in ladder(trace.tables, about.id, screen, about.ordinal))

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer import limits
+from analyzer.report import pieces, safe
 from analyzer.report import rows as written
-from analyzer.report import safe
 from analyzer.schema import TABLES
 from analyzer.tables import PLACE_BITS, Places, Table
 from tests.records import START, attempt, rows
@@ -173,7 +173,7 @@ def test_blocks(monkeypatch, tables):
     """The text is the same whatever number of rows is joined at a time."""
     whole = [b"".join(form(tables["auth"], AUTH)) for form in (written.jsonl, written.csv)]
 
-    monkeypatch.setattr(written, "BLOCK", 3)
+    monkeypatch.setattr(pieces, "BLOCK", 3)
     assert [b"".join(form(tables["auth"], AUTH)) for form in (written.jsonl, written.csv)] == whole
     monkeypatch.setattr(limits, "TABLE_ROWS", 2)
     assert [b"".join(form(tables["auth"], AUTH)) for form in (written.jsonl, written.csv)] == whole
