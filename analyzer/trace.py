@@ -6,7 +6,7 @@ import gc
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -92,19 +92,31 @@ class Shard:
 def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progress: Progress | None) -> list[Shard]:
     """Run one capture through all stages, one shard a worker."""
     shards = [Shard(capture.name, number, settings, decoder) for number in range(settings.workers)]
-    with ThreadPoolExecutor(settings.workers) as pool:
-        run: Any = pool.map if settings.workers > 1 else map
-        while True:
+    several = settings.workers > 1
+    with ThreadPoolExecutor(settings.workers + 1) as pool:
+        run: Any = pool.map if several else map
+        later: Any = pool.submit if several else _Later  # a window is read while the shards work on that before
+        upcoming = later(capture.read, 0)
+        while (window := upcoming.result()) is not None:
             heads = [shard.tracker.arena for shard in shards]
-            window = capture.read(np.concatenate(heads))
-            if window is None:
-                break
             starts = np.cumsum([0, *map(len, heads)]).tolist()
+            window = window.headed(heads)
+            upcoming = later(capture.read, 2 * starts[-1])
             list(run(Shard.eat, shards, [window] * len(shards), starts))
             if progress:
                 progress(capture.consumed, capture.total_bytes)
         list(run(Shard.end, shards))
     return shards
+
+
+class _Later:
+    """A call whose result is not needed yet."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._call = partial(function, *arguments)
+
+    def result(self) -> Any:
+        return self._call()
 
 
 def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progress | None) -> Log:

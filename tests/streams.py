@@ -174,8 +174,8 @@ def captured(text: str) -> list[Batch]:
     (source,) = find((io.BytesIO(to_pcap(to_packets(to_events(text)), nanosecond=True)),))
     capture = source.open(window_bytes=1 << 20, window_packets=None, capacity=None)
     made, batches = Tracker(), []
-    while (window := capture.read(made.arena)) is not None:
-        batches += [_copied(batch) for batch in made.eat(window, 0)]
+    while (window := capture.read()) is not None:
+        batches += [_copied(batch) for batch in made.eat(window.headed([made.arena]), 0)]
     return batches + [_copied(batch) for batch in made.end()]
 
 

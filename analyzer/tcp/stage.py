@@ -100,7 +100,7 @@ class Tracker:
 
         Of a session that goes on (FINAL is 0), what the SMTP machine did not read has to be left in `tails`, by OWNER.
         """
-        buffer, segments = window
+        buffer, segments, _ = window
         if kept:
             self.waiting[:, c.OFF] += kept
         mine = len(segments) // self.shards  # one sweep a window costs less than many

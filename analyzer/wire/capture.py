@@ -10,6 +10,7 @@ from analyzer import limits
 from analyzer.errors import Skip
 from analyzer.wire import blocks, containers
 from analyzer.wire import records as r
+from analyzer.wire import segments as s
 from analyzer.wire.decoder import Decoder
 from analyzer.wire.sources import display_name, opened_source, size_of
 
@@ -34,10 +35,27 @@ TOO_MANY_SECRETS = "key log in the capture is not used: there are too many"
 
 
 class Window(NamedTuple):
-    """A part of a capture: bytes, and the TCP segments whose payloads they hold (`analyzer.wire.segments`)."""
+    """A part of a capture: bytes, and the TCP segments whose payloads they hold (`analyzer.wire.segments`).
+
+    The first `room` bytes are for others: what was kept of the windows before.
+    """
 
     buffer: Array
     segments: Array
+    room: int = 0
+
+    def headed(self, heads: Sequence[Array]) -> Window:
+        """Give the window with bytes in front; where the room is too small for them, all are moved."""
+        buffer, segments, room = self
+        more = max(0, sum(map(len, heads)) - room)
+        if more:
+            buffer = np.concatenate([np.empty(more, np.uint8), buffer])
+            segments[:, s.OFF] += more
+        at = 0
+        for head in heads:
+            buffer[at : at + len(head)] = head
+            at += len(head)
+        return Window(buffer, segments, room + more)
 
 
 class Capture:
@@ -101,13 +119,13 @@ class Capture:
             told.append(Skip(self.name, "wire", TOO_MANY_SECRETS, len(self._unkept), self._unkept[0]))
         return told
 
-    def read(self, head: Array) -> Window | None:
-        """Give the next window, its buffer beginning with `head`; None at the end."""
+    def read(self, room: int = 0) -> Window | None:
+        """Give the next window, with room for so many bytes at the beginning of its buffer; None at the end."""
         while True:
             if self._source is None and not self._next_file():
                 self._decoder.exotic.fragments.finish()
                 return None
-            window = self._window(head)
+            window = self._window(room)
             if window is not None:
                 return window
 
@@ -142,14 +160,12 @@ class Capture:
         self._carry = np.empty(0, np.uint8)
         return True
 
-    def _window(self, head: Array) -> Window | None:
+    def _window(self, begin: int) -> Window | None:
         assert self._source is not None
         state = self._state
         stream = self._source.stream
-        begin = len(head)
         size = max(self._window_bytes, int(state[r.NEED]), len(self._carry))
         buffer = np.empty(begin + size, np.uint8)
-        buffer[:begin] = head
         end = begin + len(self._carry)
         buffer[begin:end] = self._carry
         end += stream.fill(memoryview(buffer)[end:], self._patience)
@@ -166,7 +182,7 @@ class Capture:
         elif position == begin and self._patience is None:
             return None  # a record that is larger than a window
         buffer, rows = self._decoder.end(buffer)
-        return Window(buffer, rows) if frames < state[r.FRAMES] or self._patience is not None else None
+        return Window(buffer, rows, begin) if frames < state[r.FRAMES] or self._patience is not None else None
 
     def _walk(self, buffer: Array) -> None:
         """Take records from the buffer until it has no more of them, or the window has enough."""

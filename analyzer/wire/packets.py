@@ -98,7 +98,7 @@ def _packets(
     capture: Capture, ends: tuple[Half, Half], column: int, first: int | None, last: int | None
 ) -> Iterator[Packet]:  # fmt: skip
     here, there = ends
-    while (window := capture.read(np.empty(0, np.uint8))) is not None:
+    while (window := capture.read()) is not None:
         rows = window.segments
         wanted = _between(rows, here, there) | _between(rows, there, here)
         if first is not None:

@@ -27,7 +27,7 @@ UNPACKED = 1 << 26
 def span(path: str) -> tuple[int | None, int | None]:
     """Give the first time and the latest of the last times of a capture file; None where a cheap look cannot tell."""
     capture = Capture([path], window_bytes=CHUNK, window_packets=1, keep_records=True)
-    if capture.read(np.empty(0, np.uint8)) is None:
+    if capture.read() is None:
         return None, None
     first = int(capture.records[0, r.TIME])
     state, interfaces = capture.walked()

@@ -15,7 +15,6 @@ from analyzer.wire.capture import Capture
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 START = 1_700_000_000 * 10**9
-NOTHING = np.empty(0, np.uint8)
 
 
 class Packet(NamedTuple):
@@ -133,8 +132,10 @@ def pcapng(packets: list[Packet], order: str = "<", link: int = 1) -> bytes:
 def read(places: Any, head: bytes = b"", **options: Any) -> tuple[Capture, list[Segment]]:
     """Read everything; `places` is the bytes of a file, or what `Capture` takes."""
     capture = Capture([BytesIO(places)] if isinstance(places, bytes) else places, **options)
-    found = []
-    while (window := capture.read(np.frombuffer(head, np.uint8).copy())) is not None:
+    found: list[Segment] = []
+    # Now there is just room for the head, now too little.
+    while (window := capture.read(len(head) - len(found) % 2 if head else 0)) is not None:
+        window = window.headed([np.frombuffer(part, np.uint8) for part in (head[:2], head[2:])])
         assert window.buffer[: len(head)].tobytes() == head
         assert window.buffer.flags.writeable
         assert window.buffer.flags.c_contiguous

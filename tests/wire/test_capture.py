@@ -99,7 +99,7 @@ def test_names(tmp_path: Path) -> None:
     assert capture.total_bytes == 3 * len(FILES["pcap"])
     assert capture.consumed == 0
     c_read = 0
-    while capture.read(c.NOTHING) is not None:
+    while capture.read() is not None:
         assert capture.consumed > c_read
         c_read = capture.consumed
     assert capture.consumed == capture.total_bytes
@@ -108,13 +108,13 @@ def test_names(tmp_path: Path) -> None:
 def test_gone(tmp_path: Path) -> None:
     """A file that vanishes before it is read is an InputError."""
     with pytest.raises(InputError):
-        Capture([tmp_path / "gone.pcap"]).read(c.NOTHING)
+        Capture([tmp_path / "gone.pcap"]).read()
 
 
 def test_records() -> None:
     """With `keep_records`, the records of the window are there, those without segments too."""
     capture = Capture([BytesIO(FILES["pcap"])], keep_records=True, window_packets=10)
-    window = capture.read(c.NOTHING)
+    window = capture.read()
     assert window is not None
     assert capture.records[:, 5].tolist() == list(range(1, 11))
     capture.close()

@@ -53,7 +53,7 @@ def test_rotated_sets(name: str, form: object, tmp_path: Path) -> None:
         assert found.name == f"{SETS[name][0]} … {SETS[name][2]}"
         capture = found.open(window_packets=7)
         count = 0
-        while (window := capture.read(c.NOTHING)) is not None:
+        while (window := capture.read()) is not None:
             count += len(window.segments)
         assert (count, capture.name) == (29, found.name)
 
@@ -152,12 +152,12 @@ def test_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """A binary stream and standard input are inputs; what was looked at is not lost."""
     (found,) = find([io.BytesIO(c.pcap(PACKETS))])
     capture = found.open()
-    window = capture.read(c.NOTHING)
+    window = capture.read()
     assert window is not None
-    assert (len(window.segments), capture.name, capture.read(c.NOTHING)) == (29, "-", None)
+    assert (len(window.segments), capture.name, capture.read()) == (29, "-", None)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(c.pcapng(PACKETS))))
     (found,) = find(["-"])
-    window = found.open().read(c.NOTHING)
+    window = found.open().read()
     assert window is not None
     assert len(window.segments) == 29
 
@@ -168,7 +168,7 @@ def test_packet_lists() -> None:
     listed.listname = "sniffed"
     for given, name in ((listed, "sniffed"), (list(listed), "packets")):
         (found,) = find([given])
-        window = found.open().read(c.NOTHING)
+        window = found.open().read()
         assert window is not None
         assert (len(window.segments), found.name) == (29, name)
 

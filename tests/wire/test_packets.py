@@ -47,7 +47,7 @@ def test_there_and_back() -> None:
     for data in (c.pcap(PACKETS), c.pcap([c.Packet(p.time, p.data[:66], p.wire) for p in PACKETS])):
         expected = c.read(data)[1]
         capture = capture_of(rdpcap(BytesIO(data)), name="list")
-        window = capture.read(c.NOTHING)
+        window = capture.read()
         assert window is not None
         assert capture.name == "list"
         assert len(window.segments) == len(expected)
@@ -63,7 +63,7 @@ def test_mixed_lists() -> None:
     listed[1].time = -3
     listed[2].time = 1e30
     capture = capture_of(listed)
-    window = capture.read(c.NOTHING)
+    window = capture.read()
     assert window is not None
     assert window.segments[:, 0].tolist() == [1_500_000_000, 0, 1 << 62]
     assert [skip.count for skip in capture.skipped] == [1]

@@ -113,17 +113,17 @@ def test_patience() -> None:
     with open(reading, "rb", buffering=0) as stream:
         capture = Capture([stream], patience=0.05)
         begun = time.monotonic()
-        window = capture.read(c.NOTHING)
+        window = capture.read()
         assert window is not None
         assert time.monotonic() - begun < 5
         found += len(window.segments)
         assert 0 < found < len(EXPECTED)
-        window = capture.read(c.NOTHING)
+        window = capture.read()
         assert window is not None
         assert len(window.segments) == 0
         os.write(writing, FILE[3000:])
         os.close(writing)
-        while (window := capture.read(c.NOTHING)) is not None:
+        while (window := capture.read()) is not None:
             found += len(window.segments)
     assert found == len(EXPECTED)
 
