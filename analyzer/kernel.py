@@ -18,17 +18,21 @@ import functools
 import hashlib
 import importlib.util
 import os
+import signal
 import sys
-import tempfile
+import threading
+import time
 import types
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from analyzer import limits
-from analyzer.limits import COMPILE_ABOVE_BYTES, COMPILE_ANEW_ABOVE_BYTES
+from analyzer.cache import private_folder
+from analyzer.limits import COMPILE_ABOVE_BYTES, COMPILE_ANEW_ABOVE_BYTES, COMPILE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
@@ -41,6 +45,10 @@ _helpers: dict[types.CodeType, Callable[..., Any]] = {}
 _compiled_helpers: dict[types.CodeType, Any] = {}
 _sources: set[str] = set()
 _mode = {"compiled": False}
+_told: dict[str, Callable[[], object] | None] = {"telling": None}
+_types: dict[Any, Any] = {}
+_ahead: dict[Kernel, int] = {}
+_compiling = threading.Lock()
 
 
 class Kernel:
@@ -116,16 +124,120 @@ def _digest() -> str:
 
 @functools.cache
 def cache_folder() -> Path | None:
-    """Where compiled kernels are kept: a private folder of this user, or None where nothing can be written."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(base) / "smtp-trace-analyzer" / f"kernels-{_digest()}"
+    """Where compiled kernels are kept: a private folder of this user, or None where there is no place for one."""
+    return private_folder("kernels", _digest())
+
+
+def tell(telling: Callable[[], object] | None) -> None:
+    """Let `telling` be called before the first kernel is compiled, at most once; None: nobody is told any more."""
+    _told["telling"] = telling
+
+
+def _files(entry: Kernel, folder: Path | None) -> list[Path]:
+    """Give the files that keep a kernel: an index, and the code for each kind of processor."""
+    return list(folder.rglob(f"*.{entry.function.__name__}-*.nb?")) if folder else []
+
+
+@contextmanager
+def ahead(*entries: Kernel) -> Iterator[None]:
+    """Meanwhile, compile kernels that are not kept yet in a process each; who calls one here waits for its process.
+
+    Nothing happens where that would gain nothing, on a single processor, or is not safe: threads cannot be forked.
+    """
+    folder = cache_folder() if _mode["compiled"] else None
+    for entry in entries:
+        if folder and not _files(entry, folder) and _can_fork():
+            _tell()
+            _ahead[entry] = _forked(entry)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError:
-        return None
-    return folder
+        yield
+    finally:
+        for entry in entries:
+            _await(entry, 0)
+
+
+def _can_fork() -> bool:
+    return sys.platform == "linux" and threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1
+
+
+def _forked(entry: Kernel) -> int:
+    """Start a process that compiles a kernel into the cache; gives its id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for place in range(3):  # nobody who reads what this program writes waits for the child
+                os.dup2(nowhere, place)
+            _compile(entry)
+        finally:
+            os._exit(0)  # whether that went well shows in the cache
+    return child
+
+
+def _await(entry: Kernel, seconds: float) -> None:
+    """Wait for the process that compiles a kernel, if there is one, and end it if it takes longer."""
+    child = _ahead.pop(entry, None)
+    patience = time.monotonic() + seconds
+    while child and os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() >= patience:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return
+        time.sleep(0.02)
+
+
+def _tell() -> None:
+    if telling := _told.pop("telling", None):
+        telling()
+
+
+def _compile(entry: Kernel) -> Callable[..., Any]:
+    """Load a kernel from the cache, or compile it."""
+    import numba
+
+    folder = cache_folder()
+    with _compiling:
+        _await(entry, COMPILE_SECONDS)
+        numba.config.CACHE_DIR = str(folder or "")
+        kept = _files(entry, folder)
+        if not kept:
+            _tell()
+        try:
+            return _dispatcher(entry, cached=folder is not None)
+        except Exception:  # whatever reading a damaged file raises
+            if not kept:
+                raise
+        for file in kept:
+            with suppress(OSError):
+                file.unlink()
+        return _dispatcher(entry, cached=True)
+
+
+def _dispatcher(entry: Kernel, *, cached: bool) -> Callable[..., Any]:
+    import numba
+
+    # No kernel allocates, so nothing has to count references to arrays (_nrt): that took nine tenths of the time.
+    options = {"boundscheck": True, "nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+    whole, part = _compilers()
+
+    def jit(function: Callable[..., Any]) -> Any:
+        made = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=part)(function)
+        template = made.get_call_template  # numba compiles a function anew for each literal that it is called with
+        made.get_call_template = lambda args, kws: template(tuple(map(numba.types.unliteral, args)), kws)
+        return made
+
+    made = numba.njit(**options, pipeline_class=whole)(_linked(entry.function, jit))
+    if cached:
+        made.enable_caching()
+    with _remembered(made.typingctx):
+        try:
+            made.compile(entry.signature)
+        except OSError:  # compiled, but it cannot be kept: the disk is full, or somebody removed the folder
+            if not made.overloads:
+                raise
+    made.disable_compile()
+    compiled: Callable[..., Any] = made
+    return compiled
 
 
 def _linked(function: Callable[..., Any], jit: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,14 +254,67 @@ def _linked(function: Callable[..., Any], jit: Callable[..., Any]) -> Callable[.
     return copy
 
 
-def _compile(entry: Kernel) -> Callable[..., Any]:
-    import numba
+@functools.cache
+def _compilers() -> tuple[type, type]:
+    """Make numba's compilers for kernels and for helpers.
 
-    # No kernel allocates, so nothing has to count references to arrays (_nrt): that took nine tenths of the time.
-    options = {"boundscheck": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    folder = cache_folder()
-    numba.config.CACHE_DIR = str(folder or "")
-    jit = numba.njit(**options, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # a third less to compile
-    linked = _linked(entry.function, jit)
-    compiled: Callable[..., Any] = numba.njit(entry.signature, cache=folder is not None, **options)(linked)
-    return compiled
+    Left alone, numba optimises every helper with all that it calls, and makes machine code of it that nobody runs, and
+    then does the same again with what calls it. Here LLVM gets all of a kernel at once.
+    """
+    from numba.core.codegen import JITCodeLibrary
+    from numba.core.compiler import Compiler
+
+    class Part(JITCodeLibrary):  # type: ignore[misc]
+        """The code of a helper, neither optimised nor linked."""
+
+        def finalize(self) -> None:
+            self._finalized = True
+
+        @property
+        def codegen(self) -> Any:
+            """What is told the Python objects of a function (its environment); ours use none."""
+            return types.SimpleNamespace(set_env=lambda *_: None)
+
+    class Whole(JITCodeLibrary):  # type: ignore[misc]
+        """The code of a kernel, with that of all helpers below it."""
+
+        _linking_libraries: list[Any]
+
+        def finalize(self) -> None:
+            parts = list(self._linking_libraries)
+            for part in parts:  # grows
+                parts += [each for each in part._linking_libraries if each not in parts]  # noqa: SLF001
+            self._linking_libraries = parts
+            super().finalize()
+
+    class KernelCompiler(Compiler):  # type: ignore[misc]
+        def __init__(self, typing: Any, target: Any, _: None, *rest: Any) -> None:
+            library = Whole(target.codegen(), "kernel")
+            library.enable_object_caching()
+            super().__init__(typing, target, library, *rest)
+
+    class HelperCompiler(Compiler):  # type: ignore[misc]
+        def __init__(self, typing: Any, target: Any, _: None, *rest: Any) -> None:
+            super().__init__(typing, target, Part(target.codegen(), "helper"), *rest)
+
+    return KernelCompiler, HelperCompiler
+
+
+@contextmanager
+def _remembered(typing: Any) -> Iterator[None]:
+    """Find the type of an operation once: numba asks every overload of an operator at every place where it is used."""
+    resolve = typing.resolve_function_type
+
+    def remembered(function: Any, args: Any, kws: Any) -> Any:
+        if kws or not isinstance(function, types.BuiltinFunctionType):
+            return resolve(function, args, kws)
+        key = function, tuple(args)
+        if key not in _types:
+            _types[key] = resolve(function, args, kws)
+        return _types[key]
+
+    typing.resolve_function_type = remembered
+    try:
+        yield
+    finally:
+        del typing.resolve_function_type

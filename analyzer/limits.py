@@ -6,8 +6,11 @@ from __future__ import annotations
 #: 0.6 s of CPU) costs more than interpreting.
 COMPILE_ABOVE_BYTES = 2_000_000
 
-#: Where nothing is compiled yet, compiling takes about 25 s: as long as interpreting this much.
-COMPILE_ANEW_ABOVE_BYTES = 20_000_000
+#: Where nothing is compiled yet, compiling takes about 10 s: as long as interpreting this much.
+COMPILE_ANEW_ABOVE_BYTES = 10_000_000
+
+#: A process that compiles ahead is waited for so long, then killed: ten times what it needs.
+COMPILE_SECONDS = 100
 
 #: Interpreted, a byte of a log is as much work as so many of a capture: most of those are payload.
 LOG_WEIGHT = 8

@@ -19,6 +19,7 @@ from analyzer.findings.find import find as find_in
 from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
 from analyzer.schema import TABLES
+from analyzer.smtp.machine import run as machine
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import Writer
@@ -396,6 +397,8 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     """
     inputs = find(sources)
     compiled = kernel.select(sum(map(_weight, inputs)))
+    # the machine takes as long to compile as all that captures need before it
+    slow = [machine] if any(each.kind != "text" for each in inputs) else []
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
     how = how._replace(tables=frozenset(how.tables), thresholds=Thresholds.of(how.thresholds))
     decoder = Decoder()
@@ -403,7 +406,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     skipped: list[Skip] = []
     warnings: list[str] = []
     cannot: list[dict[str, str]] = []
-    with _undisturbed():
+    with _undisturbed(), kernel.ahead(*slow):
         for each in inputs:
             if each.kind == "text":
                 log = read_log(each, how, decoder, progress)

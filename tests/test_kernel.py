@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scapy.utils import PcapNgWriter, rdpcap
 
-from analyzer import kernel
+from analyzer import kernel, read
+from analyzer.logs import heads, match
+from analyzer.report import progress
+from analyzer.smtp import law, machine, recognise
+from analyzer.tcp import assemble, table, track
+from analyzer.wire import blocks, decode, records
+from analyzer.words import vocabulary
 
 pytest.importorskip("numba")
 
@@ -93,3 +107,242 @@ def test_unwritable_cache(monkeypatch, tmp_path):
     assert kernel.cache_folder() is None
     assert kernel.needs_compiling()
     kernel.cache_folder.cache_clear()
+
+
+# ------------------------------------------------------------------------------------------------ the cache
+
+#: A kernel with a helper in a module of its own, as small as can be, and what runs it in a process.
+TINY = """
+from analyzer import kernel
+
+@kernel.helper
+def more(value, step):
+    return value + step
+
+@kernel.kernel("int64(int64[::1])")
+def tiny(values):
+    return more(values[0], 1) + more(values[0], 2)
+"""
+RUN = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import numpy
+from analyzer import kernel
+from tiny import tiny
+kernel.select(0)
+print(tiny(numpy.array([5])), sum(tiny.compiled.stats.cache_hits.values()), tiny.compiled.stats.cache_path)
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Give a folder with the module `tiny`."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "tiny.py").write_text(TINY)
+    return folder
+
+
+def started(place, **environment):
+    """Start a process that runs the kernel `tiny`."""
+    names = {"XDG_CACHE_HOME": str(place.parent / "cache"), kernel.FORCE: "compiled", **environment}
+    kept = {name: value for name, value in {**os.environ, **names}.items() if value is not None}
+    command = [sys.executable, "-c", RUN, str(place)]
+    return subprocess.Popen(command, env=kept, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def result(process):
+    """Give what the process of `started` says: the number, whether it came from the cache."""
+    out, err = process.communicate(timeout=300)
+    assert err == ""
+    return [int(word) for word in out.split()[:2]]
+
+
+def test_several_processes_at_once(place):
+    """Processes that start with a cold cache give the right result, and the next one finds it compiled."""
+    together = [started(place) for _ in range(3)]
+
+    assert [result(each)[0] for each in together] == [13, 13, 13]
+    assert result(started(place)) == [13, 1]
+
+
+def test_read_only_package(place):
+    """Nothing is written beside the sources."""
+    before = sorted(place.iterdir())
+    place.chmod(0o500)
+    try:
+        assert result(started(place, PYTHONDONTWRITEBYTECODE="1")) == [13, 0]
+        assert result(started(place, PYTHONDONTWRITEBYTECODE="1")) == [13, 1]
+    finally:
+        place.chmod(0o700)
+    assert sorted(place.iterdir()) == before
+
+
+def test_no_home(place):
+    """Without a home that can be written, kernels are compiled and kept nowhere."""
+    (place / "file").write_text("")
+    homeless = {"HOME": str(place / "file"), "XDG_CACHE_HOME": None}
+
+    assert [result(started(place, **homeless)) for _ in range(2)] == [[13, 0], [13, 0]]
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("left", [0, 0.5])
+def test_damaged_cache(place, kind, left):
+    """A file of the cache that was cut off, or is empty, is made anew."""
+    assert result(started(place)) == [13, 0]
+    (file,) = (place.parent / "cache").rglob(f"*.{kind}")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(len(whole) * left)])
+
+    assert result(started(place)) == [13, 0]
+    assert result(started(place)) == [13, 1]
+
+
+def test_an_edited_helper_is_seen(place):
+    """What was compiled of other sources is not used."""
+    assert result(started(place)) == [13, 0]
+    (place / "tiny.py").write_text(TINY.replace("value + step", "value * step"))
+
+    assert result(started(place)) == [15, 0]
+
+
+def test_an_edit_beside_a_kernel_is_seen(tmp_path):
+    """A copy of the package whose law is edited has another cache: numba itself sees only the kernel's own file."""
+    package = tmp_path / "analyzer"
+    shutil.copytree(Path(kernel.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    ask = "import analyzer.trace; from analyzer import kernel; print(kernel._digest(), kernel.__file__)"
+    states = []
+    for edit in ("", "", "#"):
+        with (package / "smtp" / "law.py").open("a") as file:
+            file.write(edit)
+        told = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert told.stdout.split()[1] == str(package / "kernel.py")
+        states.append(told.stdout.split()[0])
+
+    assert states[0] == states[1] != states[2]
+
+
+def test_the_law_is_an_argument():
+    """The compiled machine cannot have frozen the law: no table is a global of the machine."""
+    assert isinstance(law.matrices()[0], np.ndarray)
+    frozen = {name for name, value in vars(machine).items() if isinstance(value, dict | list | set | np.ndarray)}
+
+    assert {name for name in frozen if not name.startswith("__")} == set()
+
+
+# ------------------------------------------------------------------------------------------------ what is compiled
+
+
+@kernel.kernel("int64(int64)")
+def one(value):
+    return value + 1
+
+
+@pytest.fixture
+def cold(monkeypatch, tmp_path):
+    """Give a function that makes the kernel `one` as it is in a new process."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(kernel.FORCE, "compiled")
+    kernel.cache_folder.cache_clear()
+    kernel.select(0)
+
+    def forget():
+        one.compiled = None
+
+    forget()
+    yield forget
+    forget()
+    kernel.tell(None)
+    kernel.cache_folder.cache_clear()
+    monkeypatch.undo()
+    kernel.select(0)
+
+
+def test_is_told_once_and_only_before_compiling(cold):
+    """Who waits is told, before the first kernel; who finds it in the cache is not."""
+    told = []
+    kernel.tell(lambda: told.append(one.compiled))
+    assert one(1) == 2
+    cold()
+    kernel.tell(lambda: told.append("again"))
+    assert one(1) == 2
+
+    assert told == [None]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_is_told_on_a_terminal(cold, monkeypatch, terminal):
+    """A person reads one line; a file that takes standard error holds nothing."""
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.progress(quiet=False):
+        assert one(1) == 2
+
+    assert screen.getvalue() == (progress.COMPILING + "\n" if terminal else "")
+
+
+def test_compiles_ahead(cold, monkeypatch):
+    """A process of its own fills the cache, and who calls the kernel waits for it."""
+    monkeypatch.setattr(kernel, "_can_fork", lambda: True)
+    with kernel.ahead(one):
+        assert list(kernel._ahead) == [one]
+        assert one(1) == 2
+
+    assert sum(one.compiled.stats.cache_hits.values()) == 1
+    assert not kernel._ahead
+
+
+def test_what_was_not_needed_is_ended(cold, monkeypatch):
+    """A process whose kernel nobody called is not left behind, nor one that does not end."""
+    monkeypatch.setattr(kernel, "_can_fork", lambda: True)
+    monkeypatch.setattr(kernel, "_compile", lambda entry: kernel.time.sleep(60))
+    with kernel.ahead(one):
+        child = kernel._ahead[one]
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child, os.WNOHANG)
+
+
+MODULES = (heads, match, machine, recognise, assemble, table, track, blocks, decode, records, vocabulary)
+EVERY = {each for module in MODULES for each in vars(module).values() if isinstance(each, kernel.Kernel)}
+
+ALL = {"fill", "track", "stow", "assemble", "recognise", "run", "number_words"}
+NEEDED = {"pcap": {"walk_records", "decode", *ALL}, "pcapng": {"walk_blocks", "decode", *ALL}}
+NEEDED["log"] = {"cut_heads", "match", "number_words"}
+
+
+@pytest.mark.parametrize("form", NEEDED)
+def test_only_what_is_needed_is_compiled(form, monkeypatch, tmp_path):
+    """An input compiles the kernels of its kind; they are asked for here, and run interpreted."""
+    asked = {}
+
+    def interpreted(entry):
+        asked[entry.function.__name__] = entry
+        return lambda *arguments: entry.function(*(a if isinstance(a, int) else memoryview(a) for a in arguments))
+
+    monkeypatch.setattr(kernel, "_compile", interpreted)
+    monkeypatch.setattr(kernel, "_can_fork", lambda: False)
+    monkeypatch.setenv(kernel.FORCE, "compiled")
+    samples = Path(__file__).parent.parent / "samples"
+    path = samples / "first-look" / "capture.pcap"
+    if form == "pcapng":
+        with PcapNgWriter(str(tmp_path / "it.pcapng")) as writer:
+            for packet in rdpcap(str(path)):
+                writer.write(packet)
+        path = tmp_path / "it.pcapng"
+    if form == "log":
+        path = samples / "lab-policy" / "maillog"
+    before = {entry: entry.compiled for entry in EVERY}
+    try:
+        for entry in EVERY:
+            entry.compiled = None
+        assert len(read(str(path)).sessions)
+    finally:
+        for entry, compiled in before.items():
+            entry.compiled = compiled
+        monkeypatch.undo()
+        kernel.select(0)
+
+    assert set(asked) == NEEDED[form]

@@ -1,4 +1,4 @@
-"""A progress bar for long work, on standard error and only in a terminal."""
+"""A progress bar for long work, and a word on what comes before it, on standard error and only in a terminal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from analyzer import kernel
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Work that is done sooner shows no bar, and does not pay for importing rich.
 SHOWN_AFTER_SECONDS = 0.7
+
+COMPILING = "Compiling for this machine, once: about 15 seconds …"
 
 
 @contextlib.contextmanager
@@ -22,6 +26,8 @@ def progress(*, quiet: bool) -> Iterator[Callable[[int, int | None], None] | Non
         return
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
+        kernel.tell(lambda: sys.stderr.write(f"{COMPILING}\n"))
+        stack.callback(kernel.tell, None)
         show: list[Callable[[int, int | None], None]] = []
 
         def advance(done: int, total: int | None) -> None:
