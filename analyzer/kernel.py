@@ -63,10 +63,14 @@ class Kernel:
     def __call__(self, *arguments: int | np.ndarray[Any, Any]) -> Any:
         """Run with `arguments` in the way that `select` chose."""
         if _mode["compiled"]:
-            if self.compiled is None:
-                self.compiled = _compile(self)
-            return self.compiled(*arguments)
+            return (self.compiled or self._ready())(*arguments)
         return self.function(*(a if isinstance(a, int) else memoryview(a) for a in arguments))
+
+    def _ready(self) -> Callable[..., Any]:
+        with _compiling:
+            if self.compiled is None:  # no other thread has compiled it meanwhile
+                self.compiled = _compile(self)
+            return self.compiled
 
 
 def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
@@ -86,25 +90,28 @@ def helper(function: Function) -> Function:
     return function
 
 
-def select(input_bytes: int) -> bool:
-    """Choose how kernels run from now on for an input of this size; gives whether they are compiled."""
+def select(input_bytes: int, *entries: Kernel) -> bool:
+    """Choose how kernels run from now on for an input of this size, which needs `entries` among others.
+
+    Gives whether they are compiled.
+    """
     wanted = os.environ.get(FORCE)
     worth = input_bytes >= COMPILE_ABOVE_BYTES and available()
     if worth and wanted is None and input_bytes < COMPILE_ANEW_ABOVE_BYTES:
-        worth = not needs_compiling()
+        worth = not needs_compiling(*entries)
     _mode["compiled"] = available() if wanted == "compiled" else worth and wanted != "interpreted"
     return _mode["compiled"]
 
 
 def available() -> bool:
-    """Whether numba is installed (extra ``fast``)."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether numba is installed (extra ``fast``), and not switched off by its own variable."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") == "0" and importlib.util.find_spec("numba") is not None
 
 
-def needs_compiling() -> bool:
-    """Whether the next compiled run has to compile first (no cache for these sources yet)."""
+def needs_compiling(*entries: Kernel) -> bool:
+    """Whether one of these kernels is not kept compiled for these sources yet."""
     folder = cache_folder()
-    return folder is None or not any(folder.rglob("*.nbi"))
+    return folder is None or not all(_files(entry, folder) for entry in entries)
 
 
 @functools.cache
@@ -195,22 +202,21 @@ def _compile(entry: Kernel) -> Callable[..., Any]:
     """Load a kernel from the cache, or compile it."""
     import numba
 
+    _await(entry, COMPILE_SECONDS)
     folder = cache_folder()
-    with _compiling:
-        _await(entry, COMPILE_SECONDS)
-        numba.config.CACHE_DIR = str(folder or "")
-        kept = _files(entry, folder)
+    numba.config.CACHE_DIR = str(folder or "")
+    kept = _files(entry, folder)
+    if not kept:
+        _tell()
+    try:
+        return _dispatcher(entry, cached=folder is not None)
+    except Exception:  # whatever reading a damaged file raises
         if not kept:
-            _tell()
-        try:
-            return _dispatcher(entry, cached=folder is not None)
-        except Exception:  # whatever reading a damaged file raises
-            if not kept:
-                raise
-        for file in kept:
-            with suppress(OSError):
-                file.unlink()
-        return _dispatcher(entry, cached=True)
+            raise
+    for file in kept:
+        with suppress(OSError):
+            file.unlink()
+    return _dispatcher(entry, cached=True)
 
 
 def _dispatcher(entry: Kernel, *, cached: bool) -> Callable[..., Any]:
@@ -228,7 +234,8 @@ def _dispatcher(entry: Kernel, *, cached: bool) -> Callable[..., Any]:
 
     made = numba.njit(**options, pipeline_class=whole)(_linked(entry.function, jit))
     if cached:
-        made.enable_caching()
+        with suppress(RuntimeError):  # somebody removed the folder since, and it cannot be made
+            made.enable_caching()
     with _remembered(made.typingctx):
         try:
             made.compile(entry.signature)

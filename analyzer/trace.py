@@ -18,6 +18,7 @@ from analyzer.filters import zone as zone_of
 from analyzer.findings.find import find as find_in
 from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
+from analyzer.logs.heads import cut_heads
 from analyzer.schema import TABLES
 from analyzer.smtp.machine import run as machine
 from analyzer.smtp.reader import Reader
@@ -396,9 +397,9 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     `Trace.skipped` and `Trace.warnings`.
     """
     inputs = find(sources)
-    compiled = kernel.select(sum(map(_weight, inputs)))
-    # the machine takes as long to compile as all that captures need before it
-    slow = [machine] if any(each.kind != "text" for each in inputs) else []
+    # the kernels of a kind that take longest to compile: the machine as long as all that captures need before it
+    slow = {cut_heads if each.kind == "text" else machine for each in inputs}
+    compiled = kernel.select(sum(map(_weight, inputs)), *slow)
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
     how = how._replace(tables=frozenset(how.tables), thresholds=Thresholds.of(how.thresholds))
     decoder = Decoder()
@@ -406,7 +407,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     skipped: list[Skip] = []
     warnings: list[str] = []
     cannot: list[dict[str, str]] = []
-    with _undisturbed(), kernel.ahead(*slow):
+    with _undisturbed(), kernel.ahead(*slow - {cut_heads}):
         for each in inputs:
             if each.kind == "text":
                 log = read_log(each, how, decoder, progress)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_select_by_size(monkeypatch):
     monkeypatch.delenv(kernel.FORCE, raising=False)
     chosen = {}
     for cold in (False, True):
-        monkeypatch.setattr(kernel, "needs_compiling", lambda cold=cold: cold)
+        monkeypatch.setattr(kernel, "needs_compiling", lambda *_, cold=cold: cold)
         sizes = (kernel.COMPILE_ABOVE_BYTES, kernel.COMPILE_ANEW_ABOVE_BYTES)
         chosen[cold] = [kernel.select(size - less) for size in sizes for less in (1, 0)]
 
@@ -105,7 +106,7 @@ def test_unwritable_cache(monkeypatch, tmp_path):
     kernel.cache_folder.cache_clear()
 
     assert kernel.cache_folder() is None
-    assert kernel.needs_compiling()
+    assert kernel.needs_compiling(sums)
     kernel.cache_folder.cache_clear()
 
 
@@ -269,6 +270,25 @@ def test_is_told_once_and_only_before_compiling(cold):
     assert one(1) == 2
 
     assert told == [None]
+
+
+def test_needs_compiling_what_is_not_kept(cold):
+    """A kernel that is kept needs no compiling; another one of the same sources does."""
+    assert kernel.needs_compiling(one)
+    assert one(1) == 2
+
+    assert not kernel.needs_compiling(one)
+    assert kernel.needs_compiling(one, sums)
+
+
+def test_threads_compile_once(cold, monkeypatch):
+    """Of two threads that call a kernel at once, the second waits for the first."""
+    compile_it, done = kernel._compile, []
+    monkeypatch.setattr(kernel, "_compile", lambda entry: done.append(entry) or compile_it(entry))
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(one, [1, 2])) == [2, 3]
+
+    assert done == [one]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
