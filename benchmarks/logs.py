@@ -1,30 +1,27 @@
-"""Speed and memory of reading a mail server's log: python benchmarks/logs.py [--millions 1 2 4] [--generator FILE].
+"""Make a log of a mail server whose answers are known.
 
-Makes a Postfix log of each size (seeded, forty sessions at a time), reads it in a process of its own on one core,
-holds the AUTH exchanges against what was written, and prints the figures. A wrong answer ends it with an error.
+Run as: python benchmarks/logs.py KIND --lines N [--seed 1] -o FILE --truth JSON
 
-A generator of your own is run as `FILE postfix --lines N --seed 1 -o LOG --truth JSON`; of its truth are used the
-``counts`` ``sasl_failed|MECHANISM`` and ``sasl_ok|MECHANISM``.
+    postfix   half brute force, the rest submissions, inbound mail and rejects, forty sessions at a time
+    exchange  the protocol log of a receive connector, CSV with every line of the dialogue
+
+The truth counts AUTH exchanges: of Postfix ``sasl_ok|MECHANISM`` and ``sasl_failed|MECHANISM``, of Exchange
+``CODE|MECHANISM|ROUNDS``. Equal arguments give equal octets.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-HERE = Path(__file__).resolve()
 USERS = ("admin", "info", "sales", "test", "support", "office", "scanner", "noreply", "billing", "john", "mary", "anna")
 MECHANISMS = ("LOGIN", "PLAIN", "CRAM-MD5")
 FAILURES = (
@@ -38,14 +35,34 @@ SENT = "relay=mx.example.org[203.0.113.9]:25, delay=1.2, delays=0.1/0.02/0.5/0.6
 DENIED = (
     "554 5.7.1 <t@example.org>: Relay access denied; from=<s@example.com> to=<t@example.org> proto=ESMTP helo=<bot>"
 )
+COLUMNS = "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context"
+HELLO = (
+    "SIZE 37748736 PIPELINING DSN ENHANCEDSTATUSCODES STARTTLS X-ANONYMOUSTLS AUTH NTLM LOGIN X-EXPS GSSAPI NTLM "
+    "8BITMIME BINARYMIME CHUNKING XRDST"
+)
+#: What Exchange logs of a challenge and of the reply to its answer: their text is left out.
+ELIDED = "<authentication response>"
+#: The transaction behind a success, as events and data.
+DELIVERY = (
+    ("<", "MAIL FROM:<a@example.com>"),
+    (">", "250 2.1.0 Sender OK"),
+    ("<", "RCPT TO:<b@example.net>"),
+    (">", "250 2.1.5 Recipient OK"),
+    ("<", "DATA"),
+    (">", "354 Start mail input; end with <CRLF>.<CRLF>"),
+    (">", '"250 2.6.0 <1@EX01> [InternalId=1, Hostname=EX01] 2140 bytes in 0.102, 20 KB/sec Queued mail for delivery"'),
+)
+GOODBYE = (("<", "QUIT", ""), (">", "221 2.0.0 Service closing transmission channel", ""), ("-", "", "Local"))
 
-#: Sessions under way at any time, and octets that are read so that all kernels are compiled.
-SLOTS, WARM = 40, 1 << 20
+#: Sessions under way at any time, and lines that are written in a second.
+SLOTS, LINES_A_SECOND = 40, 30
+#: 2026-01-05 08:00:00 UTC.
+START = 1_767_600_000
 
 
-def session(draw: random.Random, pid: int, truth: Counter[str]) -> Iterator[str]:
-    """Give the lines of one session: brute force (half of them), a submission, inbound mail, or none of these."""
-    kind, user = draw.random(), f"{draw.choice(USERS)}@example.com"
+def postfix(draw: random.Random, number: int, truth: Counter[str]) -> Iterator[str]:
+    """Give the lines of a session: brute force (half of them), a submission, inbound mail, or none of these."""
+    kind, user, pid = draw.random(), f"{draw.choice(USERS)}@example.com", 1000 + number % 30_000
     client = f"host{draw.randrange(400)}.example.net[198.18.{draw.randrange(16)}.{draw.randrange(1, 255)}]"
     queued, mail = f"{draw.getrandbits(40):010X}", f"postfix/smtpd[{pid}]: "
     login = f"postfix/submission/smtpd[{pid}]: "
@@ -82,107 +99,95 @@ def session(draw: random.Random, pid: int, truth: Counter[str]) -> Iterator[str]
         yield f"{mail}disconnect from {client} ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4"
 
 
-def write(file: Path, lines: int, seed: int) -> Counter[str]:
+def exchange(draw: random.Random, number: int, truth: Counter[str]) -> Iterator[str]:
+    """Give the rows of a session: a login that is refused (three of four), or one that delivers a message."""
+    address, user = f"198.18.{draw.randrange(16)}.{draw.randrange(1, 255)}", f"CORP\\{draw.choice(USERS)}"
+    (mechanism,) = draw.choices(("LOGIN", "NTLM"), (4, 1))
+    code = "235" if draw.random() < 0.25 else "535"
+    truth[f"{code}|{mechanism}|2"] += 1
+    rows = [
+        ("+", "", ""),
+        ("*", "None", "Set Session Permissions"),
+        (">", '"220 EX01.corp.example.com Microsoft ESMTP MAIL Service ready at Mon, 5 Jan 2026 08:00:00 +0000"', ""),
+        ("<", f"EHLO {draw.choice(('User', 'win-1', '[198.18.1.1]', 'client.example.com'))}", ""),
+        (">", f"250  EX01.corp.example.com Hello [{address}] {HELLO}", ""),
+        ("<", f"AUTH {mechanism}", ""),
+        *[(">", f"334 {ELIDED}", "")] * 2,
+    ]
+    if code == "235":
+        rows += [("*", "SMTPSubmit AcceptRoutingHeaders", "Set Session Permissions"), ("*", user, "authenticated")]
+        rows += [(">", f"235 {ELIDED}", ""), *((event, data, "") for event, data in DELIVERY), *GOODBYE]
+    else:
+        rows += [("*", "", f"Inbound AUTH {mechanism} failed because of LogonDenied"), ("*", f"User Name: {user}", "")]
+        rows += [("*", "Tarpit for '0.00:00:05' due to '535 5.7.3 Authentication unsuccessful'", "")]
+        rows += [(">", "535 5.7.3 Authentication unsuccessful", "")]
+        rows += GOODBYE if draw.random() < 0.4 else [("-", "", "Remote(ConnectionReset)")]
+    session = f"EX01\\Default Frontend EX01,{0x08DE4C2000000000 + number:016X}"
+    ends = f"192.0.2.25:587,{address}:{draw.randint(1024, 65_000)}"
+    for place, (event, data, context) in enumerate(rows):
+        yield f"{session},{place},{ends},{event},{data},{context}"
+
+
+class Kind(NamedTuple):
+    """How a log begins, how a moment and one of the thirty of its second are written, and its sessions."""
+
+    head: str
+    stamp: str
+    tick: str
+    session: Callable[[random.Random, int, Counter[str]], Iterator[str]]
+    end: str
+
+
+FILE_HEAD = "#Software: Microsoft Exchange Server\n#Version: 15.02.1118.007\n#Log-type: SMTP Receive Protocol Log\n"
+KINDS = {
+    "postfix": Kind("", "%b %e %H:%M:%S mx1 ", "", postfix, "\n"),
+    "exchange": Kind(
+        f"{FILE_HEAD}#Date: 2026-01-05T08:00:00.000Z\n#Fields: {COLUMNS}\n".replace("\n", "\r\n"),
+        "%Y-%m-%dT%H:%M:%S.", "{:03}Z,", exchange, "\r\n",
+    ),
+}  # fmt: skip
+
+
+def write(file: Path, name: str, lines: int, seed: int) -> Counter[str]:
     """Write a log of at least so many lines; gives what its sessions tried."""
-    draw, truth = random.Random(seed), Counter[str]()  # noqa: S311  # no secrets are made of it
-    slots: list[Iterator[str]] = [iter(())] * SLOTS
-    clock, written, started, part = 1_767_600_000, 0, 0, [""]
-    with file.open("w", encoding="ascii") as log:
-        while part:
-            part, stamp = [], time.strftime("%b %e %H:%M:%S mx1 ", time.gmtime(clock))
-            for _ in range(30):  # lines of one second
-                slot = draw.randrange(SLOTS)
+    draw, truth = random.Random(f"{name} {seed}"), Counter[str]()  # noqa: S311  # no secrets are made of it
+    kind, slots = KINDS[name], [iter(())] * SLOTS
+    second, written, started = START, 0, 0
+    with file.open("w", encoding="ascii", newline="") as log:
+        log.write(kind.head)
+        while slots:
+            part, stamp = [], time.strftime(kind.stamp, time.gmtime(second))
+            for tick in range(LINES_A_SECOND):
+                slot = draw.randrange(len(slots))
                 line = next(slots[slot], None)
                 if line is None and written < lines:
                     started += 1
-                    slots[slot] = session(draw, 1000 + started % 30_000, truth)
+                    slots[slot] = kind.session(draw, started, truth)
                     line = next(slots[slot])
                 if line is not None:
-                    part.append(f"{stamp}{line}\n")
-            if not part:  # past the end, what is still open is finished
-                part = [f"{stamp}{line}\n" for slot in slots for line in slot]
-                log.write("".join(part))
-                break
+                    part.append(f"{stamp}{kind.tick.format(tick * 33)}{line}{kind.end}")
+                else:  # past the end, what is still open is finished
+                    del slots[slot]
+                    if not slots:
+                        break
             written += len(part)
-            clock += 1
+            second += 1
             log.write("".join(part))
     return truth
 
 
-def read(file: str) -> dict[str, Any]:
-    """Read a log in this process; imports and compiling do not count."""
-    import resource
-
-    import analyzer
-
-    with tempfile.TemporaryDirectory() as folder, Path(file).open("rb") as log:
-        head = Path(folder, "head.log")
-        head.write_bytes(log.read(WARM).rpartition(b"\n")[0] + b"\n")
-        analyzer.read(head, tables=("auth",))
-    before, begin, wall = _peak(resource), time.process_time(), time.perf_counter()
-    trace = analyzer.read(file, tables=("auth",))
-    seconds, waited = time.process_time() - begin, time.perf_counter() - wall
-    peak = _peak(resource)
-    auth, counts = trace.tables["auth"].lists(), Counter[str]()
-    for mechanism, outcome in zip(auth["mechanism"], auth["outcome"], strict=True):
-        if mechanism:
-            counts[f"sasl_{'ok' if outcome == 'succeeded' else 'failed'}|{mechanism}"] += 1
-    sessions = len(trace.tables["sessions"])
-    return {"seconds": seconds, "wall": waited, "before": before, "peak": peak, "sessions": sessions, "counts": counts}
-
-
-def _peak(resource: Any) -> int:
-    """Give the peak memory of this process so far in bytes; Linux counts in kB."""
-    peak: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def main() -> None:
-    """Measure."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--millions", type=float, nargs="+", default=[1, 2, 4], help="sizes, in millions of lines")
-    parser.add_argument("--generator", help="script that writes the log and its truth, instead of the one in here")
-    parser.add_argument("--runs", type=int, default=3, help="the median counts")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    """Write a log and its truth."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--lines", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--truth", type=Path, required=True)
     given = parser.parse_args()
-    if given.one:
-        print(json.dumps(read(given.one)))
-        return
-    print(f"{'lines':>10} {'MB':>6} {'CPU s':>7} {'lines/s':>9} {'peak MB':>8} {'sessions':>9} {'bytes/session':>13}")
-    with tempfile.TemporaryDirectory() as folder:
-        for millions in given.millions:
-            log, told = Path(folder, "mail.log"), Path(folder, "truth.json")
-            if given.generator:
-                size = ["--lines", str(int(millions * 1e6)), "--seed", "1", "-o", str(log), "--truth", str(told)]
-                subprocess.run(
-                    [sys.executable, given.generator, "postfix", *size], check=True, stdout=subprocess.DEVNULL
-                )
-                truth = Counter(json.loads(told.read_text())["counts"])
-            else:
-                truth = write(log, int(millions * 1e6), seed=1)
-            _report(log, truth, given.runs)
-
-
-def _report(log: Path, truth: Counter[str], runs: int) -> None:
-    """Read a log some times, hold the answers against the truth, and print the median."""
-    command = [sys.executable, str(HERE), "--one", str(log)]
-    kernels = {**os.environ, "SMTP_ANALYZER_KERNELS": "compiled", "PYTHONPATH": str(HERE.parent.parent)}
-    made = [
-        json.loads(subprocess.run(command, env=kernels, check=True, capture_output=True).stdout) for _ in range(runs)
-    ]
-    wanted = {name: count for name, count in sorted(truth.items()) if name.startswith("sasl_")}
-    for each in made:
-        if dict(sorted(each["counts"].items())) != wanted:
-            sys.exit(f"wrong answer: {each['counts']} instead of {wanted}")
-    median = sorted(made, key=lambda each: each["seconds"])[len(made) // 2]
-    with log.open("rb") as data:
-        lines = sum(part.count(b"\n") for part in iter(lambda: data.read(1 << 24), b""))
-    grown = (median["peak"] - median["before"]) / max(median["sessions"], 1)
-    print(
-        f"{lines:10} {log.stat().st_size / 1e6:6.0f} {median['seconds']:7.2f} {lines / median['seconds']:9.0f} "
-        f"{median['peak'] / 1e6:8.0f} {median['sessions']:9} {grown:13.0f}",
-        flush=True,
-    )
+    truth = write(given.out, given.kind, given.lines, given.seed)
+    told = {"kind": given.kind, "seed": given.seed, "counts": dict(sorted(truth.items()))}
+    given.truth.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
