@@ -1,7 +1,7 @@
 """What was measured: kept in figures.json, shown as tables between the markers of README.md.
 
-`run.py`, `kernels.py` and `growth.py` use this module; only the standard library is loaded here, since what a process
-holds when it starts another is counted as the other's peak memory (Linux).
+The scripts that measure and draw use this module; only the standard library is loaded here, since what a process holds
+when it starts another is counted as the other's peak memory (Linux).
 """
 
 from __future__ import annotations
@@ -101,8 +101,9 @@ def _median(store: dict[str, Measured], cell: Cell) -> float | None:
 
 
 def load() -> dict[str, Any]:
-    """Give what was measured: ``workloads`` by name, and ``kernels``."""
-    return json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {"workloads": {}, "kernels": {}}
+    """Give what was measured: ``workloads`` by name, ``kernels``, and where the time was ``spent``."""
+    kept = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
+    return {"workloads": {}, "kernels": {}, "spent": {}} | kept
 
 
 def save(store: dict[str, Any]) -> None:
@@ -118,6 +119,7 @@ def shown(text: str, store: dict[str, Any]) -> str:
         "marks": marks(store["workloads"]),
         "machines": machines(store),
         "kernels": kernels(store["kernels"]),
+        "spent": spent(store["spent"]),
     }
     for name, lines in tables.items():
         head, begin, rest = text.partition(f"<!-- {name} -->\n")
@@ -187,13 +189,27 @@ def kernels(store: Measured) -> list[str]:
     return table("kernel | on | >largest call | >ns each", rows)
 
 
+def spent(store: Measured) -> list[str]:
+    """Give the table of where the time went, in seconds; parts of less than a hundredth are put together."""
+    columns = store.get("workloads", {})
+    least = {name: sum(parts.values()) / 100 for name, parts in columns.items()}
+    parts = sorted({part for name, got in columns.items() for part in got if got[part] >= least[name]})
+    parts.sort(key=lambda part: not part.startswith("kernel "))
+    rows = [[f"`{part}`", *(f"{got[part]:.2f}" if part in got else "" for got in columns.values())] for part in parts]
+    rest = (sum(seconds for part, seconds in got.items() if part not in parts) for got in columns.values())
+    rows.append(["the rest", *(f"{seconds:.2f}" for seconds in rest)])
+    rows.append(["**all**", *(f"**{sum(got.values()):.2f}**" for got in columns.values())])
+    return table(" | ".join(["part", *(f">`{name}`" for name in columns)]), rows)
+
+
 def machines(store: dict[str, Any]) -> list[str]:
     """Say on which machines, and with which versions, which figures were taken."""
     where: dict[str, list[str]] = {}
     for name, measured in store["workloads"].items():
         where.setdefault(measured["machine"], []).append(f"`{name}` ({measured['date']})")
-    if store["kernels"]:
-        where.setdefault(store["kernels"]["machine"], []).append(f"kernels ({store['kernels']['date']})")
+    for name in ("spent", "kernels"):
+        if store[name]:
+            where.setdefault(store[name]["machine"], []).append(f"{name} ({store[name]['date']})")
     return [f"- {machine}: {', '.join(names)}" for machine, names in where.items()]
 
 

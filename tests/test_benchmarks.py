@@ -199,10 +199,21 @@ def test_failure_of_a_program_is_told(module, tmp_path):
 
 def test_kernels():
     """Every kernel is called by some input, and has a line."""
-    made = run("kernels", "--scale", "0.01", "--runs", "1")
+    made = run("kernels", "--scale", "0.02", "--runs", "1")
 
     assert made.returncode == 0, made.stderr
     assert len(made.stdout.splitlines()) == len({line.split()[0] for line in made.stdout.splitlines()}) >= 15
+
+
+def test_spent():
+    """The profile of a log names the rooms that read it, and its parts add up to all of it."""
+    made = run("spent", "postfix.M", "--scale", "0.002")
+
+    assert made.returncode == 0, made.stderr
+    parts = dict(line.strip("| ").split(" | ") for line in made.stdout.splitlines()[2:])
+    assert parts.keys() >= {"`analyzer/logs`", "`analyzer/tables`", "`numpy`", "loading modules".join("``")}
+    total = float(parts.pop("**all**").strip("*"))
+    assert abs(sum(map(float, parts.values())) - total) < 0.01 * len(parts)
 
 
 def test_unknown_kernel(module, monkeypatch):
