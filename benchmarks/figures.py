@@ -6,6 +6,7 @@ when it starts another is counted as the other's peak memory (Linux).
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import platform
@@ -173,10 +174,12 @@ def marks(store: dict[str, Measured]) -> list[str]:
     """Give the table of what was to be reached."""
     rows = []
     for mark in MARKS:
-        value = mark.value(store)
-        got = "not measured" if value is None else f"{value:,.4g}"
-        rows.append([f"`{mark.figure[0]}`", mark.text, got, "" if value is None else "yes" if mark.reached(value) else
-                     "**no**"])  # fmt: skip
+        workload, _, quantity = mark.figure
+        value, got, reached = mark.value(store), "not measured", ""
+        if value is not None:
+            got = f"{percent(value)} %" if quantity == "right" else f"{value:,.2f}"
+            reached = "yes" if mark.reached(value) else "**no**"
+        rows.append([f"`{workload}`", mark.text, got, reached])
     return table("workload | mark | >measured | reached", rows)
 
 
@@ -206,11 +209,21 @@ def machines(store: dict[str, Any]) -> list[str]:
     """Say on which machines, and with which versions, which figures were taken."""
     where: dict[str, list[str]] = {}
     for name, measured in store["workloads"].items():
-        where.setdefault(measured["machine"], []).append(f"`{name}` ({measured['date']})")
+        where.setdefault(measured["machine"], []).append(f"`{name}` ({when(measured)})")
     for name in ("spent", "kernels"):
         if store[name]:
-            where.setdefault(store[name]["machine"], []).append(f"{name} ({store[name]['date']})")
+            where.setdefault(store[name]["machine"], []).append(f"{name} ({when(store[name])})")
     return [f"- {machine}: {', '.join(names)}" for machine, names in where.items()]
+
+
+def when(measured: Measured) -> str:
+    """Say when something was measured, and how busy the machine was with other things."""
+    return f"{measured['date']}, load {measured['load']:g}" if "load" in measured else measured["date"]
+
+
+def now() -> dict[str, Any]:
+    """Give the date and how many processes have waited or run in the last minute: ask before anything is measured."""
+    return {"date": dt.datetime.now(dt.UTC).date().isoformat(), "load": round(os.getloadavg()[0], 1)}
 
 
 def machine(*peers: str) -> str:

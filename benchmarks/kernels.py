@@ -8,7 +8,6 @@ is not known here, ends it with an error.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import importlib
 import inspect
 import os
@@ -162,7 +161,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="of each kernel; the median counts")
     parser.add_argument("--scale", type=float, default=1, help="make all inputs so many times as large")
     parser.add_argument("--update", action="store_true", help="keep the figures, and show them in README.md")
-    given = parser.parse_args()
+    given, begun = parser.parse_args(), figures.now()
     os.environ.setdefault(FORCE, "compiled")
     kernels = registered()
     if strange := kernels.keys() ^ UNITS.keys():
@@ -180,7 +179,7 @@ def main() -> None:
         }
         for name in UNITS
     }
-    store = {"machine": figures.machine(), "date": dt.datetime.now(dt.UTC).date().isoformat(), "kernels": measured}
+    store = {"machine": figures.machine(), **begun, "kernels": measured}
     for name, got in measured.items():
         print(f"{name:14} {statistics.median(got['ns']):10.1f} ns each of {got['units']:9,} {got['unit']}")
     if given.update:

@@ -12,7 +12,6 @@ here; `--floor FILE` is the source of a C program that walks a capture, reassemb
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import os
 import shutil
@@ -206,7 +205,7 @@ def share(told: Counter[str], truth: Counter[str]) -> float:
 
 def measure(name: str, given: argparse.Namespace, floor: Path | None) -> dict[str, Any]:
     """Run everything that is installed on a workload, in turn, and check what it tells."""
-    workload = WORKLOADS[name]
+    workload, begun = WORKLOADS[name], figures.now()
     programs = {each: PROGRAMS[each] for each in workload.programs if installed(each, floor, alone=given.alone)}
     got: dict[str, Any] = {each: {"wall": [], "cpu": [], "peak": [], "right": None} for each in programs}
     with tempfile.TemporaryDirectory() as kept:
@@ -233,7 +232,7 @@ def measure(name: str, given: argparse.Namespace, floor: Path | None) -> dict[st
             "attempts": truth.total(),
             "lines": int(workload.size * given.scale) if workload.maker == "logs" else None,
             "machine": figures.machine(*(each for each in programs if PROGRAMS[each].needs)),
-            "date": dt.datetime.now(dt.UTC).date().isoformat(),
+            **begun,
             "programs": got,
         }
 

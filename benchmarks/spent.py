@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import datetime as dt
 import json
 import os
 import pstats
@@ -93,7 +92,7 @@ def main() -> None:
     if given.one:
         print(json.dumps(profiled(given.one)))
         return
-    spent = {}
+    spent, begun = {}, figures.now()
     for name in given.workloads or DEFAULT:
         workload = WORKLOADS[name]
         with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +102,7 @@ def main() -> None:
             for _ in range(2):  # the first run compiles what is not compiled yet
                 told = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout
             spent[name] = {part: round(seconds, 3) for part, seconds in json.loads(told).items()}
-    store = {"machine": figures.machine(), "date": dt.datetime.now(dt.UTC).date().isoformat(), "workloads": spent}
+    store = {"machine": figures.machine(), **begun, "workloads": spent}
     print("\n".join(figures.spent(store)))
     if given.update:
         figures.save({**figures.load(), "spent": store})
