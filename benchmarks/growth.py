@@ -45,9 +45,9 @@ def draw(store: dict[str, Any]) -> Figure:
                 color=colour,
                 va="center",
             )
-        axes.set(xlabel="Capture, MB", ylabel=label, xlim=(1.5, 6000))
+        axes.set(xlabel="Capture, MB", ylabel=label, xlim=(1.5, 9000))
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.yaxis.set_major_formatter("{x:,.3g}" if quantity == "wall" else "{x:,.0f}")
+        axes.yaxis.set_major_formatter("{x:,.10g}")
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)

@@ -19,8 +19,6 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import figures
 from run import HERE, WORKLOADS, make
@@ -31,13 +29,13 @@ LIBRARIES = Path(sysconfig.get_path("purelib"))
 Place = tuple[str, int, str]
 
 
-def part(place: Place) -> str:
-    """Name the part of the program that a function belongs to."""
-    file = Path(place[0])
-    if file == Path(__file__):
-        return "analyzer/kernel.py"  # `timed` stands in for what calls kernels
+def part(place: Place, kernels: dict[Place, str]) -> str:
+    """Name the part of the program that a function belongs to; compiled kernels stand for themselves."""
+    if place in kernels:
+        return f"kernel {kernels[place]}"
     if place[0].startswith("<frozen importlib"):
         return "loading modules"
+    file = Path(place[0])
     for folder, name in ((HERE.parent / "analyzer", "analyzer"), (LIBRARIES, "")):
         if file.is_relative_to(folder):
             return f"{name}/{file.relative_to(folder).parts[0]}".strip("/")
@@ -45,40 +43,30 @@ def part(place: Place) -> str:
 
 
 def profiled(file: str) -> dict[str, float]:
-    """Run the command on a file in this process; gives seconds by part, and ``kernel NAME`` for each kernel."""
-    kernels = Counter[str]()
+    """Run the command on a file in this process; gives seconds by part."""
     with open(os.devnull, "w") as nowhere:
         kept = os.dup(1)
         os.dup2(nowhere.fileno(), 1)
         profile = cProfile.Profile(time.process_time)
         profile.enable()
         from analyzer.cli import main
-        from analyzer.kernel import Kernel
 
-        call = Kernel.__call__
-
-        def timed(kernel: Kernel, *arguments: Any) -> Any:
-            begun = time.process_time()
-            compiled = kernel.compiled is not None
-            result = call(kernel, *arguments)
-            if compiled:  # else it was loaded, or compiled, in this call
-                kernels[kernel.__name__] += time.process_time() - begun
-            return result
-
-        with patch.object(Kernel, "__call__", timed):
-            main(["auth", file, "--format", "jsonl", "--workers", "1", "--quiet"], standalone_mode=False)
+        main(["auth", file, "--format", "jsonl", "--workers", "1", "--quiet"], standalone_mode=False)
         profile.disable()
         sys.stdout.flush()
         os.dup2(kept, 1)
+    from kernels import registered  # it loads everything
+
+    codes = {name: kernel.function.__code__ for name, kernel in registered().items()}
+    kernels = {(code.co_filename, code.co_firstlineno, code.co_name): name for name, code in codes.items()}
     parts = Counter[str]()
     for place, (_, _, own, _, callers) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         if place[0] != "~" or not callers:
-            parts[part(place)] += own
+            parts[part(place, kernels)] += own
             continue
         for caller, (_, _, seconds, _) in callers.items():
-            parts[part(caller)] += seconds
-    parts["analyzer/kernel.py"] -= kernels.total()
-    return {**{f"kernel {name}": seconds for name, seconds in kernels.items()}, **parts}
+            parts[part(caller, kernels)] += seconds
+    return dict(parts)
 
 
 def main() -> None:
