@@ -1,7 +1,8 @@
-"""The only module that knows about compilation.
+"""Kernels: how loops over packets, lines and bytes are written, and how they run.
 
-A kernel is a plain Python function over arrays. It runs interpreted until a run is large enough to pay for numba
-(`select`); nothing else in the project may import numba. Rules for authors of kernels:
+A kernel is a plain Python function over arrays. It runs interpreted until a run is large enough to pay for more
+(`select`): then `analyzer.compiling` makes machine code of it, which `analyzer.native` keeps and runs. Rules for their
+authors:
 
 1. Arguments are integers, one-dimensional ``uint8`` buffers and one- or two-dimensional ``int64`` arrays (``int32`` for
    places in a buffer), all writable and C-contiguous. Interpreted kernels get memory views of them: no slices of
@@ -22,16 +23,16 @@ import signal
 import sys
 import threading
 import time
-import types
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from analyzer import limits
+from analyzer import native
 from analyzer.cache import private_folder
 from analyzer.limits import COMPILE_ABOVE_BYTES, COMPILE_ANEW_ABOVE_BYTES, COMPILE_SECONDS
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Iterator
 
     import numpy as np
@@ -42,11 +43,9 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 FORCE = "SMTP_ANALYZER_KERNELS"
 
 _helpers: dict[types.CodeType, Callable[..., Any]] = {}
-_compiled_helpers: dict[types.CodeType, Any] = {}
 _sources: set[str] = set()
 _mode = {"compiled": False}
 _told: dict[str, Callable[[], object] | None] = {"telling": None}
-_types: dict[Any, Any] = {}
 _ahead: dict[Kernel, int] = {}
 _compiling = threading.Lock()
 
@@ -58,6 +57,7 @@ class Kernel:
         self.function = function
         self.signature = signature
         self.compiled: Callable[..., Any] | None = None
+        self.was_kept = False  # what is compiled now comes from the cache
         functools.update_wrapper(self, function)
 
     def __call__(self, *arguments: int | np.ndarray[Any, Any]) -> Any:
@@ -110,21 +110,22 @@ def available() -> bool:
 
 def needs_compiling(*entries: Kernel) -> bool:
     """Whether one of these kernels is not kept compiled for these sources yet."""
-    folder = cache_folder()
-    return folder is None or not all(_files(entry, folder) for entry in entries)
+    files = [_file(entry) for entry in entries]
+    return not all(file and file.exists() for file in files)
 
 
 @functools.cache
 def _digest() -> str:
-    """Name a state of the sources: numba sees neither an edited table nor an edited helper of another file.
+    """Name what code is made of: the sources, the compiler, and the processor.
 
     All files beside a kernel count, and the limits: constants may come from any of them.
     """
     from importlib.metadata import version
 
-    state = hashlib.sha256(f"{sys.version}{version('numba')}{version('numpy')}".encode())
+    state = hashlib.sha256(f"{sys.version}{version('numba')}{version('llvmlite')}{native.processor()}".encode())
+    own = {Path(__file__).with_name(f"{name}.py") for name in ("kernel", "compiling", "native", "limits")}
     beside = {file for name in _sources for file in Path(name).parent.glob("*.py")}
-    for file in sorted({Path(limits.__file__), Path(__file__), *beside}):
+    for file in sorted(own | beside):
         state.update(file.read_bytes())
     return state.hexdigest()[:16]
 
@@ -140,9 +141,10 @@ def tell(telling: Callable[[], object] | None) -> None:
     _told["telling"] = telling
 
 
-def _files(entry: Kernel, folder: Path | None) -> list[Path]:
-    """Give the files that keep a kernel: an index, and the code for each kind of processor."""
-    return list(folder.rglob(f"*.{entry.function.__name__}-*.nb?")) if folder else []
+def _file(entry: Kernel) -> Path | None:
+    """Give the file that keeps a kernel, which there may not be yet; None: there is no place for one."""
+    folder = cache_folder()
+    return folder and folder / f"{entry.function.__module__}.{entry.function.__name__}"
 
 
 @contextmanager
@@ -151,9 +153,9 @@ def ahead(*entries: Kernel) -> Iterator[None]:
 
     Nothing happens where that would gain nothing, on a single processor, or is not safe: threads cannot be forked.
     """
-    folder = cache_folder() if _mode["compiled"] else None
     for entry in entries:
-        if folder and not _files(entry, folder) and _can_fork():
+        file = _file(entry) if _mode["compiled"] else None
+        if file and not file.exists() and _can_fork():
             _tell()
             _ahead[entry] = _forked(entry)
     try:
@@ -199,129 +201,16 @@ def _tell() -> None:
 
 
 def _compile(entry: Kernel) -> Callable[..., Any]:
-    """Load a kernel from the cache, or compile it."""
-    import numba
-
+    """Load a kernel from its file, or compile it."""
     _await(entry, COMPILE_SECONDS)
-    folder = cache_folder()
-    numba.config.CACHE_DIR = str(folder or "")
-    kept = _files(entry, folder)
-    if not kept:
+    file = _file(entry)
+    code = native.kept(file) if file else None
+    entry.was_kept = code is not None
+    if code is None:
+        from analyzer import compiling
+
         _tell()
-    try:
-        return _dispatcher(entry, cached=folder is not None)
-    except Exception:  # whatever reading a damaged file raises
-        if not kept:
-            raise
-    for file in kept:
-        with suppress(OSError):
-            file.unlink()
-    return _dispatcher(entry, cached=True)
-
-
-def _dispatcher(entry: Kernel, *, cached: bool) -> Callable[..., Any]:
-    import numba
-
-    # No kernel allocates, so nothing has to count references to arrays (_nrt): that took nine tenths of the time.
-    options = {"boundscheck": True, "nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
-    whole, part = _compilers()
-
-    def jit(function: Callable[..., Any]) -> Any:
-        made = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=part)(function)
-        template = made.get_call_template  # numba compiles a function anew for each literal that it is called with
-        made.get_call_template = lambda args, kws: template(tuple(map(numba.types.unliteral, args)), kws)
-        return made
-
-    made = numba.njit(**options, pipeline_class=whole)(_linked(entry.function, jit))
-    if cached:
-        with suppress(RuntimeError):  # somebody removed the folder since, and it cannot be made
-            made.enable_caching()
-    with _remembered(made.typingctx):
-        try:
-            made.compile(entry.signature)
-        except OSError:  # compiled, but it cannot be kept: the disk is full, or somebody removed the folder
-            if not made.overloads:
-                raise
-    made.disable_compile()
-    compiled: Callable[..., Any] = made
-    return compiled
-
-
-def _linked(function: Callable[..., Any], jit: Callable[..., Any]) -> Callable[..., Any]:
-    """Copy `function` with the helpers that it names replaced by their compiled selves."""
-    replaced = dict(function.__globals__)
-    for name in function.__code__.co_names:
-        code = getattr(replaced.get(name), "__code__", None)
-        if code in _helpers:
-            if code not in _compiled_helpers:
-                _compiled_helpers[code] = jit(_linked(_helpers[code], jit))
-            replaced[name] = _compiled_helpers[code]
-    copy = types.FunctionType(function.__code__, replaced, function.__name__, function.__defaults__)
-    copy.__qualname__ = function.__qualname__
-    return copy
-
-
-@functools.cache
-def _compilers() -> tuple[type, type]:
-    """Make numba's compilers for kernels and for helpers.
-
-    Left alone, numba optimises every helper with all that it calls, and makes machine code of it that nobody runs, and
-    then does the same again with what calls it. Here LLVM gets all of a kernel at once.
-    """
-    from numba.core.codegen import JITCodeLibrary
-    from numba.core.compiler import Compiler
-
-    class Part(JITCodeLibrary):  # type: ignore[misc]
-        """The code of a helper, neither optimised nor linked."""
-
-        def finalize(self) -> None:
-            self._finalized = True
-
-        @property
-        def codegen(self) -> Any:
-            """What is told the Python objects of a function (its environment); ours use none."""
-            return types.SimpleNamespace(set_env=lambda *_: None)
-
-    class Whole(JITCodeLibrary):  # type: ignore[misc]
-        """The code of a kernel, with that of all helpers below it."""
-
-        _linking_libraries: list[Any]
-
-        def finalize(self) -> None:
-            parts = list(self._linking_libraries)
-            for part in parts:  # grows
-                parts += [each for each in part._linking_libraries if each not in parts]  # noqa: SLF001
-            self._linking_libraries = parts
-            super().finalize()
-
-    class KernelCompiler(Compiler):  # type: ignore[misc]
-        def __init__(self, typing: Any, target: Any, _: None, *rest: Any) -> None:
-            library = Whole(target.codegen(), "kernel")
-            library.enable_object_caching()
-            super().__init__(typing, target, library, *rest)
-
-    class HelperCompiler(Compiler):  # type: ignore[misc]
-        def __init__(self, typing: Any, target: Any, _: None, *rest: Any) -> None:
-            super().__init__(typing, target, Part(target.codegen(), "helper"), *rest)
-
-    return KernelCompiler, HelperCompiler
-
-
-@contextmanager
-def _remembered(typing: Any) -> Iterator[None]:
-    """Find the type of an operation once: numba asks every overload of an operator at every place where it is used."""
-    resolve = typing.resolve_function_type
-
-    def remembered(function: Any, args: Any, kws: Any) -> Any:
-        if kws or not isinstance(function, types.BuiltinFunctionType):
-            return resolve(function, args, kws)
-        key = function, tuple(args)
-        if key not in _types:
-            _types[key] = resolve(function, args, kws)
-        return _types[key]
-
-    typing.resolve_function_type = remembered
-    try:
-        yield
-    finally:
-        del typing.resolve_function_type
+        code = compiling.compiled(entry.function, entry.signature, _helpers)
+        if file:
+            native.keep(code, file)
+    return native.loaded(code, entry.signature)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: Inputs from this size on are read by compiled kernels. Below it, importing numba and loading its cache (about
-#: 0.6 s of CPU) costs more than interpreting.
-COMPILE_ABOVE_BYTES = 2_000_000
+#: Inputs from this size on are read by compiled kernels, if these are kept: loading them takes as long as interpreting
+#: so much (0.06 s of CPU).
+COMPILE_ABOVE_BYTES = 200_000
 
 #: Where nothing is compiled yet, compiling takes about 10 s: as long as interpreting this much.
 COMPILE_ANEW_ABOVE_BYTES = 10_000_000

@@ -1,0 +1,122 @@
+"""Machine code of kernels: the only module that knows numba.
+
+Left alone, numba optimises every helper with all that it calls, and makes machine code of it that nobody runs, and then
+does the same again with what calls it. Here LLVM gets all of a kernel at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from analyzer.native import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_helpers: dict[types.CodeType, Any] = {}
+_types: dict[Any, Any] = {}
+
+
+def compiled(
+    function: Callable[..., Any], signature: str, helpers: Mapping[types.CodeType, Callable[..., Any]]
+) -> Code:
+    """Compile a kernel with all `helpers` that it names; `signature` is numba's."""
+    import numba
+
+    # No kernel allocates, so nothing has to count references to arrays (_nrt): that took nine tenths of the time.
+    options = {"boundscheck": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    options |= {"no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    whole, part = _compilers()
+
+    def jit(helper: Callable[..., Any]) -> Any:
+        made = numba.njit(**options, pipeline_class=part)(helper)
+        template = made.get_call_template  # numba compiles a function anew for each literal that it is called with
+        made.get_call_template = lambda args, kws: template(tuple(map(numba.types.unliteral, args)), kws)
+        return made
+
+    made = numba.njit(**options, pipeline_class=whole)(_linked(function, helpers, jit))
+    with _remembered(made.typingctx):
+        made.compile(signature)
+    (result,) = made.overloads.values()
+    return Code(result.fndesc.llvm_func_name, result.library._get_compiled_object())  # noqa: SLF001
+
+
+def _linked(
+    function: Callable[..., Any], helpers: Mapping[types.CodeType, Callable[..., Any]], jit: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Copy `function` with the helpers that it names replaced by their compiled selves."""
+    replaced = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        code = getattr(replaced.get(name), "__code__", None)
+        if code is not None and code in helpers:
+            if code not in _helpers:
+                _helpers[code] = jit(_linked(helpers[code], helpers, jit))
+            replaced[name] = _helpers[code]
+    copy = types.FunctionType(function.__code__, replaced, function.__name__, function.__defaults__)
+    copy.__qualname__ = function.__qualname__
+    return copy
+
+
+@functools.cache
+def _compilers() -> tuple[type, type]:
+    """Make numba's compilers for kernels and for helpers."""
+    from numba.core.codegen import JITCodeLibrary
+    from numba.core.compiler import Compiler
+
+    class Part(JITCodeLibrary):  # type: ignore[misc]
+        """The code of a helper, neither optimised nor linked."""
+
+        def finalize(self) -> None:
+            self._finalized = True
+
+        @property
+        def codegen(self) -> Any:
+            """What is told the Python objects of a function (its environment); ours use none."""
+            return types.SimpleNamespace(set_env=lambda *_: None)
+
+    class Whole(JITCodeLibrary):  # type: ignore[misc]
+        """The code of a kernel, with that of all helpers below it."""
+
+        _linking_libraries: list[Any]
+
+        def finalize(self) -> None:
+            parts = list(self._linking_libraries)
+            for part in parts:  # grows
+                parts += [each for each in part._linking_libraries if each not in parts]  # noqa: SLF001
+            self._linking_libraries = parts
+            super().finalize()
+
+    class KernelCompiler(Compiler):  # type: ignore[misc]
+        def __init__(self, typing: Any, target: Any, _: None, *rest: Any) -> None:
+            library = Whole(target.codegen(), "kernel")
+            library.enable_object_caching()
+            super().__init__(typing, target, library, *rest)
+
+    class HelperCompiler(Compiler):  # type: ignore[misc]
+        def __init__(self, typing: Any, target: Any, _: None, *rest: Any) -> None:
+            super().__init__(typing, target, Part(target.codegen(), "helper"), *rest)
+
+    return KernelCompiler, HelperCompiler
+
+
+@contextmanager
+def _remembered(typing: Any) -> Iterator[None]:
+    """Find the type of an operation once: numba asks every overload of an operator at every place where it is used."""
+    resolve = typing.resolve_function_type
+
+    def remembered(function: Any, args: Any, kws: Any) -> Any:
+        if kws or not isinstance(function, types.BuiltinFunctionType):
+            return resolve(function, args, kws)
+        key = function, tuple(args)
+        if key not in _types:
+            _types[key] = resolve(function, args, kws)
+        return _types[key]
+
+    typing.resolve_function_type = remembered
+    try:
+        yield
+    finally:
+        del typing.resolve_function_type
