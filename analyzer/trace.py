@@ -6,7 +6,7 @@ import gc
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from analyzer.findings.find import find as find_in
 from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
 from analyzer.logs.heads import cut_heads
+from analyzer.meanwhile import meanwhile
 from analyzer.schema import TABLES
 from analyzer.smtp.machine import run as machine
 from analyzer.smtp.reader import Reader
@@ -95,30 +96,20 @@ def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progres
     """Run one capture through all stages, one shard a worker."""
     shards = [Shard(capture.name, number, settings, decoder) for number in range(settings.workers)]
     several = settings.workers > 1
-    with ThreadPoolExecutor(settings.workers + 1) as pool:
+
+    def read() -> Window | None:
+        return capture.read(2 * sum(len(shard.tracker.arena) for shard in shards))
+
+    with ThreadPoolExecutor(settings.workers) as pool:
         run: Any = pool.map if several else map
-        later: Any = pool.submit if several else _Later  # a window is read while the shards work on that before
-        upcoming = later(capture.read, 0)
-        while (window := upcoming.result()) is not None:
+        for window in meanwhile(read, threaded=several):
             heads = [shard.tracker.arena for shard in shards]
             starts = np.cumsum([0, *map(len, heads)]).tolist()
-            window = window.headed(heads)
-            upcoming = later(capture.read, 2 * starts[-1])
-            list(run(Shard.eat, shards, [window] * len(shards), starts))
+            list(run(Shard.eat, shards, [window.headed(heads)] * len(shards), starts))
             if progress:
                 progress(capture.consumed, capture.total_bytes)
         list(run(Shard.end, shards))
     return shards
-
-
-class _Later:
-    """A call whose result is not needed yet."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self._call = partial(function, *arguments)
-
-    def result(self) -> Any:
-        return self._call()
 
 
 def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progress | None) -> Log:
@@ -129,7 +120,7 @@ def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progr
     log = Log(
         given.name, catalogue(settings.formats), zone, settings.year, settings.log_format, settings.tables, decoder
     )
-    log.read(given.sources(), given.places, progress)
+    log.read(given.sources(), given.places, progress, threaded=settings.workers > 1)
     return log
 
 

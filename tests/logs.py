@@ -75,7 +75,7 @@ def read(source: Source, catalogue: Catalogue, forced: tuple[int, ...] = (), siz
     lines = Lines(catalogue, Clock(dt.UTC, 2026, None), Account(source.name), forced)
     sessions, dialogues = Sessions(catalogue, source.name), Dialogues(source.name, frozenset(TABLES), Decoder())
     for raw in blocks(source, size=size):
-        for group in sessions.eat(lines.block(raw, sessions.open)):
+        for group in sessions.eat(lines.block(raw, sessions.room)):
             dialogues.write(group)
     for group in sessions.end():
         dialogues.write(group)

@@ -123,14 +123,14 @@ def _after() -> Iterator[None]:
 
 
 @each_log
-@pytest.mark.parametrize("size", [300, 4096, 30_000])
-def test_blocks(path: Path | None, size: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where blocks end changes nothing in any table, ids and order included."""
+@pytest.mark.parametrize(("size", "workers"), [(300, 1), (300, 2), (4096, 1), (30_000, 2)])
+def test_blocks(path: Path | None, size: int, workers: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where blocks end, and how far is read ahead, changes nothing in any table, ids and order included."""
     wanted = plainly(path, folder)
     monkeypatch.setattr(reading, "blocks", lambda source, unwrap=None: blocks(source, unwrap, size))
     monkeypatch.setenv(kernel.FORCE, "interpreted")
     _put_back(folder, path)
-    found = analyzer.read(folder / "mail.log", **SET)
+    found = analyzer.read(folder / "mail.log", workers=workers, **SET)
 
     assert columns(found) == columns(wanted)
     assert skipped(found) == skipped(wanted)

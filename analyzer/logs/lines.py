@@ -16,7 +16,7 @@ from analyzer.logs.heads import MONTHS, SENTENCES, cut_heads, own_times
 from analyzer.logs.match import NONE, match
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text
-from analyzer.words.vocabulary import Vocabularies
+from analyzer.words.vocabulary import Vocabularies, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,21 +135,21 @@ class Lines:
     def __init__(self, catalogue: Catalogue, clock: Clock, account: Account, forced: tuple[int, ...] = ()) -> None:
         self.catalogue, self.clock, self.account, self.forced = catalogue, clock, account, forced
         self.bare: tuple[int, ...] = ()
-        self.vocabularies = Vocabularies()
+        self.vocabularies = Vocabularies()  # of the blocks
+        self.programs = Vocabulary(printable)  # another thread may use those of the blocks meanwhile
         self.of_program = lru_cache(1 << 12)(catalogue.of_program)
         self.files: list[str] = []
         self.fills = np.zeros((len(catalogue.patterns), c.SPANS_WIDTH + 1), bool)  # what each pattern may take
         owners = np.repeat(catalogue.rules[:, 1], catalogue.rules[:, 3] - catalogue.rules[:, 2])
         self.fills[owners, catalogue.moves[:, 1]] = True
 
-    def block(self, raw: Raw, before: Block | None = None) -> Block:
-        """Make the events of a block, with room for a block that is to be put in front of it."""
+    def block(self, raw: Raw, room: tuple[int, int] = (0, 0)) -> Block:
+        """Make the events of a block, with room for so many bytes and lines that are to be put in front of it."""
         if raw.file not in self.files:
             self.files.append(raw.file)
         used = len(raw.data), len(raw.stops)
-        if before is not None:
-            raw.data.extend(bytes(len(before.buffer)))
-        rows = len(raw.stops) + (0 if before is None else len(before.lines))
+        raw.data.extend(bytes(room[0]))
+        rows = len(raw.stops) + room[1]
         buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.zeros((rows, c.LINE_WIDTH), np.int64)
         spans, lines = np.zeros((c.SPANS_WIDTH, rows), np.int32), all_lines[: len(raw.stops)]
         lines[:, c.FILE] = self.files.index(raw.file)
@@ -197,8 +197,7 @@ class Lines:
             left(UNKNOWN, missed)
             return [made, more]
         made_of: list[Array] = []
-        named = self.vocabularies["program", printable]
-        programs = named.text(buffer, lines[:, c.PROGRAM], lines[:, c.PROGRAM_END])
+        programs = self.programs.text(buffer, lines[:, c.PROGRAM], lines[:, c.PROGRAM_END])
         kinds = list(map(self.of_program, programs.words))
         for formats in dict.fromkeys(formats for formats, _ in kinds if formats):
             mine = programs.mask([formats == kind[0] for kind in kinds])

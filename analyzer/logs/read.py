@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.errors import InputError, Skip
@@ -12,6 +13,7 @@ from analyzer.logs.lines import Lines, blocks
 from analyzer.logs.outcomes import Outcomes
 from analyzer.logs.sessions import Sessions
 from analyzer.logs.unwrap import unwrapper
+from analyzer.meanwhile import meanwhile
 from analyzer.wire.sources import modified_ns, size_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from analyzer.logs.catalogue import Catalogue
+    from analyzer.logs.lines import Block, Raw
     from analyzer.logs.sessions import Group
     from analyzer.smtp.sasl import Decoder
     from analyzer.wire.sources import Place, Source
@@ -45,21 +48,36 @@ class Log:
         self.outcomes = Outcomes(name)
         self.damage: list[Skip] = []
 
-    def read(self, sources: Iterable[Source], places: Sequence[Place], progress: Progress | None = None) -> None:
-        """Read all files; `progress` is told how many bytes were taken, and of how many (None: nobody knows)."""
+    def read(
+        self,
+        sources: Iterable[Source],
+        places: Sequence[Place],
+        progress: Progress | None = None,
+        *,
+        threaded: bool = False,
+    ) -> None:
+        """Read all files; `progress` is told how many bytes were taken, and of how many (None: nobody knows).
+
+        `threaded`: the lines of a block are read while the sessions of that before are worked on.
+        """
         sizes, before = [size_of(place) for place in places], 0
         total = None if None in sizes else sum(size or 0 for size in sizes)
         for source, place in zip(sources, places, strict=True):
             self.clock.begin(modified_ns(place))
             unwrap = unwrapper(source.stream.peek(HEAD_BYTES))
-            for raw in blocks(source, unwrap):
-                self._write(self.sessions.eat(self.lines.block(raw, self.sessions.open)))
+            raws = blocks(source, unwrap)
+            for block in meanwhile(partial(self._block, raws), threaded=threaded):
+                self._write(self.sessions.eat(block))
                 if progress:
                     progress(before + source.consumed, total)
             before += source.consumed
             if source.stream.damage:
                 self.damage.append(Skip(self.name, "logs", "file is damaged from here on", 1, source.stream.damage))
         self._write(self.sessions.end())
+
+    def _block(self, raws: Iterator[Raw]) -> Block | None:
+        raw = next(raws, None)
+        return None if raw is None else self.lines.block(raw, self.sessions.room)
 
     def _write(self, groups: Iterator[Group]) -> None:
         for group in groups:

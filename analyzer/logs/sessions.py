@@ -179,6 +179,11 @@ class Sessions:
         self.open: Block | None = None
         self.torn = 0  # sessions that were taken for over because too many events were open
 
+    @property
+    def room(self) -> tuple[int, int]:
+        """How many bytes and lines the next block should have room for: about those of the sessions that are open."""
+        return (0, 0) if self.open is None else (2 * len(self.open.buffer), 2 * len(self.open.lines))
+
     def eat(self, block: Block) -> Iterator[Group]:
         """Take a block; give the sessions that are over."""
         times = block.lines[: block.used[1], c.TIME]
@@ -318,6 +323,7 @@ def gather(buffer: Any, lines: Any, kept: Any) -> None:
 def _before(first: Block, second: Block) -> Block:
     """Join two blocks: the events of the first come first, their lines stand in the room behind those of the second."""
     at, row = second.used
+    second = _sized(second, at + len(first.buffer), row + len(first.lines))
     second.buffer[at:] = first.buffer
     second.lines[row:] = first.lines
     second.lines[row:, _PLACES] += at
@@ -329,6 +335,19 @@ def _before(first: Block, second: Block) -> Block:
     used = len(second.buffer), len(second.lines)
     events = np.concatenate((events, second.events))
     return replace(second, events=events, filled=first.filled | second.filled, used=used)
+
+
+def _sized(block: Block, size: int, rows: int) -> Block:
+    """Give a block with room for just so many bytes and lines."""
+    if size > len(block.buffer) or rows > len(block.lines):
+        more, others = max(0, size - len(block.buffer)), max(0, rows - len(block.lines))
+        return replace(
+            block,
+            buffer=np.append(block.buffer, np.empty(more, np.uint8))[:size],
+            lines=np.concatenate((block.lines, np.zeros((others, c.LINE_WIDTH), np.int64)))[:rows],
+            spans=np.hstack((block.spans, np.zeros((c.SPANS_WIDTH, others), np.int32)))[:, :rows],
+        )
+    return replace(block, buffer=block.buffer[:size], lines=block.lines[:rows], spans=block.spans[:, :rows])
 
 
 def _move(spans: Array, field: int, lines: Array | slice, by: Array | int, moved: Array) -> None:

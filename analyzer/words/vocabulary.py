@@ -47,12 +47,21 @@ def number_words(
     """
     size = len(slots)
     row, known, used = state[0], state[1], state[2]
+    last, before, width = NONE, 0, NONE  # the word before, where it begins, and how long it is
     while row < len(starts):
         start, stop = starts[row], stops[row]
         if stop <= start:
             codes[row] = NONE
             row += 1
             continue
+        if stop - start == width:  # hosts and programs come again and again
+            k = 0
+            while k < width and buffer[before + k] == buffer[start + k]:
+                k += 1
+            if k == width:
+                codes[row] = last
+                row += 1
+                continue
         if used + stop - start > len(store) or known >= len(ends) or 2 * known >= size:
             break
         value, place = key, start
@@ -86,6 +95,7 @@ def number_words(
                         found = code
                 slot = (slot + 1) & (size - 1)
         codes[row] = found
+        last, before, width = found, start, stop - start
         row += 1
     state[0], state[1], state[2] = row, known, used
 
