@@ -136,7 +136,7 @@ def _listing(name: str, text: str, example: str) -> click.Command:
 
         names = chosen(name, columns)
         whole, trace, screen = read(options, name)
-        write(listing(trace.tables[name], form, screen, names, whole.tables["sessions"].ids("session")))
+        write(listing(trace.tables[name], form, screen, names, whole.tables["sessions"]))
 
     help_text = f"{text}\n\nExample: smtp-analyzer {example}"
     return click.command(name, help=help_text)(judging(command) if name == "findings" else command)

@@ -107,7 +107,7 @@ def test_export(read, tables, tmp_path):
 
 def listed(tables, name, form, identity):
     kept = Trace(tables, [], []).filter(identity=identity).tables
-    return listing.listing(kept[name], form, None, None, kept["sessions"].ids("session"))
+    return listing.listing(kept[name], form, None, None, kept["sessions"])
 
 
 def test_export_overwrites_only_when_asked(read, tmp_path):

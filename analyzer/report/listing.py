@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from analyzer.report.screen import Screen
-    from analyzer.tables import Ids, Table
+    from analyzer.tables import Table
 
 #: The formats: for people, for spreadsheets, for programs.
 FORMATS: Final = ("table", "csv", "jsonl")
 
 
 def listing(
-    table: Table, form: str, screen: Screen, columns: Sequence[str] | None, sessions: Ids
+    table: Table, form: str, screen: Screen, columns: Sequence[str] | None, sessions: Table
 ) -> Iterator[str] | Iterator[bytes]:
     """Give a table block by block, for people as text, else in UTF-8; without `columns`, all, or those that fit.
 
-    `sessions`: all there are, in their order: the ordinal of a session is its place, from 1.
+    `sessions`: the table of all there are, in their order: the ordinal of a session is its place, from 1.
     """
     if form == "table":
-        return (line + "\n" for line in grid.grid(table, screen, columns, sessions))
+        return (line + "\n" for line in grid.grid(table, screen, columns, sessions.ids("session")))
     names = [name for name in columns or column_names(table.name) if name != grid.ORDINAL]
     return rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names)
 

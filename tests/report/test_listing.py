@@ -12,7 +12,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.report.listing import FORMATS, chosen, column_names, listing
 from analyzer.report.screen import Clock, Screen, width_of
 from analyzer.schema import TABLES
-from analyzer.tables import Ids, Table
+from analyzer.tables import Table
 from tests.records import START, attempt, rows
 
 UTC = Clock(dt.UTC)
@@ -20,14 +20,14 @@ NARROW, WIDE, PIPE = Screen(80, False, UTC), Screen(200, False, UTC), Screen(Non
 
 
 def lines(table, screen=NARROW, columns=None, sessions=None):
-    return "".join(listing(table, "table", screen, columns, sessions or Ids.of(()))).splitlines()
+    return "".join(listing(table, "table", screen, columns, sessions or Table.empty("sessions"))).splitlines()
 
 
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("width", [80, 100, 132, 200])
 def test_fits(tables, name, width):
     """No line of a listing is wider than the terminal."""
-    got = lines(tables[name], Screen(width, False, UTC), sessions=tables["sessions"].ids("session"))
+    got = lines(tables[name], Screen(width, False, UTC), sessions=tables["sessions"])
 
     assert len(got) == len(tables[name]) + 2
     assert all(width_of(line) <= width for line in got)
@@ -35,7 +35,7 @@ def test_fits(tables, name, width):
 
 def test_auth(tables):
     """The listing of attempts says when, who, how and with what end, and how to find the session."""
-    got = lines(tables["auth"], sessions=tables["sessions"].ids("session"))
+    got = lines(tables["auth"], sessions=tables["sessions"])
 
     assert got[0] == "auth: 10 rows, on 2026-11-18, times in UTC"
     assert got[1].split() == ["#", "started", "client_ip", "identity", "mechanism", "rounds", "outcome"]
@@ -108,18 +108,24 @@ def test_empty(form):
     """A listing of nothing is no error."""
     for name in TABLES:
         text = "".join(
-            part if form == "table" else part.decode() for part in listing(Table.empty(name), form, NARROW, None, {})
+            part if form == "table" else part.decode()
+            for part in listing(Table.empty(name), form, NARROW, None, Table.empty("sessions"))
         )
         assert text == {"jsonl": "", "csv": ",".join(column_names(name)) + "\n", "table": f"{name}: 0 rows\n"}[form]
 
 
 def test_columns_are_chosen(tables):
     """Columns asked for are shown, squeezed if they must be; # is the number of the session."""
-    ordinals = tables["sessions"].ids("session")
     names = chosen("auth", "#, identity,where")
 
-    assert lines(tables["auth"], columns=names, sessions=ordinals)[2].split() == ["1", "user0", "mail.pcap:12"]
-    assert b"".join(listing(tables["auth"], "csv", NARROW, names, ordinals)).splitlines()[0] == b"identity,where"
+    assert lines(tables["auth"], columns=names, sessions=tables["sessions"])[2].split() == [
+        "1",
+        "user0",
+        "mail.pcap:12",
+    ]
+    assert (
+        b"".join(listing(tables["auth"], "csv", NARROW, names, tables["sessions"])).splitlines()[0] == b"identity,where"
+    )
     assert chosen("auth", "all") == column_names("auth")
     assert chosen("auth", None) is None
 
