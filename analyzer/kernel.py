@@ -213,4 +213,7 @@ def _compile(entry: Kernel) -> Callable[..., Any]:
         code = compiling.compiled(entry.function, entry.signature, _helpers)
         if file:
             native.keep(code, file)
-    return native.loaded(code, entry.signature)
+    run, own = native.loaded(code, entry.signature), entry.function.__code__
+    names = {name: getattr(own, name) for name in ("co_filename", "co_name", "co_firstlineno")}
+    run.__code__ = run.__code__.replace(**names)  # a profiler, or a trace back, names the kernel
+    return run

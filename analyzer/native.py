@@ -15,10 +15,8 @@ import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from types import FunctionType
+from typing import Any, Final, NamedTuple
 
 #: First line of a file; behind it the digest of the rest, the name of the function, and its object code.
 _MAGIC: Final = b"smtp-analyzer kernel 1\n"
@@ -71,7 +69,7 @@ def kept(file: Path) -> Code | None:
     return Code(symbol.decode("ascii"), code)
 
 
-def loaded(code: Code, signature: str) -> Callable[..., Any]:
+def loaded(code: Code, signature: str) -> FunctionType:
     """Give the function; `signature` is numba's. It raises TypeError for other arguments, IndexError as numba does."""
     result, _, rest = signature.partition("(")
     types = [
@@ -104,6 +102,7 @@ def loaded(code: Code, signature: str) -> Callable[..., Any]:
             raise IndexError(message)
         return made.value if gives else None
 
+    assert isinstance(call, FunctionType)
     return call
 
 

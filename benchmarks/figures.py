@@ -102,9 +102,9 @@ def _median(store: dict[str, Measured], cell: Cell) -> float | None:
 
 
 def load() -> dict[str, Any]:
-    """Give what was measured: ``workloads`` by name, ``kernels``, and where the time was ``spent``."""
+    """Give what was measured: ``workloads`` by name, ``kernels``, ``lines``, and where the time was ``spent``."""
     kept = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
-    return {"workloads": {}, "kernels": {}, "spent": {}} | kept
+    return {"workloads": {}, "kernels": {}, "spent": {}, "lines": {}} | kept
 
 
 def save(store: dict[str, Any]) -> None:
@@ -121,11 +121,12 @@ def shown(text: str, store: dict[str, Any]) -> str:
         "machines": machines(store),
         "kernels": kernels(store["kernels"]),
         "spent": spent(store["spent"]),
+        "lines": lines(store["lines"]),
     }
-    for name, lines in tables.items():
+    for name, made in tables.items():
         head, begin, rest = text.partition(f"<!-- {name} -->\n")
         _, end, tail = rest.partition(f"<!-- /{name} -->")
-        text = head + begin + "\n".join(["", *lines, "", ""]) + end + tail
+        text = head + begin + "\n".join(["", *made, "", ""]) + end + tail
     return text
 
 
@@ -205,12 +206,22 @@ def spent(store: Measured) -> list[str]:
     return table(" | ".join(["part", *(f">`{name}`" for name in columns)]), rows)
 
 
+def lines(store: Measured) -> list[str]:
+    """Give the table of logs that were read on one core."""
+    rows = [
+        [f"{got['lines']:,}", f"{got['mb']:,.0f}", spread(got["cpu"], 2),
+         f"{got['lines'] / statistics.median(got['cpu']):,.0f}", spread(got["peak"], 0)]
+        for got in store.get("logs", {}).values()
+    ]  # fmt: skip
+    return table(">lines | >MB | >CPU s | >lines a second | >peak MB", rows)
+
+
 def machines(store: dict[str, Any]) -> list[str]:
     """Say on which machines, and with which versions, which figures were taken."""
     where: dict[str, list[str]] = {}
     for name, measured in store["workloads"].items():
         where.setdefault(measured["machine"], []).append(f"`{name}` ({when(measured)})")
-    for name in ("spent", "kernels"):
+    for name in ("spent", "kernels", "lines"):
         if store[name]:
             where.setdefault(store[name]["machine"], []).append(f"{name} ({when(store[name])})")
     return [f"- {machine}: {', '.join(names)}" for machine, names in where.items()]

@@ -50,6 +50,10 @@ UNITS: dict[str, tuple[str, Callable[[Values, Values, Any], int]]] = {
     "cut_heads": ("lines", lambda before, *_: len(before["lines"])),
     "own_times": ("lines", lambda before, *_: len(before["chosen"])),
     "match": ("lines", lambda before, *_: len(before["chosen"])),
+    "gather": ("bytes", lambda before, *_: len(before["kept"])),
+    "hear": ("lines", lambda before, *_: len(before["said"])),
+    "part": ("lines", lambda before, *_: len(before["said"])),
+    "lay": ("lines", lambda before, *_: len(before["said"])),
     "number_words": ("bytes", lambda before, after, _: octets_of(before, after["state"][0])),
     "refill": ("words", lambda before, *_: before["known"]),
 }

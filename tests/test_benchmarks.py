@@ -216,6 +216,21 @@ def test_spent():
     assert abs(sum(map(float, parts.values())) - total) < 0.01 * len(parts)
 
 
+def test_lines(tmp_path):
+    """A log is read on one core, and an attempt too few or too many ends the command."""
+    made = run("lines", "--millions", "0.01", "--runs", "1")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.splitlines()[2].startswith("| 10,0")
+
+    liar = tmp_path / "liar.py"
+    liar.write_text(
+        (FOLDER / "logs.py").read_text(encoding="utf-8").replace("return truth\n", "return truth + truth\n")
+    )
+    made = run("lines", "--millions", "0.01", "--runs", "1", "--generator", str(liar))
+    assert made.returncode == 1
+    assert "were written" in made.stderr
+
+
 def test_unknown_kernel(module, monkeypatch):
     """A kernel whose unit nobody told, and one that no input calls, end the command."""
     kernels = module("kernels")
