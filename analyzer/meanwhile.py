@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ def meanwhile(read: Callable[[], Result | None], *, threaded: bool) -> Iterator[
     if not threaded:
         yield from iter(read, None)
         return
+    from concurrent.futures import ThreadPoolExecutor  # with it comes logging
+
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(read)
         while (result := upcoming.result()) is not None:

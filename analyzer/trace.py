@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +14,6 @@ from analyzer import kernel, limits
 from analyzer.errors import AnalyzerError, Skip
 from analyzer.filters import LocalZone
 from analyzer.filters import zone as zone_of
-from analyzer.findings.find import find as find_in
 from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
 from analyzer.logs.heads import cut_heads
@@ -100,8 +98,7 @@ def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progres
     def read() -> Window | None:
         return capture.read(2 * sum(len(shard.tracker.arena) for shard in shards))
 
-    with ThreadPoolExecutor(settings.workers) as pool:
-        run: Any = pool.map if several else map
+    with _pool(settings.workers) as run:
         for window in meanwhile(read, threaded=several):
             heads = [shard.tracker.arena for shard in shards]
             starts = np.cumsum([0, *map(len, heads)]).tolist()
@@ -110,6 +107,18 @@ def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progres
                 progress(capture.consumed, capture.total_bytes)
         list(run(Shard.end, shards))
     return shards
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Any]:
+    """Give what is `map`, in threads where there are several workers."""
+    if workers == 1:
+        yield map
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers) as pool:
+        yield pool.map
 
 
 def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progress | None) -> Log:
@@ -256,6 +265,8 @@ class Trace:
 
     def find(self, **thresholds: float) -> pd.DataFrame:
         """Give the findings of these sessions with other thresholds; see `analyzer.findings.thresholds`."""
+        from analyzer.findings.find import find as find_in
+
         return find_in(self.tables, Thresholds.of(thresholds)).frame()
 
     @property
@@ -418,6 +429,8 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
             made = joined(made)
     names = [column.name for column in TABLES["skipped"]]
     if "findings" in how.tables:
+        from analyzer.findings.find import find as find_in
+
         made["findings"] = find_in(made, how.thresholds)
     made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
     return Trace(made, [each.name for each in inputs], warnings, inputs, cannot)

@@ -330,8 +330,18 @@ def outcomes() -> Array:
     """Make the table of outcomes: int32[how, code, last], numbers of OUTCOMES."""
     import numpy as np  # here and below: what a code means can be asked without it (`analyzer.knowledge`)
 
-    table = [[[OUTCOMES.index(outcome(how, code, last)) for last in Last] for code in range(600)] for how in How]
-    return np.array(table, np.int32)
+    table = np.empty((len(How), 600, len(Last)), np.int32)
+    # Codes that ENDINGS does not name have the outcome of their class.
+    named: list[tuple[slice | int, int]] = [
+        (slice(None), 0),
+        (slice(400, 500), 400),
+        *zip(ENDINGS, ENDINGS, strict=True),
+    ]
+    for how in How:
+        for last in Last:
+            for codes, code in named:
+                table[how, codes, last] = OUTCOMES.index(outcome(how, code, last))
+    return table
 
 
 def is_good(code: int) -> bool:
