@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from analyzer import kernel
 from tests import records
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write generated files anew instead of comparing them")
+
+
+@pytest.fixture(autouse=True)
+def _interpreted() -> None:
+    """Let every test begin with interpreted kernels: a compiled one knows nothing of a global that a test changes."""
+    kernel.select(0)
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 import analyzer
-from analyzer.cli import FORMATS, LISTINGS, main
+from analyzer.cli import LISTINGS, main
 from analyzer.errors import AnalyzerError
+from analyzer.options import FORMATS
 from tests.rendering import DIALOGUES, head_of, pen_of
 from tests.test_canaries import FORMS, NEEDLES, NESTS, SECRET, Variant
 from tests.test_formats import BY_NAME, KNOWN

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 
 #: What is not loaded for `import analyzer`.
 HEAVY = {
-    "backports", "cryptography", "jinja2", "matplotlib", "numba", "pandas", "pyarrow", "rich", "scapy", "asyncio",
-    "multiprocessing",
+    "backports", "cryptography", "jinja2", "llvmlite", "matplotlib", "numba", "pandas", "pyarrow", "rich", "scapy",
+    "asyncio", "multiprocessing",
 }  # fmt: skip
 #: What is not loaded for `--help` and `--version` either.
 HEAVIER = HEAVY | {"numpy", "zoneinfo", "ipaddress", "json", "hashlib"}
