@@ -15,7 +15,6 @@ from analyzer.smtp.claims import Responses, claims
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.law import Flag, How, Last
 from analyzer.smtp.reasons import reason
-from analyzer.smtp.redact import is_strange
 from analyzer.smtp.reply import reply_of
 from analyzer.smtp.rounds import LOST, Rounds, rounds_of
 from analyzer.tables import Text, distinct
@@ -139,7 +138,7 @@ class Attempts:
         asked = _Challenges(rounds, texts, len(a))
         numbers, reply = distinct_of(rounds.reply)
         replies = [reply_of(texts[number]) for number in numbers]
-        text, echoed = self._shown(rounds.last, replies, reply)
+        text, echoed = self.said.shown(replies, np.where(a[:, s.A_CODE] > 0, reply, -1), rounds.last)
         last, decodable = self._last_lines(rounds, responses, texts)
         self._note(rounds, asked, texts, echoed)
         alone = a[:, s.A_FLAGS] & _UNSOLICITED != 0
@@ -168,17 +167,6 @@ class Attempts:
             "oauth_error": asked.refused,
             "secret_group": np.where(masked, NULL, secret),
         }
-
-    def _shown(self, last: Array, replies: Sequence[Reply], reply: Array) -> tuple[Text, Array]:
-        """Give the texts of the final replies, and which of them repeat what their client said."""
-        known = Text.of(each.shown for each in replies).take(reply)
-        known = Text(np.where(self.attempts[:, s.A_CODE] > 0, known.codes, -1).astype(np.int32), known.words)
-        strange = np.array([is_strange(each.text) for each in replies] or [False])[reply]
-        rows = np.flatnonzero(strange & (known.codes >= 0))
-        pairs = zip(reply[rows].tolist(), last[rows].tolist(), strict=True)
-        cleaned = Text.of(self.said.shown(replies[place], unit) for place, unit in pairs)
-        text = known.put(rows, cleaned)
-        return text, rows[text.codes[rows] != known.codes[rows]]
 
     def _last_lines(self, rounds: Rounds, responses: Responses, texts: Sequence[bytes]) -> tuple[Array, Array]:
         """Say what the client's last line was (a place in _LINES), and whether it was base64 (-1: there was none)."""

@@ -53,3 +53,11 @@ from __future__ import annotations
     A_SERVER_NS, A_CLIENT_NS, A_HEARD, A_TLS, A_FLAGS,  # times summed; time of the last reply
     A_WIDTH,
 ) = range(20)  # fmt: skip
+
+# --- the mail transactions of a session
+(
+    M_COUNT, M_TAKEN,                            # that are over, and that the server took
+    M_OPEN,                                      # 1 where one is under way, of which the rest tells
+    M_AT, M_ACCEPTED, M_REFUSED, M_CHUNKS, M_OCTETS,  # recipients; BDAT chunks and their octets
+    M_WIDTH,
+) = range(9)  # fmt: skip

@@ -10,7 +10,6 @@ from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
 from analyzer.smtp.law import Flag, Kind
-from analyzer.smtp.reply import reply_of
 from analyzer.tables import Text
 
 if TYPE_CHECKING:
@@ -34,22 +33,16 @@ def columns(units: Array, shown: Array, said: Said, began: Array) -> dict[str, A
     sent = u[:, s.U_FRAME] > 0
     at = np.where(u[:, s.U_AT] > 0, u[:, s.U_AT], np.where(replied, u[:, s.U_REPLY_AT], began[u[:, s.U_SESSION]]))
     waited = (u[:, s.U_REPLY_AT] - u[:, s.U_AT]) / 1e9
-    arguments, enhanced, texts = [], [], []
+    _, enhanced, text = said.replies(shown)
     speaker = _Speaker(said)
-    for number in shown.tolist():
-        arguments.append(speaker.argument(number))
-        raw = said.reply(number)
-        reply = reply_of(raw)
-        enhanced.append(reply.enhanced)
-        texts.append(said.shown(reply, number) if raw else None)
     return {
         "n": u[:, s.U_NUMBER],
         "at": at,
         "verb": Text(u[:, s.U_VERB].astype(np.int32), list(law.VERB_NAMES)),
-        "argument": arguments,
+        "argument": [speaker.argument(number) for number in shown.tolist()],
         "code": np.where(replied, code, NULL),
         "enhanced": enhanced,
-        "text": texts,
+        "text": text,
         "seconds": np.where(replied & sent & (waited >= 0), waited, np.nan),
         "pipelined": u[:, s.U_FLAGS] & int(Flag.PIPELINED) != 0,
         "attempt": _known(u[:, s.U_ATTEMPT]),

@@ -20,15 +20,15 @@ from analyzer.words.vocabulary import Store, distinct_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from analyzer.smtp.mail import Mailbag
     from analyzer.smtp.reader import Rows
 
     Array = np.ndarray[Any, Any]
 
 #: Facts that are words, or other values that can be compared. `ehlo`: the last reply to a greeting of the client;
-#: `offer`: what the first one offers.
+#: `offer`: what the first one offers; `mail_from`: the reverse-path of the mail transaction under way, where needed.
 WORDS: Final = (
     "via", "banner", "helo", "ehlo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni", "offer",
+    "mail_from",
 )  # fmt: skip
 
 #: Facts that are true or not: an AUTH command was seen in an earlier part, so was the begin of TLS; TLS was refused.
@@ -37,11 +37,11 @@ FLAGS: Final = ("tried", "secured", "tls_refused")
 
 @dataclass(slots=True)
 class Kept:
-    """The facts of one session that goes on, its mail transaction under way, and lines that may hold secrets."""
+    """The facts of one session that goes on, its mail transactions, and lines that may hold secrets."""
 
     words: dict[str, Any]
     flags: dict[str, bool]
-    mail: Mailbag | None
+    mail: Array  # int64[M_WIDTH]
     secrets: list[bytes] = field(default_factory=list)
 
 
@@ -53,13 +53,15 @@ class Facts:
         self._known: dict[str, dict[Any, int]] = {name: {None: -1} for name in WORDS}
         self.codes = {name: np.full(count, -1, np.int32) for name in WORDS}
         self.flags = {name: np.zeros(count, bool) for name in FLAGS}
-        self.mail = {row: kept.mail for row, kept in before.items() if kept.mail is not None}
+        self.mail = np.zeros((count, s.M_WIDTH), np.int64)
         self.secrets = {row: kept.secrets for row, kept in before.items() if kept.secrets}
         rows = list(before)
         for name in WORDS:
             self.put(name, rows, [kept.words[name] for kept in before.values()])
         for name in FLAGS:
             self.flags[name][rows] = [kept.flags[name] for kept in before.values()]
+        for row, kept in before.items():
+            self.mail[row] = kept.mail
 
     def put(self, name: str, rows: Array | list[int], values: Iterable[Any]) -> None:
         """Set a fact of some sessions; of several for one, the last counts."""
@@ -89,7 +91,7 @@ class Facts:
         """Give what is to be kept of a session that goes on."""
         words = {name: self.get(name, row) for name in WORDS}
         flags = {name: bool(self.flags[name][row]) for name in FLAGS}
-        return Kept(words, flags, self.mail.get(row))
+        return Kept(words, flags, self.mail[row].copy())
 
     def hear(self, rows: Rows, shown: Array) -> None:
         """Take banners, names and offers from the units that `shown` numbers."""

@@ -1,98 +1,157 @@
-"""Units to mail transactions (RFC 5321 section 3.3): rows of the table `messages`."""
+"""Mail transactions (RFC 5321 section 3.3) of a batch as columns: rows of the table `messages`.
+
+A transaction goes from MAIL to the unit that ends it: a stretch of the units of its session. What happened in it is the
+difference of running counts at its two ends.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+
+from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.law import Flag, Kind
-from analyzer.smtp.reply import reply_of
+from analyzer.tables import Text
+from analyzer.tcp import columns as c
 
 if TYPE_CHECKING:
+    from analyzer.smtp.reader import Rows
     from analyzer.smtp.said import Said
 
-#: Kinds of units that begin, change or end a transaction.
-IN_MAIL: Final = (Kind.MAIL, Kind.RCPT, Kind.DATA, Kind.BDAT, Kind.DOT, Kind.RSET, Kind.HELLO, Kind.LHLO)
-
-_RESETS: Final = (Kind.RSET, Kind.HELLO, Kind.LHLO)
-
-#: A transaction that is over: its number, the columns of `messages` from `at` to `chunks`, and the unit whose reply
-#: ends it (-1: none does).
-Row = tuple[int, int, str | None, int, int, int | None, int, int]
+    Array = np.ndarray[Any, Any]
 
 
-@dataclass(slots=True)
-class Transaction:
-    """A mail transaction that is under way."""
-
-    at: int
-    mail_from: str | None
-    accepted: int = 0
-    refused: int = 0
-    size: int | None = None
-    chunks: int = 0
-    whole: bool = False  # an end of the message was seen, or a chunk of it
+def _kinds(*kinds: Kind) -> Array:
+    """Say of each kind of unit whether it is one of these."""
+    return np.isin(np.arange(len(Kind)), kinds)
 
 
-@dataclass(slots=True)
-class Mailbag:
-    """The transactions of one session: how many there were, how many the server took, and the one under way."""
+#: Units that begin, change or end a transaction; those that end one whatever the reply is; and those whose reply tells
+#: what became of the message.
+_IN_MAIL: Final = _kinds(Kind.MAIL, Kind.RCPT, Kind.DATA, Kind.BDAT, Kind.DOT, Kind.RSET, Kind.HELLO, Kind.LHLO)
+_ENDS: Final = _kinds(Kind.MAIL, Kind.DOT, Kind.RSET, Kind.HELLO, Kind.LHLO)
+_TELLS: Final = _kinds(Kind.DATA, Kind.BDAT, Kind.DOT)
 
-    count: int = 0
-    taken: int = 0
-    open: Transaction | None = None
-
-    def feed(self, said: Said, number: int) -> list[Row]:
-        """Take a unit; gives the transactions that end with it."""
-        kind, code = said.units[number, s.U_KIND], said.units[number, s.U_CODE]
-        ended: list[Row] = []
-        if kind == Kind.MAIL:
-            ended += self.end(said)
-            path = said.line(number).partition(b":")[2].split(None, 1)
-            self.open = Transaction(said.units[number, s.U_AT], printable(path[0] if path else b""))
-            if not law.is_good(code):
-                ended += self.end(said, number)
-        if self.open is None:
-            return ended
-        if kind == Kind.RCPT:
-            self.open.accepted += law.is_good(code)
-            self.open.refused += not law.is_good(code)
-        elif kind == Kind.BDAT:
-            self.open.chunks += 1
-            self.open.whole = True
-            self.open.size = (self.open.size or 0) + said.units[number, s.U_SIZE]
-            if not law.is_good(code) or said.line(number).upper().split()[-1:] == [b"LAST"]:
-                ended += self.end(said, number)
-        elif kind == Kind.DOT:
-            self.open.whole = True
-            if not said.units[number, s.U_FLAGS] & int(Flag.GAP_CLIENT):
-                self.open.size = said.units[number, s.U_SIZE]
-            ended += self.end(said, number)
-        elif kind in _RESETS or (kind == Kind.DATA and code not in (0, law.GO_ON)):
-            ended += self.end(said, number if kind == Kind.DATA else None)
-        return ended
-
-    def end(self, said: Said, number: int | None = None) -> list[Row]:
-        """End the transaction under way, if there is one, with the reply to unit `number`."""
-        mail, self.open = self.open, None
-        if mail is None:
-            return []
-        self.count += 1
-        unit = -1 if number is None or not said.reply(number) else number
-        self.taken += unit >= 0 and law.is_good(said.units[unit, s.U_CODE]) and mail.whole
-        return [(self.count, mail.at, mail.mail_from, mail.accepted, mail.refused, mail.size, mail.chunks, unit)]
+#: Reply codes that are positive completion, and those with which DATA ends nothing (0: there is none).
+_GOOD: Final = np.array([law.is_good(code) for code in range(600)])
+_GOES_ON: Final = (0, law.GO_ON)
 
 
-def columns(rows: list[tuple[Any, ...]], said: Said) -> dict[str, Any]:
-    """Give the columns of `messages`, but for the session's id, of rows that begin with its number in the batch."""
-    names = ("batch", "n", "at", "mail_from", "accepted", "refused", "size", "chunks", "unit")
-    made: dict[str, Any] = dict(zip(names, zip(*rows, strict=True), strict=True))
-    replies = [(reply_of(said.reply(unit)), unit) if unit >= 0 else None for unit in made.pop("unit")]
-    return made | {
-        "code": [said.units[reply[1], s.U_CODE] if reply else None for reply in replies],
-        "enhanced": [reply[0].enhanced if reply else None for reply in replies],
-        "text": [said.shown(*reply) if reply else None for reply in replies],
+class Ended(NamedTuple):
+    """Transactions that are over, one a row, those of a session in order."""
+
+    session: Array  # row of the session
+    n: Array  # number in it, from 1
+    first: Array  # its unit of MAIL; -1: an earlier part of the session had it
+    at: Array
+    accepted: Array  # recipients
+    refused: Array
+    size: Array  # octets, NULL where nobody knows
+    chunks: Array
+    unit: Array  # the one whose reply ended it; -1: none did
+
+
+class _Stretches(NamedTuple):
+    """Transactions, those under way too: where in `units` each begins (-1: in an earlier part) and where it ends."""
+
+    session: Array
+    first: Array
+    start: Array  # the first unit behind MAIL
+    last: Array  # the unit that ends it, else the first one that is not of its session
+    over: Array  # whether a unit ends it
+    refused: Array  # MAIL was, and it ends there
+
+
+def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Array]:
+    """Follow the transactions of a batch, of which `shown` numbers the units that count.
+
+    `mail` (int64[sessions, M_WIDTH]) holds what earlier parts left, and gets what this one leaves. Gives what is over
+    and, by session, the unit of MAIL of the transaction under way (-1: no unit of this batch).
+    """
+    numbers = np.append(shown[_IN_MAIL[rows.units[:, s.U_KIND].take(shown)]], -1)
+    units = np.zeros((len(numbers), s.U_WIDTH), np.int64)
+    units[:-1] = rows.units.take(numbers[:-1], axis=0)
+    units[-1, s.U_SESSION], units[-1, s.U_KIND] = len(mail), Kind.RSET  # what is under way ends here at the latest
+    kind, good, chunk = units[:, s.U_KIND], _GOOD[units[:, s.U_CODE]], units[:, s.U_KIND] == Kind.BDAT
+    ends = _ENDS[kind] | (chunk & ~good) | ((kind == Kind.DATA) & ~np.isin(units[:, s.U_CODE], _GOES_ON))
+    lines, which = said.lines(numbers[chunk])
+    ends[chunk] |= np.array([line.upper().split()[-1:] == [b"LAST"] for line in lines])[which]
+    of = _stretches(units, ends, good, np.flatnonzero(mail[:, s.M_OPEN]))
+
+    left = np.where(of.first[:, None] < 0, mail[of.session], 0)
+    at = np.where(of.first < 0, left[:, s.M_AT], units[of.first, s.U_AT])
+    accepted = left[:, s.M_ACCEPTED] + _counted(of, (kind == Kind.RCPT) & good)
+    refused = left[:, s.M_REFUSED] + _counted(of, (kind == Kind.RCPT) & ~good)
+    chunks = left[:, s.M_CHUNKS] + _counted(of, chunk)
+    octets = left[:, s.M_OCTETS] + _counted(of, np.where(chunk, units[:, s.U_SIZE], 0))
+    end = units[of.last]
+    dot = of.over & ~of.refused & (end[:, s.U_KIND] == Kind.DOT)
+    known = dot & (end[:, s.U_FLAGS] & int(Flag.GAP_CLIENT) == 0)
+    size = np.where(known, end[:, s.U_SIZE], np.where(chunks > 0, octets, NULL))
+    tells = of.refused | (of.over & _TELLS[end[:, s.U_KIND]])
+    replied = tells & (end[:, s.U_CODE] > 0) & (end[:, s.U_REPLY_LENGTH] > 0)
+    taken = replied & _GOOD[end[:, s.U_CODE]] & (dot | (chunks > 0))
+
+    over = of.over | (rows.sessions[of.session, c.FINAL] == 1)
+    n = mail[of.session, s.M_COUNT] + 1 + np.arange(len(over)) - np.searchsorted(of.session, of.session)
+    first, unit = numbers[of.first], np.where(replied, numbers[of.last], -1)
+    ended = Ended(*(column[over] for column in (of.session, n, first, at, accepted, refused, size, chunks, unit)))
+    mail[:, s.M_COUNT] += np.bincount(ended.session, minlength=len(mail))
+    mail[:, s.M_TAKEN] += np.bincount(of.session[taken], minlength=len(mail))
+    mail[:, s.M_OPEN :] = 0
+    mail[of.session[~over], s.M_OPEN :] = np.stack((~over, at, accepted, refused, chunks, octets), axis=1)[~over]
+    under_way = np.full(len(mail), -1)
+    under_way[of.session[~over]] = first[~over]
+    return ended, under_way
+
+
+def _stretches(units: Array, ends: Array, good: Array, held: Array) -> _Stretches:
+    """Find the transactions among units, behind which stands one of no session; `held` have one under way."""
+    owner = units[:, s.U_SESSION]
+    begun = np.flatnonzero(units[:, s.U_KIND] == Kind.MAIL)
+    session, first = np.concatenate((held, owner[begun])), np.concatenate((np.full(len(held), -1), begun))
+    start = np.concatenate((np.searchsorted(owner, held), begun + 1))
+    order = np.argsort(session, kind="stable")
+    session, first, start = session[order], first[order], start[order]
+    refused = (first >= 0) & ~good[first]
+    stops = np.flatnonzero(ends)
+    last = stops[np.searchsorted(stops, start)]
+    over = owner[last] == session
+    last = np.where(over, last, np.searchsorted(owner, session, "right"))
+    return _Stretches(session, first, start, np.where(refused, first, last), over | refused, refused)
+
+
+def _counted(of: _Stretches, values: Array) -> Array:
+    """Sum what the units of each transaction have."""
+    sums = np.append(0, np.cumsum(values))
+    many: Array = np.where(of.refused, 0, sums[of.last + of.over] - sums[of.start])
+    return many
+
+
+def paths(said: Said, numbers: Array) -> Text:
+    """Give the reverse-paths of units of MAIL; -1: unknown."""
+    lines, which = said.lines(numbers)
+    made = Text.of([*map(_path, lines)]).take(which)
+    return Text(np.where(numbers < 0, -1, made.codes).astype(np.int32), made.words)
+
+
+def _path(line: bytes) -> str:
+    words = line.partition(b":")[2].split(None, 1)
+    return printable(words[0] if words else b"")
+
+
+def columns(ended: Ended, said: Said, left: Text) -> dict[str, Any]:
+    """Give the columns of `messages`, but for the session's id; `left`, by session: paths that earlier parts had."""
+    carried = np.flatnonzero(ended.first < 0)
+    code, enhanced, text = said.replies(ended.unit)
+    return {
+        **{name: getattr(ended, name) for name in ("n", "at", "accepted", "refused", "size", "chunks")},
+        "mail_from": paths(said, ended.first).put(carried, left.take(ended.session[carried])),
+        "code": code,
+        "enhanced": enhanced,
+        "text": text,
     }

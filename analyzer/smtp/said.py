@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Kind
+from analyzer.smtp.reply import reply_of
+from analyzer.tables import Text
+from analyzer.words.vocabulary import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.reply import Reply
+
+    Array = np.ndarray[Any, Any]
 
 #: Units whose lines may hold a secret whatever they look like.
 _SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
@@ -40,9 +48,9 @@ class Said:
     """
 
     def __init__(self, rows: Rows, before: dict[int, list[bytes]]) -> None:
-        self.stream = rows.stream.tobytes()
+        self.rows, self.before = rows, before
         self.units: Any = memoryview(rows.units)
-        self.before = before
+        self._stream = memoryview(rows.stream)
         kinds, verbs = rows.units[:, s.U_KIND], rows.units[:, s.U_VERB]
         secretive = (kinds == Kind.AUTH) | np.isin(verbs, _SECRETIVE)
         #: For each unit, the last one up to it that may hold a secret; -1: there is none.
@@ -50,19 +58,38 @@ class Said:
 
     def cut(self, offset: int, length: int) -> bytes:
         """Give bytes of the stream."""
-        return self.stream[offset : offset + length]
+        return self._stream[offset : offset + length].tobytes()
 
     def line(self, number: int) -> bytes:
         """Give the client's line of a unit."""
-        offset = self.units[number, s.U_OFF]
-        return self.stream[offset : offset + self.units[number, s.U_LENGTH]]
+        return self.cut(self.units[number, s.U_OFF], self.units[number, s.U_LENGTH])
 
-    def reply(self, number: int) -> bytes:
-        """Give the reply to a unit as sent; empty where there was none."""
-        if not self.units[number, s.U_CODE]:
-            return b""
-        offset = self.units[number, s.U_REPLY_OFF]
-        return self.stream[offset : offset + self.units[number, s.U_REPLY_LENGTH]]
+    def lines(self, numbers: Array) -> tuple[list[bytes], Array]:
+        """Give the distinct lines of some units (-1: none), behind them an empty one, and which of these each has."""
+        return self._distinct(self._of(s.U_OFF, numbers), self._of(s.U_LENGTH, numbers))
+
+    def replies(self, numbers: Array) -> tuple[Array, Text, Text]:
+        """Give the replies to some units (-1: none) as columns: codes (NULL: there was none), enhanced codes, texts."""
+        code = self._of(s.U_CODE, numbers)
+        lengths = np.where(code > 0, self._of(s.U_REPLY_LENGTH, numbers), 0)
+        raw, which = self._distinct(self._of(s.U_REPLY_OFF, numbers), lengths)
+        replies = [reply_of(each) for each in raw]
+        replied = which < len(raw) - 1
+        enhanced = Text.of(each.enhanced for each in replies).take(which)
+        return np.where(replied, code, NULL), enhanced, self.shown(replies, np.where(replied, which, -1), numbers)[0]
+
+    def shown(self, replies: Sequence[Reply], which: Array, numbers: Array) -> tuple[Text, Array]:
+        """Give texts of replies without what the client said in its last lines up to units `numbers`.
+
+        `which` of the replies each row has (-1: none). Gives also the rows whose texts had to be cleaned.
+        """
+        whole = Text.of(each.shown for each in replies).take(which)
+        whole = Text(np.where(which < 0, -1, whole.codes).astype(np.int32), whole.words)
+        strange = np.array([*(redact.is_strange(each.text) for each in replies), False])
+        rows = np.flatnonzero(strange[which] & self._secretive(numbers))
+        pairs = zip(which[rows].tolist(), numbers[rows].tolist(), strict=True)
+        text = whole.put(rows, Text.of(self._cleaned(replies[place], unit) for place, unit in pairs))
+        return text, rows[text.codes[rows] != whole.codes[rows]]
 
     def secrets(self, number: int) -> list[bytes]:
         """Give the last client lines up to unit `number` that hold, or may hold, a secret."""
@@ -76,9 +103,24 @@ class Said:
             number = self._last[number - 1] if number else -1
         return lines + self.before.get(session, [])[: _LINES - len(lines)]
 
-    def shown(self, reply: Reply, number: int) -> str:
-        """Give a reply's text without what the client said in its last lines up to unit `number`."""
-        if not redact.is_strange(reply.text):
-            return reply.shown
+    def _of(self, column: int, numbers: Array) -> Array:
+        """Give a column of some units, 0 for none."""
+        return np.append(self.rows.units[:, column], 0).take(numbers)
+
+    def _distinct(self, offsets: Array, lengths: Array) -> tuple[list[bytes], Array]:
+        """Give the distinct spans of the stream, behind them an empty one, and which of these each is."""
+        store = Store()
+        which = store.number(self.rows.stream, offsets, offsets + lengths)
+        return [*store.words(), b""], np.where(which < 0, store.known, which)
+
+    def _secretive(self, numbers: Array) -> Array:
+        """Say which units have lines before them, or are such, that may hold a secret."""
+        last, owner = np.append(self._last, -1).take(numbers), self._of(s.U_SESSION, numbers)
+        before = np.zeros(len(self.rows.sessions) + 1, bool)
+        before[list(self.before)] = True
+        secretive: Array = (last >= 0) & (self._of(s.U_SESSION, last) == owner) | before[owner]
+        return secretive
+
+    def _cleaned(self, reply: Reply, number: int) -> str:
         lines = self.secrets(number)
         return printable(redact.scrub(reply.text, lines)) if redact.may_echo(reply.text, lines) else reply.shown

@@ -16,7 +16,7 @@ from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.facts import Facts
 from analyzer.smtp.findings import FLAGS, OFFERED, Notes, Sight
-from analyzer.smtp.law import Flag, Kind, Mode
+from analyzer.smtp.law import Flag, Mode
 from analyzer.smtp.products import product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.said import Said
@@ -46,7 +46,6 @@ _HELLO_BYTES: Final = 16384
 
 _HIDDEN: Final = int(Flag.HELD | Flag.VOID)
 _IMPLICIT: Final = TLS_NAMES.index("implicit")
-_IN_MAIL: Final = np.array(mail.IN_MAIL)
 
 
 @lru_cache(maxsize=4096)
@@ -169,22 +168,12 @@ class Writer:
 
     def _mail(self, rows: Rows, said: Said, facts: Facts, shown: Array, ends: dict[str, Any]) -> None:
         """Follow the mail transactions."""
-        made: list[tuple[Any, ...]] = []
-        kinds = rows.units[shown, s.U_KIND]
-        began = np.isin(kinds, (Kind.MAIL,))
-        bags = facts.mail
-        under_way = [k for k, bag in bags.items() if bag.open]
-        mailing = np.zeros(len(rows.sessions), bool)
-        mailing[rows.units[shown[began], s.U_SESSION]] = True
-        mailing[under_way] = True
-        for number in shown[np.isin(kinds, _IN_MAIL) & mailing[rows.units[shown, s.U_SESSION]]].tolist():
-            k = said.units[number, s.U_SESSION]
-            made += [(k, *row) for row in bags.setdefault(k, mail.Mailbag()).feed(said, number)]
-        for k in np.flatnonzero(mailing & (rows.sessions[:, c.FINAL] == 1)).tolist():
-            made += [(k, *row) for row in bags[k].end(said)]
-        if made and "messages" in self.wanted:
-            owners = np.array([row[0] for row in made], np.int64)
-            self._put("messages", len(made), mail.columns(made, said) | _named(ends, owners))
+        ended, under_way = mail.follow(rows, said, shown, facts.mail)
+        if "messages" in self.wanted:
+            columns = mail.columns(ended, said, facts.text("mail_from"))
+            self._put("messages", len(ended.n), columns | _named(ends, ended.session))
+            begun = np.flatnonzero(under_way >= 0)
+            facts.put("mail_from", begun, mail.paths(said, under_way[begun]).list())
 
     def _sessions(self, rows: Rows, facts: Facts, ends: dict[str, Any]) -> None:
         """Write the sessions that are over."""
@@ -196,8 +185,6 @@ class Writer:
         first = session[:, c.FIRST_TIME]
         backwards = state[:, s.ENDED_AT] < first
         flags = state[:, s.FLAGS] | np.where(backwards & (state[:, s.ENDED_AT] > 0), int(Flag.CLOCK), 0)
-        accepted = np.zeros(len(rows.sessions), np.int64)
-        accepted[list(facts.mail)] = [bag.taken for bag in facts.mail.values()]
         columns: dict[str, Any] = {name: taken(values, over) for name, values in ends.items()}
         columns |= {
             "event": columns["session"],
@@ -209,7 +196,7 @@ class Writer:
             "commands": state[:, s.COMMANDS],
             "replies": state[:, s.REPLIES],
             "attempts": np.where(blind, NULL, state[:, s.ATTEMPTS]),
-            "messages": np.where(hidden, NULL, accepted[over]),
+            "messages": np.where(hidden, NULL, facts.mail[over, s.M_TAKEN]),
             "caveats": caveats(flags),
         }
         for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):
@@ -232,11 +219,12 @@ class Writer:
 
     def _remember(self, rows: Rows, said: Said, facts: Facts) -> None:
         """Keep the facts of sessions that go on, and their last client lines: a server may echo them later."""
-        places = np.where(rows.units[:, s.U_FLAGS] & int(Flag.HELD), -1, rows.units[:, s.U_SESSION])
+        settled = np.flatnonzero(rows.units[:, s.U_FLAGS] & int(Flag.HELD) == 0)
+        last = np.full(len(rows.sessions), -1)
+        last[rows.units[settled, s.U_SESSION]] = settled  # of several, the last one stays
         for k in np.flatnonzero(rows.sessions[:, c.FINAL] == 0).tolist():
             kept = self.facts[int(rows.sessions[k, c.OWNER])] = facts.kept(k)
-            last = np.flatnonzero(places == k)
-            kept.secrets = said.secrets(int(last[-1])) if len(last) else facts.secrets.get(k, [])
+            kept.secrets = said.secrets(int(last[k])) if last[k] >= 0 else facts.secrets.get(k, [])
 
 
 def _named(ends: dict[str, Any], sessions: Array) -> dict[str, Any]:
@@ -280,7 +268,7 @@ def _greet_tls(rows: Rows, k: int, said: Said, facts: Facts) -> None:
     client = int(state[s.CLIENT])
     for side, at in ((client, int(state[s.TLS_CLIENT])), (1 - client, int(state[s.TLS_SERVER]))):
         end = int(session[c.STREAM_0 + side] + session[c.LENGTH_0 + side])
-        greeting = hello(said.stream[at : min(end, at + _HELLO_BYTES)])
+        greeting = hello(said.cut(at, min(end - at, _HELLO_BYTES)))
         if greeting:
             facts.put("tls_version", [k], [greeting.version])
             facts.put("sni", [k], [facts.get("sni", k) or greeting.server_name])
