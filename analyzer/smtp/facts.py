@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,11 @@ WORDS: Final = (
     "via", "banner", "helo", "ehlo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni", "offer",
     "mail_from",
 )  # fmt: skip
+
+#: Kinds of units that tell one of them.
+_TELLING: Final = np.isin(np.arange(len(Kind)), (Kind.HELLO, Kind.LHLO, Kind.STARTTLS))
+
+_LINE_END: Final = re.compile(rb"[\r\n]")
 
 #: Facts that are true or not: an AUTH command was seen in an earlier part, so was the begin of TLS; TLS was refused.
 FLAGS: Final = ("tried", "secured", "tls_refused")
@@ -95,6 +101,8 @@ class Facts:
 
     def hear(self, rows: Rows, shown: Array) -> None:
         """Take banners, names and offers from the units that `shown` numbers."""
+        kinds, verbs = (rows.units[:, column].take(shown) for column in (s.U_KIND, s.U_VERB))
+        shown = shown[_TELLING.take(kinds) | (verbs == law.GREETING)]
         units, stages, store = rows.units.take(shown, axis=0), Stages(rows.units, rows.states), Store()
         owners, kinds, codes = units[:, s.U_SESSION], units[:, s.U_KIND], units[:, s.U_CODE]
         replied = np.where(codes > 0, units[:, s.U_REPLY_LENGTH], 0)
@@ -114,10 +122,10 @@ class Facts:
         self._say("ehlo", owners[hello], answers, texts, bytes)
         lists = np.isin(units[hello, s.U_VERB], list(law.LISTING)) & (codes[hello] // 100 == law.READY // 100)
         first = np.flatnonzero(lists & (self.codes["offer"][owners[hello]] < 0))[::-1]  # of several, the first counts
-        self._say("offer", owners[hello][first], answers[first], texts, offer)
+        self._say("offer", owners[hello][first], answers[first], texts, lambda raw: offer(_listed(raw)))
         told = stages.told(shown[hello], units[hello], self.flags)
         for name, chosen in told.items():
-            self._say(name, owners[hello][chosen], answers[chosen], texts, mechanisms)
+            self._say(name, owners[hello][chosen], answers[chosen], texts, lambda raw: mechanisms(_listed(raw)))
         for name, mask in (("tried", stages.tried), ("secured", stages.secured)):
             self.flags[name] |= mask
         refused = (kinds == Kind.STARTTLS) & (codes > 0) & (codes != law.READY)
@@ -127,6 +135,12 @@ class Facts:
         """Set a fact of some sessions to what is made of texts, each distinct one once."""
         distinct, which = distinct_of(numbers)
         self.codes[name][owners] = self._coded(name, (made(texts[k]) for k in distinct))[which]
+
+
+def _listed(reply: bytes) -> bytes:
+    """Give the lines of a reply to EHLO behind the first, which often holds the client's address, and its line end."""
+    end = _LINE_END.search(reply)
+    return reply[end.start() :] if end else b""
 
 
 def _name(line: bytes) -> str | None:

@@ -72,7 +72,10 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     `mail` (int64[sessions, M_WIDTH]) holds what earlier parts left, and gets what this one leaves. Gives what is over
     and, by session, the unit of MAIL of the transaction under way (-1: no unit of this batch).
     """
-    numbers = np.append(shown[_IN_MAIL[rows.units[:, s.U_KIND].take(shown)]], -1)
+    kinds, owners = (rows.units[:, column].take(shown) for column in (s.U_KIND, s.U_SESSION))
+    mailing = mail[:, s.M_OPEN] > 0
+    mailing[owners[kinds == Kind.MAIL]] = True
+    numbers = np.append(shown[_IN_MAIL[kinds] & mailing[owners]], -1)
     units = np.zeros((len(numbers), s.U_WIDTH), np.int64)
     units[:-1] = rows.units.take(numbers[:-1], axis=0)
     units[-1, s.U_SESSION], units[-1, s.U_KIND] = len(mail), Kind.RSET  # what is under way ends here at the latest

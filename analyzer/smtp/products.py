@@ -92,14 +92,23 @@ _HOST: Final = re.compile(r"(?:\d{3}[ -])?\s*\S*")
 @lru_cache(maxsize=4096)
 def product(banner: str, ehlo: str = "") -> str | None:
     """Name the product, with its version if told, by its greeting, else by its reply to EHLO; None if neither tells."""
-    greeting = banner[:_TEXT_CHARS].lower()
-    words = _HOST.sub("", greeting, count=1)  # a host can have the name of a product
     return (
-        _search(_SERVICES, greeting)
-        or _search(_SOFTWARE, words)
+        _told(banner)
         or _search(_EXTENSIONS, ehlo[:_TEXT_CHARS].lower())
-        or _search(_SOFTWARE, greeting)
+        or _search(_SOFTWARE, banner[:_TEXT_CHARS].lower())
     )
+
+
+def is_told(banner: str) -> bool:
+    """Say whether a greeting names the product whatever the reply to EHLO is."""
+    return _told(banner) is not None
+
+
+@lru_cache(maxsize=4096)
+def _told(banner: str) -> str | None:
+    """Name the product by its greeting; a host in it can have the name of a product."""
+    greeting = banner[:_TEXT_CHARS].lower()
+    return _search(_SERVICES, greeting) or _search(_SOFTWARE, _HOST.sub("", greeting, count=1))
 
 
 def _search(table: _Table, text: str) -> str | None:

@@ -84,21 +84,25 @@ class Reader:
     def _known(self, batch: Batch, tracker: Tracker) -> tuple[Array, Array, Array]:
         """Give the sessions that are SMTP, with their states; the tracker forgets the others."""
         sessions = batch.sessions
-        new = np.array([owner not in self.parts for owner in sessions[:, c.OWNER].tolist()], bool)
+        known = np.array([owner in self.parts for owner in sessions[:, c.OWNER].tolist()], bool)
+        new = np.flatnonzero(~known)
         states = np.zeros((len(sessions), s.STATE_WIDTH), np.int64)
         found = np.zeros((len(sessions), FOUND_WIDTH), np.int64)
-        fresh, fresh_states, fresh_found = sessions[new], states[new], found[new]
+        fresh, fresh_states, fresh_found = (array.take(new, axis=0) for array in (sessions, states, found))
         scratch = np.zeros((2, SIGNS), np.int64), np.zeros(2, np.int64)
         recognise(fresh, fresh_states, batch.stream, self.verbs, self.words, fresh_found, *scratch)
         states[new], found[new] = fresh_states, fresh_found
-        smtp = ~new | (found[:, IS_SMTP] == 1)
+        smtp = known | (found[:, IS_SMTP] == 1)
         for session in sessions[~smtp & (sessions[:, c.FINAL] == 0)]:
             tracker.forget(int(session[c.ROW]))
         spoke = sessions[:, c.LENGTH_0] + sessions[:, c.LENGTH_1] > 0
         over = ~smtp & (sessions[:, c.FINAL] == 1)
         self.other_sessions += int((over & spoke).sum())
         self.silent_sessions += int((over & ~spoke).sum())
-        return sessions[smtp], states[smtp], found[smtp]
+        if smtp.all():
+            return sessions, states, found
+        rows = np.flatnonzero(smtp)
+        return sessions.take(rows, axis=0), states.take(rows, axis=0), found.take(rows, axis=0)
 
     def _hold(self, rows: Rows, tracker: Tracker) -> None:
         """Keep the state, the rows and the bytes of sessions that go on."""

@@ -11,13 +11,13 @@ from analyzer.limits import FINDING_PLACES
 from analyzer.schema import NULL, TABLES
 from analyzer.smtp import columns as s
 from analyzer.smtp import exchanges, law, mail
-from analyzer.smtp.addresses import address
+from analyzer.smtp.addresses import addresses
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.facts import Facts
 from analyzer.smtp.findings import FLAGS, OFFERED, Notes, Sight
 from analyzer.smtp.law import Flag, Mode
-from analyzer.smtp.products import product
+from analyzer.smtp.products import is_told, product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.said import Said
 from analyzer.smtp.via import via_text
@@ -106,7 +106,7 @@ class Writer:
         for name, side in (("client", client), ("server", 1 - client)):
             high, low, port = (sessions[at, column + side] for column in (c.HI_0, c.LO_0, c.PORT_0))
             keys += [high, low, port]
-            made[f"{name}_ip"] = Text.of(address(*pair) for pair in zip(high.tolist(), low.tolist(), strict=True))
+            made[f"{name}_ip"] = addresses(high, low)
             made[f"{name}_port"] = port
         ids = mixed(keys).view(np.int64) if len(at) else np.zeros(0, np.int64)
         made |= {"session": Ids(ids), "begun": sessions[:, c.FIRST_TIME], "line": np.zeros(len(at), np.int64)}
@@ -142,9 +142,9 @@ class Writer:
 
     def _note(self, kind: str, ends: dict[str, Any], rows: Array, at: Array, detail: str = "") -> None:
         """Note what is a finding, of some rows of some columns; only the first of a server are described."""
-        hosts, ports = ends["server_ip"].take(rows), ends["server_port"][rows]
         if not len(rows):
             return
+        hosts, ports = ends["server_ip"].take(rows), ends["server_port"][rows]
         servers, which = distinct(hosts.codes, ports)
         for number, server in enumerate(servers.tolist()):
             host, port = int(hosts.codes[server]), int(ports[server])
@@ -234,9 +234,11 @@ def _named(ends: dict[str, Any], sessions: Array) -> dict[str, Any]:
 
 def _products(facts: Facts) -> Text:
     """Name the servers' products by what they say in their greetings and their answers to EHLO."""
-    codes = facts.codes["banner"], facts.codes["ehlo"]
-    if not len(codes[0]):
+    banner, ehlo = facts.codes["banner"], facts.codes["ehlo"]
+    if not len(banner):
         return Text.of(())
+    told = np.array([*map(is_told, facts.values["banner"]), False])
+    codes = banner, np.where(told[banner], -1, ehlo)  # answers to EHLO often hold the client's address
     first, which = distinct(*codes)
     banners, replies = [*facts.values["banner"], None], [*facts.values["ehlo"], b""]
     pairs = zip(*(each[first].tolist() for each in codes), strict=True)

@@ -1,0 +1,134 @@
+"""Mail transactions by columns: the same as those of a reader that takes one unit after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.schema import NULL
+from analyzer.smtp import columns as s
+from analyzer.smtp import mail
+from analyzer.smtp.law import Flag, Kind
+from analyzer.smtp.reader import Rows
+from analyzer.smtp.said import Said
+from analyzer.tcp import columns as c
+
+COMMANDS = {
+    Kind.MAIL: b"MAIL FROM:<a@example.com> SIZE=7",
+    Kind.RCPT: b"RCPT TO:<b@example.com>",
+    Kind.DATA: b"DATA",
+    Kind.DOT: b"",
+    Kind.RSET: b"RSET",
+    Kind.HELLO: b"EHLO client.example.com",
+    Kind.PLAIN: b"NOOP",
+}
+CODES = {Kind.DATA: (0, 354, 503)}
+
+units = st.one_of(
+    st.sampled_from(list(COMMANDS)).flatmap(
+        lambda kind: st.tuples(
+            st.just(int(kind)), st.just(COMMANDS[kind]), st.sampled_from(CODES.get(kind, (0, 250, 450))), st.booleans()
+        )
+    ),
+    st.tuples(
+        st.just(int(Kind.BDAT)), st.sampled_from([b"BDAT 5", b"bdat 5 last ", b"BDAT 5 LASTING"]),
+        st.sampled_from((0, 250, 552)), st.just(value=False),
+    ),
+)  # fmt: skip
+#: Sessions, each cut into parts.
+sessions = st.lists(st.lists(st.lists(units, max_size=9), min_size=3, max_size=3), min_size=1, max_size=4)
+
+
+def rows_of(parts, final):
+    """Give the rows of a batch: a part of each session."""
+    stream, rows = b"", []
+    for session, part in enumerate(parts):
+        for kind, line, code, gap in part:
+            row = np.zeros(s.U_WIDTH, np.int64)
+            row[s.U_SESSION], row[s.U_KIND], row[s.U_CODE], row[s.U_SIZE] = session, kind, code, 5
+            row[s.U_AT], row[s.U_FLAGS] = 1 + len(rows), int(Flag.GAP_CLIENT) if gap else 0
+            row[s.U_OFF], row[s.U_LENGTH] = len(stream), len(line)
+            stream += line
+            row[s.U_REPLY_OFF], row[s.U_REPLY_LENGTH] = len(stream), 3 if code else 0
+            stream += b"%d" % code if code else b""
+            rows.append(row)
+    about = np.zeros((len(parts), c.SESSION_WIDTH), np.int64)
+    about[:, c.FINAL] = final
+    table = np.array(rows, np.int64).reshape(-1, s.U_WIDTH)
+    none = np.zeros((0, s.A_WIDTH), np.int64)
+    return Rows(about, np.zeros((len(parts), s.STATE_WIDTH), np.int64), about, table, none, np.frombuffer(stream, "u1"))
+
+
+class OneByOne:
+    """Reads one session unit by unit: numbers, recipients, sizes, chunks and final codes, and how many were taken."""
+
+    def __init__(self, parts):
+        self.ended, self.taken, self.now = [], 0, None
+        for kind, line, code, gap in (unit for part in parts for unit in part):
+            if self.now or kind == Kind.MAIL:
+                getattr(self, Kind(kind).name.lower())(line, code, gap)
+        self.end()
+
+    def end(self, code=0):
+        now, self.now = self.now, None
+        if now:
+            self.taken += code == 250 and now["whole"]
+            self.ended.append((len(self.ended) + 1, *(now[name] for name in ("yes", "no", "size", "chunks")), code))
+
+    def mail(self, _, code, __):
+        self.end()
+        self.now = {"yes": 0, "no": 0, "size": NULL, "chunks": 0, "whole": False}
+        if code != 250:
+            self.end(code)
+
+    def rset(self, *_):
+        self.end()
+
+    hello = rset
+
+    def plain(self, *_):
+        pass
+
+    def rcpt(self, _, code, __):
+        self.now["yes" if code == 250 else "no"] += 1
+
+    def data(self, _, code, __):
+        if code == 503:
+            self.end(code)
+
+    def bdat(self, line, code, _):
+        self.now |= {"chunks": self.now["chunks"] + 1, "size": max(0, self.now["size"]) + 5, "whole": True}
+        if code != 250 or line.endswith(b"last "):
+            self.end(code)
+
+    def dot(self, _, code, gap):
+        self.now |= {"whole": True, "size": self.now["size"] if gap else 5}
+        self.end(code)
+
+
+@settings(max_examples=300, deadline=None)
+@given(sessions)
+def test_columns_tell_what_units_tell_one_after_the_other(talks):
+    """Wherever a session is cut into parts, its transactions are those of the whole, in order."""
+    state, found = np.zeros((len(talks), s.M_WIDTH), np.int64), [[] for _ in talks]
+    for number in range(3):
+        rows = rows_of([parts[number] for parts in talks], final=number == 2)
+        ended, under_way = mail.follow(rows, Said(rows, {}), np.arange(len(rows.units)), state)
+        codes = np.append(rows.units[:, s.U_CODE], 0)[ended.unit]
+        columns = (ended.n, ended.accepted, ended.refused, ended.size, ended.chunks, codes)
+        for session, *row in zip(ended.session.tolist(), *(column.tolist() for column in columns), strict=True):
+            found[session].append(tuple(row))
+        begun = under_way[under_way >= 0]
+        assert (rows.units[begun, s.U_KIND] == Kind.MAIL).all()
+
+    read = [OneByOne(parts) for parts in talks]
+    assert found == [each.ended for each in read]
+    assert state[:, s.M_TAKEN].tolist() == [each.taken for each in read]
+
+
+def test_paths_are_those_of_the_units():
+    """The reverse-path is the word behind the colon; -1 is nobody's."""
+    rows = rows_of([[(int(Kind.MAIL), line, 250, False) for line in (b"MAIL FROM:<a@b> X", b"MAIL", b"MAIL FROM:")]], 1)
+
+    assert mail.paths(Said(rows, {}), np.array([0, -1, 1, 2])).list() == ["<a@b>", None, "", ""]
