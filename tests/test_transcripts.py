@@ -79,3 +79,10 @@ def test_no_secret(file: str) -> None:
     """The password of these runs is in no table, though many clients print it."""
     said = json.dumps([rows_of(table) for table in read(Source(DATA / file), catalogue()).values()], default=str)
     assert not any(secret in said for secret in ("Secret1", "U2VjcmV0MQ", "NlY3JldD", "Secret2", "U2VjcmV0Mg"))
+
+
+@needs_data
+def test_a_message_without_a_time() -> None:
+    """A transcript that shows no times tells none of its mail transactions: unknown, and not 1970."""
+    (message,) = rows_of(read(Source(DATA / "transcripts/curl/plain_235.log"), catalogue())["messages"])
+    assert (message["at"], message["mail_from"], message["code"]) == (None, "<b@example.com>", 250)

@@ -35,7 +35,7 @@ WORDS: Final = (
 #: Kinds of units that tell one of them.
 _TELLING: Final = np.isin(np.arange(len(Kind)), (Kind.HELLO, Kind.LHLO, Kind.STARTTLS))
 
-_LINE_END: Final = re.compile(rb"[\r\n]")
+_FIRST_LINE: Final = re.compile(rb"\A[^\r\n]*")
 
 #: Facts that are true or not: an AUTH command was seen in an earlier part, so was the begin of TLS; TLS was refused.
 FLAGS: Final = ("tried", "secured", "tls_refused")
@@ -117,15 +117,16 @@ class Facts:
         names = number(hello, s.U_OFF, units[:, s.U_LENGTH])
         answers = number(hello, s.U_REPLY_OFF, replied)
         texts = [*store.words(), b""]
+        lists, behind = _listed(answers, texts)
         self._say("banner", owners[greeted], banners, texts, lambda raw: reply_of(raw).shown if raw else None)
         self._say("helo", owners[hello], names, texts, _name)
         self._say("ehlo", owners[hello], answers, texts, bytes)
-        lists = np.isin(units[hello, s.U_VERB], list(law.LISTING)) & (codes[hello] // 100 == law.READY // 100)
-        first = np.flatnonzero(lists & (self.codes["offer"][owners[hello]] < 0))[::-1]  # of several, the first counts
-        self._say("offer", owners[hello][first], answers[first], texts, lambda raw: offer(_listed(raw)))
+        listing = np.isin(units[hello, s.U_VERB], list(law.LISTING)) & (codes[hello] // 100 == law.READY // 100)
+        first = np.flatnonzero(listing & (self.codes["offer"][owners[hello]] < 0))[::-1]  # of several, the first counts
+        self._say("offer", owners[hello][first], behind[first], lists, offer)
         told = stages.told(shown[hello], units[hello], self.flags)
         for name, chosen in told.items():
-            self._say(name, owners[hello][chosen], answers[chosen], texts, lambda raw: mechanisms(_listed(raw)))
+            self._say(name, owners[hello][chosen], behind[chosen], lists, mechanisms)
         for name, mask in (("tried", stages.tried), ("secured", stages.secured)):
             self.flags[name] |= mask
         refused = (kinds == Kind.STARTTLS) & (codes > 0) & (codes != law.READY)
@@ -137,10 +138,15 @@ class Facts:
         self.codes[name][owners] = self._coded(name, (made(texts[k]) for k in distinct))[which]
 
 
-def _listed(reply: bytes) -> bytes:
-    """Give the lines of a reply to EHLO behind the first, which often holds the client's address, and its line end."""
-    end = _LINE_END.search(reply)
-    return reply[end.start() :] if end else b""
+def _listed(answers: Array, texts: Sequence[bytes]) -> tuple[list[bytes], Array]:
+    """Give what stands behind the first lines of replies to EHLO, each distinct text once, and which of these each has.
+
+    First lines often hold the client's address. Their ends stay, so that no other line is taken for one.
+    """
+    told, which = distinct_of(answers)
+    known: dict[bytes, int] = {}
+    codes = [known.setdefault(_FIRST_LINE.sub(b"", texts[number]), len(known)) for number in told]
+    return [*known], np.array(codes, np.int64)[which]
 
 
 def _name(line: bytes) -> str | None:
