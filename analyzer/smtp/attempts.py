@@ -17,7 +17,7 @@ from analyzer.smtp.law import Flag, How, Last
 from analyzer.smtp.reasons import reason
 from analyzer.smtp.reply import reply_of
 from analyzer.smtp.rounds import LOST, Rounds, rounds_of
-from analyzer.tables import Text, distinct
+from analyzer.tables import Text, among, distinct
 from analyzer.tcp import columns as c
 from analyzer.words.vocabulary import distinct_of
 
@@ -259,7 +259,7 @@ class _Challenges:
             told[rows] = before + which_pair
         self.kinds = Text(told.astype(np.int32), sequences)
         refused = dict[int, str]()
-        errors = np.flatnonzero(np.isin(code, [k for k, name in enumerate(names) if name == "oauth-error"]))
+        errors = np.flatnonzero(among(code, [k for k, name in enumerate(names) if name == "oauth-error"]))
         for row in errors.tolist():
             error = oauth_error(texts[rounds.challenge[row]])
             if error:

@@ -15,7 +15,7 @@ from analyzer.smtp.findings import offer
 from analyzer.smtp.law import Kind
 from analyzer.smtp.offered import Stages, mechanisms
 from analyzer.smtp.reply import reply_of
-from analyzer.tables import Text
+from analyzer.tables import Text, among
 from analyzer.words.vocabulary import Store, distinct_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ WORDS: Final = (
 )  # fmt: skip
 
 #: Kinds of units that tell one of them.
-_TELLING: Final = np.isin(np.arange(len(Kind)), (Kind.HELLO, Kind.LHLO, Kind.STARTTLS))
+_TELLING: Final = among(np.arange(len(Kind)), (Kind.HELLO, Kind.LHLO, Kind.STARTTLS))
 
 _FIRST_LINE: Final = re.compile(rb"\A[^\r\n]*")
 
@@ -121,7 +121,7 @@ class Facts:
         self._say("banner", owners[greeted], banners, texts, lambda raw: reply_of(raw).shown if raw else None)
         self._say("helo", owners[hello], names, texts, _name)
         self._say("ehlo", owners[hello], answers, texts, bytes)
-        listing = np.isin(units[hello, s.U_VERB], list(law.LISTING)) & (codes[hello] // 100 == law.READY // 100)
+        listing = among(units[hello, s.U_VERB], list(law.LISTING)) & (codes[hello] // 100 == law.READY // 100)
         first = np.flatnonzero(listing & (self.codes["offer"][owners[hello]] < 0))[::-1]  # of several, the first counts
         self._say("offer", owners[hello][first], behind[first], lists, offer)
         told = stages.told(shown[hello], units[hello], self.flags)

@@ -15,7 +15,7 @@ from analyzer.smtp import columns as s
 from analyzer.smtp import law
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.law import Flag, Kind
-from analyzer.tables import Text
+from analyzer.tables import Text, among
 from analyzer.tcp import columns as c
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def _kinds(*kinds: Kind) -> Array:
     """Say of each kind of unit whether it is one of these."""
-    return np.isin(np.arange(len(Kind)), kinds)
+    return among(np.arange(len(Kind)), kinds)
 
 
 #: Units that begin, change or end a transaction; those that end one whatever the reply is; and those whose reply tells
@@ -80,7 +80,7 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     units[:-1] = rows.units.take(numbers[:-1], axis=0)
     units[-1, s.U_SESSION], units[-1, s.U_KIND] = len(mail), Kind.RSET  # what is under way ends here at the latest
     kind, good, chunk = units[:, s.U_KIND], _GOOD[units[:, s.U_CODE]], units[:, s.U_KIND] == Kind.BDAT
-    ends = _ENDS[kind] | (chunk & ~good) | ((kind == Kind.DATA) & ~np.isin(units[:, s.U_CODE], _GOES_ON))
+    ends = _ENDS[kind] | (chunk & ~good) | ((kind == Kind.DATA) & ~among(units[:, s.U_CODE], _GOES_ON))
     lines, which = said.lines(numbers[chunk])
     ends[chunk] |= np.array([line.upper().split()[-1:] == [b"LAST"] for line in lines])[which]
     of = _stretches(units, ends, good, np.flatnonzero(mail[:, s.M_OPEN]))

@@ -12,6 +12,7 @@ from analyzer.smtp import columns as s
 from analyzer.smtp import law
 from analyzer.smtp.attempts import NAME, TLS_NAMES
 from analyzer.smtp.law import Flag, Kind
+from analyzer.tables import among
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ class Stages:
         By the column of `sessions` that they tell of. `flags`, by session: what earlier parts had.
         """
         owners = units[:, s.U_SESSION]
-        good = (units[:, s.U_CODE] // 100 == 2) & np.isin(units[:, s.U_VERB], list(law.LISTING))
+        good = (units[:, s.U_CODE] // 100 == 2) & among(units[:, s.U_VERB], list(law.LISTING))
         good &= ~flags["tried"][owners] & (numbers < self.first_auth[owners])
         secured = flags["secured"][owners] | (numbers > self.first_tls[owners])
         return {"offered": np.flatnonzero(good & ~secured), "offered_tls": np.flatnonzero(good & secured)}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Characters of a greeting that are looked at.
 _TEXT_CHARS: Final = 1000
@@ -76,16 +79,6 @@ EXTENSIONS: Final = (
     Product("Exim", r"\bpipe_?connect\b", "src/smtp_in.c"),
 )
 
-_Table = tuple[tuple[re.Pattern[str], str], ...]
-
-
-def _compiled(products: tuple[Product, ...]) -> _Table:
-    return tuple((re.compile(product.pattern), product.name) for product in products)
-
-
-_SERVICES: Final = _compiled(SERVICES)
-_SOFTWARE: Final = _compiled(SOFTWARE)
-_EXTENSIONS: Final = _compiled(EXTENSIONS)
 _HOST: Final = re.compile(r"(?:\d{3}[ -])?\s*\S*")
 
 
@@ -94,8 +87,8 @@ def product(banner: str, ehlo: str = "") -> str | None:
     """Name the product, with its version if told, by its greeting, else by its reply to EHLO; None if neither tells."""
     return (
         _told(banner)
-        or _search(_EXTENSIONS, ehlo[:_TEXT_CHARS].lower())
-        or _search(_SOFTWARE, banner[:_TEXT_CHARS].lower())
+        or _search(EXTENSIONS, ehlo[:_TEXT_CHARS].lower())
+        or _search(SOFTWARE, banner[:_TEXT_CHARS].lower())
     )
 
 
@@ -108,13 +101,13 @@ def is_told(banner: str) -> bool:
 def _told(banner: str) -> str | None:
     """Name the product by its greeting; a host in it can have the name of a product."""
     greeting = banner[:_TEXT_CHARS].lower()
-    return _search(_SERVICES, greeting) or _search(_SOFTWARE, _HOST.sub("", greeting, count=1))
+    return _search(SERVICES, greeting) or _search(SOFTWARE, _HOST.sub("", greeting, count=1))
 
 
-def _search(table: _Table, text: str) -> str | None:
-    for pattern, name in table:
-        found = pattern.search(text)
+def _search(table: Iterable[Product], text: str) -> str | None:
+    for each in table:
+        found = re.search(each.pattern, text)  # compiled when it is first needed
         if found:
-            version = found[1] if pattern.groups else None
-            return f"{name} {version}" if version else name
+            version = found[1] if found.re.groups else None
+            return f"{each.name} {version}" if version else each.name
     return None

@@ -42,8 +42,6 @@ _TEXT_CHARS: Final = 1000
 # A word that holds a digit, but for those whose name has one.
 _NUMBERED: Final = re.compile(r"(?<!\S)(?!\S*(?:base64|auth2|md5))\S*\d\S*")
 
-_PATTERNS: Final = tuple((re.compile(row.pattern), row) for row in ROWS)
-
 
 def reason(
     outcome: str,
@@ -86,11 +84,11 @@ def matching(code: int | None, enhanced: str | None, text: str) -> Row | None:
 
 @lru_cache(maxsize=4096)
 def _matching(code: int | None, enhanced: str | None, text: str) -> Row | None:
-    for pattern, row in _PATTERNS:
+    for row in ROWS:
         if (
             (row.codes is None or code is None or code in row.codes)
             and (row.enhanced is None or row.enhanced == enhanced)
-            and pattern.search(text)
+            and re.search(row.pattern, text)  # compiled when it is first needed: most never are
         ):
             return row
     return None

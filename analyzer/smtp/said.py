@@ -13,7 +13,7 @@ from analyzer.smtp import law, redact
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Kind
 from analyzer.smtp.reply import reply_of
-from analyzer.tables import Text
+from analyzer.tables import Text, among
 from analyzer.words.vocabulary import Store
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Said:
         self.units: Any = memoryview(rows.units)
         self._stream = memoryview(rows.stream)
         kinds, verbs = rows.units[:, s.U_KIND], rows.units[:, s.U_VERB]
-        secretive = (kinds == Kind.AUTH) | np.isin(verbs, _SECRETIVE)
+        secretive = (kinds == Kind.AUTH) | among(verbs, _SECRETIVE)
         #: For each unit, the last one up to it that may hold a secret; -1: there is none.
         self._last: Any = memoryview(np.maximum.accumulate(np.where(secretive, np.arange(len(kinds)), -1)))
 
