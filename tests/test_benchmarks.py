@@ -19,6 +19,7 @@ from typing import Final
 import pytest
 
 import analyzer
+from analyzer import kernel
 from tests.matching import records
 
 ROOT: Final = Path(__file__).parents[1]
@@ -234,6 +235,7 @@ def test_lines(tmp_path):
 def test_unknown_kernel(module, monkeypatch):
     """A kernel whose unit nobody told, and one that no input calls, end the command."""
     kernels = module("kernels")
+    monkeypatch.setenv(kernel.FORCE, "compiled")  # which the command sets, and nobody takes back
     monkeypatch.setattr(sys, "argv", ["kernels.py"])
     units = dict(kernels.UNITS)
     monkeypatch.setattr(kernels, "UNITS", {name: unit for name, unit in units.items() if name != "track"})
