@@ -65,11 +65,8 @@ def _in_order(table: Table) -> Table:
     """
     timeline, number = Timeline(table, "begun"), _NUMBER.get(table.name)
     names = ("session", *KEYS, *([number] if number else []))
-    order, at = np.empty(len(table), np.int32), 0
-    for stretch in timeline.stretches():
-        rows = timeline.rows(*stretch)
-        order[at : at + len(rows)] = rows[_ordered(table.read(rows, names), number)]
-        at += len(rows)
+    stretches = (timeline.rows(*stretch) for stretch in timeline.stretches())
+    order = (rows[_ordered(table.read(rows, names), number)] for rows in stretches)
     return table.sort(order).only([column.name for column in TABLES[table.name]])
 
 

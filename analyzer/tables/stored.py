@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from analyzer import limits
 from analyzer.tables.columns import Column, taken
 from analyzer.tables.text import Text
 
@@ -148,6 +150,53 @@ def of_one_vocabulary(runs: list[Run]) -> list[Run]:
     return [Run(run.parts, *each) for run, each in zip(runs, zip(known, codes, strict=True), strict=True)]
 
 
+class Rows:
+    """Numbers of rows, in any order: the first in files, the last few in memory."""
+
+    def __init__(self, parts: Iterable[Array], dtype: type[np.signedinteger[Any]] = np.int32) -> None:
+        self._parts: list[Array | Place] = []
+        self._ends = [0]
+        self._shelf: Shelf | None = None
+        held: list[Array] = []
+        for part in parts:
+            held.append(part.astype(dtype))
+            if sum(each.nbytes for each in held) >= limits.TABLE_BYTES // 4:
+                self._add(held)
+                held = []
+        self._add(held)
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def _add(self, held: list[Array]) -> None:
+        """Add numbers, many of them to the file; where that has no room, they stay in memory."""
+        if held:
+            rows: Array = np.concatenate(held)
+            self._ends.append(len(self) + len(rows))
+            self._parts.append(rows)
+            if rows.nbytes >= limits.TABLE_BYTES // 4:
+                with suppress(OSError):
+                    self._shelf = self._shelf or Shelf()
+                    self._parts[-1] = self._shelf.put(rows)
+
+    def read(self, start: int, stop: int) -> Array:
+        """Give some that follow each other (int64)."""
+        made = np.empty(stop - start, np.int64)
+        for part, first, end in zip(self._parts, self._ends, self._ends[1:], strict=False):
+            low, high = max(start, first), min(stop, end)
+            if low < high:
+                made[low - start : high - start] = self._read(part, low - first, high - first)
+        return made
+
+    def _read(self, part: Array | Place, start: int, stop: int) -> Array:
+        if not isinstance(part, Place):
+            return part[start:stop]
+        assert self._shelf is not None
+        rows = np.empty(stop - start, part.first.dtype)
+        self._shelf.get(part, start, rows)
+        return rows
+
+
 @dataclass(slots=True)
 class Stored(MutableMapping[str, Column]):
     """The columns of runs of parts, put behind each other; `chosen` are the rows (None: all).
@@ -156,7 +205,7 @@ class Stored(MutableMapping[str, Column]):
     """
 
     runs: list[Run]
-    chosen: Array | None = None
+    chosen: Rows | None = None
     own: dict[str, Column | Stored] = field(default_factory=dict)
 
     @property
@@ -175,7 +224,7 @@ class Stored(MutableMapping[str, Column]):
         if own is not None:
             return own[name] if isinstance(own, Stored) else own
         column = self._read(name, [Span(part, 0, part.rows) for run in self.runs for part in run.parts])
-        return column if self.chosen is None else taken(column, self.chosen)
+        return column if self.chosen is None else taken(column, self.chosen.read(0, self.rows))
 
     def __setitem__(self, name: str, column: Column) -> None:
         self.own[name] = column
@@ -185,16 +234,33 @@ class Stored(MutableMapping[str, Column]):
 
     def take(self, rows: Array) -> Stored:
         """Give some rows, or all in another order; of the columns on disk nothing is read for it."""
-        if rows.dtype == bool and self.chosen is None:
-            rows = np.flatnonzero(rows)
-        chosen = rows if self.chosen is None else self.chosen[rows]
-        if self._all() < 1 << 31:
-            chosen = chosen.astype(np.int32, copy=False)
+        chosen = self._rows(self._kept(rows) if rows.dtype == bool else [self._places(rows)])
         own: dict[int, Any] = {}  # columns of one table take their rows once
         for column in self.own.values():
             if id(column) not in own:
                 own[id(column)] = column.take(rows) if isinstance(column, Stored) else taken(column, rows)
         return Stored(self.runs, chosen, {name: own[id(column)] for name, column in self.own.items()})
+
+    def sorted(self, order: Iterable[Array]) -> Stored:
+        """Give all rows in another order, which comes in parts."""
+        if self.chosen is None and not self.own:
+            return Stored(self.runs, self._rows(order))
+        return self.take(np.concatenate([np.zeros(0, np.int64), *order]))
+
+    def _rows(self, parts: Iterable[Array]) -> Rows:
+        return Rows(parts, np.int32 if self._all() < 1 << 31 else np.int64)
+
+    def _kept(self, mask: Array) -> Iterator[Array]:
+        """Give the places of the rows that a mask names, part after part."""
+        for start in range(0, len(mask), limits.TABLE_ROWS):
+            yield self._places(np.flatnonzero(mask[start : start + limits.TABLE_ROWS]) + start)
+
+    def _places(self, rows: Array) -> Array:
+        """Give where rows are, counted over all parts."""
+        if self.chosen is None or not len(rows):
+            return rows
+        first = int(rows.min())
+        return self.chosen.read(first, int(rows.max()) + 1).take(rows - first)
 
     def replaced(self, columns: Mapping[str, Column | Stored]) -> Stored:
         """Give the columns with others in the place of some."""
@@ -215,7 +281,7 @@ class Stored(MutableMapping[str, Column]):
 
     def part(self, rows: slice, names: Iterable[str] | None = None) -> dict[str, Column]:
         """Read rows that follow each other: of each part on disk, what lies between the first and the last of them."""
-        wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen[rows].astype(np.int64)
+        wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen.read(rows.start, rows.stop)
         spans, moved, before, behind = [], np.empty(len(wanted), np.int64), 0, 0
         for part in (part for run in self.runs for part in run.parts):
             mine = np.flatnonzero((wanted >= before) & (wanted < before + part.rows))

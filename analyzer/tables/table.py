@@ -14,7 +14,7 @@ from analyzer.tables.stored import Stored
 from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 
     import pandas as pd
 
@@ -98,12 +98,13 @@ class Table:
             return Table(self.name, self.columns.take(rows))
         return Table(self.name, {name: taken(column, rows) for name, column in self.columns.items()})
 
-    def sort(self, order: Array) -> Table:
-        """Give the rows in another order, column after column: this table is gone then, and there is no second copy."""
+    def sort(self, order: Iterable[Array]) -> Table:
+        """Give the rows in another order, which comes in parts; this table is gone then: there is no second copy."""
         if isinstance(self.columns, Stored):
-            return self.take(order)
+            return Table(self.name, self.columns.sorted(order))
+        rows = np.concatenate([np.zeros(0, np.int64), *order])
         for name, column in self.columns.items():
-            self.columns[name] = taken(column, order)
+            self.columns[name] = taken(column, rows)
         return self
 
     def replaced(self, columns: Mapping[str, Column]) -> Table:
