@@ -223,7 +223,7 @@ class Stored(MutableMapping[str, Column]):
         own = self.own.get(name)
         if own is not None:
             return own[name] if isinstance(own, Stored) else own
-        column = self._read(name, [Span(part, 0, part.rows) for run in self.runs for part in run.parts])
+        column = self._read(name, [[Span(part, 0, part.rows) for part in run.parts] for run in self.runs])
         return column if self.chosen is None else taken(column, self.chosen.read(0, self.rows))
 
     def __setitem__(self, name: str, column: Column) -> None:
@@ -282,17 +282,20 @@ class Stored(MutableMapping[str, Column]):
     def part(self, rows: slice, names: Iterable[str] | None = None) -> dict[str, Column]:
         """Read rows that follow each other: of each part on disk, what lies between the first and the last of them."""
         wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen.read(rows.start, rows.stop)
-        spans, moved, before, behind = [], np.empty(len(wanted), np.int64), 0, 0
-        for part in (part for run in self.runs for part in run.parts):
-            mine = np.flatnonzero((wanted >= before) & (wanted < before + part.rows))
-            if len(mine):
-                inside = wanted.take(mine) - before
-                start, stop = int(inside.min()), int(inside.max()) + 1
-                spans.append(Span(part, start, stop, inside - start))
-                moved[mine] = np.arange(behind, behind + len(mine))
-                behind += len(mine)
-            before += part.rows
-        in_order = len(spans) < 2 or bool((moved[1:] > moved[:-1]).all())
+        spans: list[list[Span]] = [[] for _ in self.runs]
+        parts = [(part, found) for run, found in zip(self.runs, spans, strict=True) for part in run.parts]
+        ends = np.cumsum([0, *(part.rows for part, _ in parts)])
+        which = np.searchsorted(ends, wanted, "right") - 1
+        moved, behind = np.empty(len(wanted), np.int64), 0
+        for number in np.flatnonzero(np.bincount(which)).tolist():
+            mine = np.flatnonzero(which == number)
+            inside = wanted.take(mine) - ends[number]
+            start, stop = int(inside.min()), int(inside.max()) + 1
+            part, found = parts[number]
+            found.append(Span(part, start, stop, inside - start))
+            moved[mine] = np.arange(behind, behind + len(mine))
+            behind += len(mine)
+        in_order = bool((moved[1:] > moved[:-1]).all())
         made: dict[str, Column] = {}
         for name in self if names is None else names:
             own = self.own.get(name)
@@ -306,10 +309,9 @@ class Stored(MutableMapping[str, Column]):
     def _all(self) -> int:
         return sum(part.rows for run in self.runs for part in run.parts)
 
-    def _read(self, name: str, spans: list[Span]) -> Column:
-        """Read rows of a column."""
-        mine = [(run, [span for span in spans if any(span.part is part for part in run.parts)]) for run in self.runs]
-        columns = [run.read(name, found) for run, found in mine if found]
+    def _read(self, name: str, spans: list[list[Span]]) -> Column:
+        """Read rows of a column: spans of each run."""
+        columns = [run.read(name, found) for run, found in zip(self.runs, spans, strict=True) if found]
         first = columns[0] if columns else self.runs[0].patterns[name]
         if len(columns) < 2:
             return first
