@@ -16,7 +16,7 @@ from analyzer.schema import NULL
 from analyzer.tables import Places, Text, Timeline, changed, mixed, rows_of, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from analyzer.tables import Column, Table
 
@@ -76,7 +76,8 @@ def folded(auth: Table, _sessions: Table) -> tuple[Table, Array]:
 
     Gives the new table, and which rows of the old one are still in it.
     """
-    service = np.concatenate([np.zeros(0, np.int64), *_of_service(auth)])
+    told = [_alone(part) for part in auth.slices(limits.TABLE_ROWS, ("caveats",))]
+    service = np.flatnonzero(np.concatenate([np.zeros(0, bool), *told]))
     if not len(service):
         return auth, np.ones(len(auth), bool)
     names = ("session", "where", "client_ip", "identity", "mechanism", "reason", "started")
@@ -153,14 +154,8 @@ def joined(auth: Table, details: dict[str, Any], own: Array | None = None) -> tu
     return _explained(auth, details, left, right, worth[left]), partner < 0
 
 
-def _of_service(auth: Table) -> Iterator[Array]:
-    """Give the rows that only an authentication service tells of."""
-    for start in range(0, len(auth), limits.TABLE_ROWS):
-        rows = slice(start, min(start + limits.TABLE_ROWS, len(auth)))
-        yield np.flatnonzero(_alone(auth.read(rows, ("caveats",)))) + start
-
-
 def _alone(auth: Table) -> Array:
+    """Say which rows only an authentication service tells of."""
     caveats = auth.text("caveats")
     return caveats.mask([ALONE in word.split() for word in caveats.words])
 

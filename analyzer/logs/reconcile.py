@@ -8,10 +8,10 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
-from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, told_of
+from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import law
-from analyzer.smtp.attempts import NAME, ROUNDS_KNOWN
+from analyzer.smtp.attempts import ROUNDS_KNOWN
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text, mixed
 
@@ -71,7 +71,7 @@ class Facts:
         self.owners, self.kinds, self.times = group.owners, group.kinds, group.times
         self.patterns = group.patterns
         self.identity = group.words("identity")
-        self.mechanism = group.words("mechanism", _mechanism)
+        self.mechanism = group.words("mechanism", mechanism_of)
         told = np.flatnonzero(group.block.has("counters", group.at))
         row = group.words("counters", rows=told).numbers(counters_of, Counters())
         counted = np.flatnonzero((row != NULL).any(axis=1))
@@ -368,8 +368,3 @@ def _repeated(times: Array, event: Array, place: int, how: int) -> tuple[Array, 
 
 def _upper(data: bytes) -> str:
     return printable(data).upper()
-
-
-def _mechanism(data: bytes) -> str | None:
-    """Give a mechanism; None for what can be none: it may be a secret in the wrong place."""
-    return data.decode().upper() if NAME.fullmatch(data) else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from analyzer.logs.escapes import hushed
 from analyzer.schema import NULL
 from analyzer.smtp import law
+from analyzer.smtp.attempts import NAME
 from analyzer.smtp.challenge import kind
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.law import How, Last
@@ -31,6 +32,11 @@ class Told(NamedTuple):
     text: str | None
     rounds: int | None  # at least; None: unknown
     challenge: str | None
+
+
+def mechanism_of(raw: bytes) -> str | None:
+    """Give the name of a mechanism; None for what can be none: it may be a secret in the wrong place."""
+    return raw.decode().upper() if NAME.fullmatch(raw) else None
 
 
 def challenge_of(text: str) -> str | None:

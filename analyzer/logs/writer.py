@@ -9,10 +9,9 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.sessions import stable
-from analyzer.logs.told import VAGUE, told_of
+from analyzer.logs.told import VAGUE, mechanism_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
-from analyzer.smtp.attempts import NAME
 from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.writer import Writer
 from analyzer.tables import PLACE_BITS, Places, Text, distinct, mixed
@@ -118,7 +117,7 @@ class LogWriter(Writer):
         rows, owner = rows[order], owner[owner >= 0][order]
         if not len(rows):
             return {"identity": identity}
-        mechanism = self.group.words("mechanism", _mechanism, rows)
+        mechanism = self.group.words("mechanism", mechanism_of, rows)
         return {
             "identity": _completed(identity, owner, self.group.words("identity", rows=rows)),
             "mechanism": _completed(columns["mechanism"], owner, mechanism),
@@ -164,11 +163,6 @@ class LogWriter(Writer):
         np.minimum.at(ended, self.talks.owners, _ENDED[self.talks.events.kind])
         times = {name: times[places] for name, times in self.times.items()}
         return {**times, "packets": NULL, "bytes": NULL, "ended_by": Text(ended, _ENDS).take(places)}
-
-
-def _mechanism(raw: bytes) -> str | None:
-    """Give the name of a mechanism; None where it is none."""
-    return raw.decode().upper() if NAME.fullmatch(raw) else None
 
 
 def _nameless(columns: dict[str, Any]) -> Array:
