@@ -17,7 +17,6 @@ from analyzer.filters import zone as zone_of
 from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
 from analyzer.logs.heads import cut_heads
-from analyzer.meanwhile import meanwhile
 from analyzer.schema import TABLES
 from analyzer.smtp.machine import run as machine
 from analyzer.smtp.reader import Reader
@@ -26,6 +25,7 @@ from analyzer.smtp.writer import Writer
 from analyzer.sorting import joined, sorted_tables
 from analyzer.tables import Table, number_of
 from analyzer.tcp.stage import Tracker
+from analyzer.wire.feed import Feed
 from analyzer.wire.sources import size_of
 
 if TYPE_CHECKING:
@@ -67,16 +67,14 @@ class Shard:
     """All stages behind `wire`, for the connections whose hash falls to one of the workers."""
 
     def __init__(self, source: str, number: int, settings: Settings, decoder: Decoder) -> None:
-        self.tracker = Tracker(number, settings.workers, settings.capacity or 4096)
+        self.tracker = Tracker(number, settings.workers, settings.capacity or 8192)
         self.reader = Reader()
         self.writer = Writer(source, settings.tables, decoder)
 
-    def eat(self, window: Window, kept: int) -> None:
-        """Take a window."""
-        self._take(self.tracker.eat(window, kept))
-
-    def end(self) -> None:
-        """Take what is left: the input is over."""
+    def eat(self, windows: Iterable[Window]) -> None:
+        """Take all windows of the capture."""
+        for window in windows:
+            self._take(self.tracker.eat(window))
         self._take(self.tracker.end())
 
     def _take(self, batches: Iterable[Batch]) -> None:
@@ -93,32 +91,33 @@ class Shard:
 def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progress: Progress | None) -> list[Shard]:
     """Run one capture through all stages, one shard a worker."""
     shards = [Shard(capture.name, number, settings, decoder) for number in range(settings.workers)]
-    several = settings.workers > 1
 
     def read() -> Window | None:
-        return capture.read(2 * sum(len(shard.tracker.arena) for shard in shards))
+        window = capture.read()
+        if progress and window:
+            progress(capture.consumed, capture.total_bytes)
+        return window
 
-    with _pool(settings.workers) as run:
-        for window in meanwhile(read, threaded=several):
-            heads = [shard.tracker.arena for shard in shards]
-            starts = np.cumsum([0, *map(len, heads)]).tolist()
-            list(run(Shard.eat, shards, [window.headed(heads)] * len(shards), starts))
-            if progress:
-                progress(capture.consumed, capture.total_bytes)
-        list(run(Shard.end, shards))
+    if len(shards) == 1:
+        shards[0].eat(iter(read, None))
+    else:
+        _eat_at_once(shards, Feed(read, len(shards)))
     return shards
 
 
-@contextmanager
-def _pool(workers: int) -> Iterator[Any]:
-    """Give what is `map`, in threads where there are several workers."""
-    if workers == 1:
-        yield map
-        return
-    from concurrent.futures import ThreadPoolExecutor
+def _eat_at_once(shards: Sequence[Shard], feed: Feed) -> None:
+    """Let shards take the windows of a capture in a thread each."""
+    from concurrent.futures import ThreadPoolExecutor  # with it comes logging
 
-    with ThreadPoolExecutor(workers) as pool:
-        yield pool.map
+    def eat(number: int) -> None:
+        with feed.windows(number) as windows:
+            shards[number].eat(windows)
+
+    with ThreadPoolExecutor(len(shards)) as pool:
+        try:
+            list(pool.map(eat, range(len(shards))))
+        finally:
+            feed.stop()  # where one fails, the others end, too
 
 
 def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progress | None) -> Log:

@@ -41,6 +41,7 @@ UNITS: dict[str, tuple[str, Callable[[Values, Values, Any], int]]] = {
     "walk_blocks": ("packets", lambda _, __, result: result),
     "decode": ("packets", lambda before, _, left: before["state"][decode.COUNT] - before["state"][decode.NEXT] - left),
     "track": ("segments", lambda before, _, result: result - before["start"]),
+    "sweep": ("sessions", lambda _, __, result: result),
     "forget": ("sessions", lambda *_: 1),
     "fill": ("sessions", lambda _, __, result: result),
     "stow": ("bytes", lambda _, __, result: result),

@@ -175,7 +175,7 @@ def captured(text: str) -> list[Batch]:
     capture = source.open(window_bytes=1 << 20, window_packets=None, capacity=None)
     made, batches = Tracker(), []
     while (window := capture.read()) is not None:
-        batches += [_copied(batch) for batch in made.eat(window.headed([made.arena]), 0)]
+        batches += [_copied(batch) for batch in made.eat(window)]
     return batches + [_copied(batch) for batch in made.end()]
 
 

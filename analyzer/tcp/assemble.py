@@ -183,26 +183,28 @@ def finish_part(s: Any, steps: Any) -> None:
 
 
 @kernel(
-    "int64(int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1], uint8[::1], uint8[::1], int64[:, ::1], int64[::1],"
-    " int64[::1])"
+    "int64(int64[:, ::1], int64, int64[::1], int64[:, ::1], int64[:, ::1], uint8[::1], uint8[::1], int64[:, ::1],"
+    " int64[::1], int64[::1])"
 )
 def assemble(
     ready: Any,
+    n: int,
     s: Any,
     pieces: Any,
     waiting: Any,
-    buffer: Any,
+    arena: Any,
     stream: Any,
     steps: Any,
     bounds: Any,
     counters: Any,
 ) -> Any:
-    """Make streams and steps of all sessions in `ready`; gives the number of steps.
+    """Make streams and steps of all sessions in `ready`, behind `n` steps that are there; gives their number then.
 
     `stream` has ROOM for each side of them, behind LENGTH bytes that are already there, from STREAM on. `steps` must
     hold ten a segment and ten a session, `pieces` four a segment of the largest session and four more; `s` is scratch.
     """
-    n = 0
+    if waiting.shape[1] != c.SEGMENT_WIDTH or ready.shape[1] != c.SESSION_WIDTH or steps.shape[1] != c.STEP_WIDTH:
+        return -1  # never; so the compiler knows that all columns are there
     for k in range(len(ready)):
         for column in range(c.SESSION_WIDTH):
             s[column] = ready[k, column]
@@ -211,11 +213,11 @@ def assemble(
             anchor(s, 1, waiting)
         s[c.STEP] = n
         start_part(s)
-        read(s, pieces, waiting, buffer, stream, steps, bounds)
+        read(s, pieces, waiting, arena, stream, steps, bounds)
         if s[c.FINAL] == 1:
             infer_fin(s, 0, pieces, waiting)
             infer_fin(s, 1, pieces, waiting)
-            merge(s, pieces, waiting, buffer, stream, steps, -1, -1)
+            merge(s, pieces, waiting, arena, stream, steps, -1, -1)
             finish(s, waiting, steps, counters)
         else:
             leave(s, waiting, counters)

@@ -36,15 +36,16 @@ from __future__ import annotations
     STREAM_0, STREAM_1, LENGTH_0, LENGTH_1,        # its bytes in `stream`, what was left over from the last part first
     STEP, STEPS,                                   # its steps
     ROW, OWNER,                                    # its row in the table; a number for what is kept between parts
+    GIVEN,                                         # the batch that its last part is in
     SESSION_WIDTH,
-) = range(63)  # fmt: skip
+) = range(64)  # fmt: skip
 
 # --- a segment that waits for assembly: what is needed of it in order, and what was made of it
 (
     SIDE,           # who sent it; -1: the row is free
     NEXT,           # the next one of its session, or the next free row
     TIME, FRAME, SEQ, ACK, FLAGS,
-    OFF, LEN, WIRE, # its payload as in `analyzer.wire.segments`
+    OFF, LEN, WIRE, # its payload as in `analyzer.wire.segments`, but OFF is its place in the arena of the tracker
     START, NEED,    # where it begins in its stream, how much of the other it acknowledges; NOWHERE: does not matter
     SEGMENT_WIDTH,
 ) = range(13)  # fmt: skip
@@ -55,9 +56,12 @@ LAST = -1
 #: No position of a stream: before all others.
 NOWHERE = -(1 << 62)
 
-# --- counters of a tracker, shared with its kernels: why `track` stopped; sessions in `ready` and their bytes; the
-# first free rows of sessions and segments; payload that waits; sessions that were no SMTP and are over
-STOPPED, READY, READY_BYTES, FREE_SESSION, FREE_SEGMENT, WAITING_BYTES, DULL_OVER, COUNTERS = range(8)
+# --- counters of a tracker, shared with its kernels: why `track` or `sweep` stopped; the number of the batch, the
+# sessions in it and their bytes; the first free rows of sessions and segments; payload that waits, and where the arena
+# is free; sessions that were no SMTP and are over
+(
+    STOPPED, BATCH, READY, READY_BYTES, FREE_SESSION, FREE_SEGMENT, WAITING_BYTES, ARENA, DULL_OVER, COUNTERS,
+) = range(10)  # fmt: skip
 
 # --- a step: one thing that happened, in the order in which it must be read
 STEP_KIND, STEP_SIDE, STEP_END, STEP_SIZE, STEP_TIME, STEP_FRAME, STEP_ACKED, STEP_WIDTH = range(8)

@@ -12,7 +12,7 @@ from analyzer.tcp import columns as c
 from analyzer.tcp.assemble import assemble
 from analyzer.tcp.pieces import PIECE_WIDTH, SCRATCH_WIDTH
 from analyzer.tcp.table import fill, forget, stow
-from analyzer.tcp.track import DONE, NO_ROOM, track
+from analyzer.tcp.track import DONE, FLUSH, NO_ROOM, sweep, track
 from analyzer.wire import segments as wire
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ PACKETS_A_SESSION = 10
 #: Rows for waiting segments are doubled up to this number rather than freed by smaller batches.
 FEW_SEGMENTS = 1 << 15
 
-_NO_BYTES = np.zeros(0, np.uint8)
+#: Bytes of the first arena and of later ones, bytes of streams, and steps that there is room for, a session of a batch.
+FIRST_BYTES, ARENA_BYTES, STREAM_BYTES, STEPS = 8, 512, 256, 4
 
 
 class Bounds(NamedTuple):
@@ -69,25 +70,54 @@ def _chained(first: int, rows: int, width: int, link: int) -> Array:
     return made
 
 
+class _Streams:
+    """What a batch is made of, as long as it is not given: streams and steps of the first `sessions` of `ready`."""
+
+    def __init__(self, capacity: int) -> None:
+        self.stream = np.empty(STREAM_BYTES * capacity, np.uint8)
+        self.steps = np.empty((STEPS * capacity, c.STEP_WIDTH), np.int64)
+        self.sessions = self.bytes = self.written = 0
+
+    def reserve(self, stream_bytes: int, steps: int) -> None:
+        """Make room for more."""
+        self.stream = _longer(self.stream, self.bytes, self.bytes + stream_bytes)
+        self.steps = _longer(self.steps, self.written, self.written + steps)
+
+
+def _longer(array: Array, used: int, size: int) -> Array:
+    """Give an array of at least `size` rows that begins with those in use."""
+    if size <= len(array):
+        return array
+    made = np.empty((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
+    made[:used] = array[:used]
+    return made
+
+
 class Tracker:
     """The open sessions of one shard of `shards`, with their segments that wait for assembly.
 
-    Payload of waiting segments is kept in `arena` between windows.
+    Payload of waiting segments is kept in `arena`. Sessions that are over, or of which a part is ready, are assembled
+    window by window, and given in batches of `capacity` sessions, so that a window can be as small as the processor's
+    cache and a batch large enough for arrays to be worth it.
     """
 
-    def __init__(self, shard: int = 0, shards: int = 1, capacity: int = 4096, bounds: Bounds | None = None) -> None:
-        self.shard, self.shards = shard, shards
+    def __init__(self, shard: int = 0, shards: int = 1, capacity: int = 8192, bounds: Bounds | None = None) -> None:
+        self.shard, self.shards, self.capacity = shard, shards, capacity
         self.bounds = bounds or Bounds(*(getattr(limits, name.upper()) for name in Bounds._fields))
         self.counters = np.zeros(c.COUNTERS, np.int64)
+        self.counters[c.BATCH] = 1
         self.table = _chained(0, 64, c.SESSION_WIDTH, c.HEAD)
         self.waiting = _chained(0, 1024, c.SEGMENT_WIDTH, c.NEXT)
         self.waiting[:, c.SIDE] = -1
         self.slots = np.full(2 * len(self.table), -1, np.int64)
-        self.ready = np.zeros((capacity, c.SESSION_WIDTH), np.int64)
-        self.arena = _NO_BYTES
+        self.ready = np.empty((capacity, c.SESSION_WIDTH), np.int64)
+        self.arena = np.empty(FIRST_BYTES * capacity, np.uint8)
         self.tails: dict[int, tuple[Array, Array]] = {}
         self.owners = 0
         self.clock = self.swept = 0
+        self._made = _Streams(self.capacity)
+        self._pieces = np.empty((64, PIECE_WIDTH), np.int64)
+        self._scratch = np.zeros(SCRATCH_WIDTH, np.int64)
         self._limits = np.array(self.bounds, np.int64)
 
     @property
@@ -95,14 +125,12 @@ class Tracker:
         """Connections that are over and were no SMTP, by their first bytes."""
         return int(self.counters[c.DULL_OVER])
 
-    def eat(self, window: Window, kept: int) -> Iterator[Batch]:
-        """Take a window in whose buffer this tracker's `arena` begins at `kept`; give what is over or has a part ready.
+    def eat(self, window: Window) -> Iterator[Batch]:
+        """Take a window; give the batches that are full.
 
         Of a session that goes on (FINAL is 0), what the SMTP machine did not read has to be left in `tails`, by OWNER.
         """
-        buffer, segments, _ = window
-        if kept:
-            self.waiting[:, c.OFF] += kept
+        buffer, segments = window
         mine = len(segments) // self.shards  # one sweep a window costs less than many
         if len(self.waiting) < mine:
             self._wait(mine)
@@ -111,110 +139,99 @@ class Tracker:
         at = 0
         while True:
             at = track(
-                segments, at, buffer, self.waiting, self.slots, self.table, self.ready, self._limits, self.counters,
-                HASH_KEY, self.shard, self.shards,
+                segments, at, buffer, self.arena, self.waiting, self.slots, self.table, self.ready, self._limits,
+                self.counters, HASH_KEY, self.shard, self.shards,
             )  # fmt: skip
-            if self.counters[c.READY]:
-                ready = self.ready[: self.counters[c.READY]].copy()
-                self.counters[[c.READY, c.READY_BYTES]] = 0
-                yield self._assembled(ready, buffer)
+            yield from self._worked()
             if self.counters[c.STOPPED] == DONE:
                 break
             if self.counters[c.STOPPED] == NO_ROOM:
-                yield from self._swept(buffer, int(segments[at, wire.CLOCK]))
-                self._grow()
+                yield from self._swept(int(segments[at, wire.CLOCK]))
+                self._grow(int(segments[at, wire.LEN]))
         if len(segments):
-            yield from self._swept(buffer, int(segments[-1, wire.CLOCK]))
-        yield from self._relieved(buffer)
-        self.arena = np.empty(int(self.counters[c.WAITING_BYTES]), np.uint8)
-        stow(
-            self.waiting,
-            np.flatnonzero((self.waiting[:, c.SIDE] >= 0) & (self.waiting[:, c.LEN] > 0)),
-            buffer,
-            self.arena,
-        )
+            yield from self._swept(int(segments[-1, wire.CLOCK]))
+        yield from self._relieved()
 
     def end(self) -> Iterator[Batch]:
         """Give all sessions that are still open: the input is over."""
-        self.swept = -limits.SWEEP_NS
-        yield from self._swept(self.arena, self.clock)
-        yield from self._ended(np.flatnonzero(self.table[:, c.OPEN]), c.CAPTURE_END, self.arena)
+        yield from self._over(last=True)
+        yield from self.flush()
+
+    def flush(self) -> Iterator[Batch]:
+        """Give what there is of a batch that is not full."""
+        made = self._made
+        if made.sessions:
+            sessions, self.ready = self.ready[: made.sessions], np.empty_like(self.ready)
+            self._made = _Streams(self.capacity)
+            self.counters[c.BATCH] += 1
+            self.counters[[c.READY, c.READY_BYTES]] = 0
+            yield Batch(sessions, made.stream[: made.bytes], made.steps[: made.written])
 
     def forget(self, row: int) -> None:
         """Drop an open session that is not SMTP: from here on it is only counted."""
         forget(self.table, row, self.waiting, self.counters)
 
-    def _swept(self, buffer: Array, clock: int) -> Iterator[Batch]:
-        """Give the sessions that the clock has ended, by the rules of `track.over` and `track.settled`."""
+    def _worked(self) -> Iterator[Batch]:
+        """Assemble what a kernel has made ready; give the batch where it is full, or has to be read before more."""
+        if self.counters[c.READY] > self._made.sessions:
+            self._assemble(self.ready[self._made.sessions : self.counters[c.READY]])
+        full = self.counters[c.READY] == len(self.ready) or self.counters[c.READY_BYTES] > self.bounds.batch_bytes
+        if full or self.counters[c.STOPPED] == FLUSH:
+            yield from self.flush()
+
+    def _swept(self, clock: int) -> Iterator[Batch]:
+        """Take the sessions that the clock has ended, by the rules of `track.sweep`."""
         self.clock = clock
-        if clock - self.swept < limits.SWEEP_NS:
-            return
-        self.swept = clock
-        rows = np.flatnonzero(self.table[:, c.OPEN])
-        quiet = clock - self.table[rows, c.CLOCK]
-        brief = (self.table[rows, c.CLOSED] == 1) | (self.table[rows, c.ANSWERED] == 0)
-        lingered = brief & (quiet > self.bounds.linger_ns)
-        settled = (self.table[rows, c.FIN_0] == 2) & (self.table[rows, c.FIN_1] == 2) & (self.table[rows, c.DULL] == 0)
-        settled &= ~lingered & (quiet > self.bounds.settle_ns)
-        yield from self._batches(rows[settled], 1, c.LINGERED, buffer)
-        self.table[rows[settled], c.DULL] = c.COMPLETE
-        yield from self._ended(rows[lingered], c.LINGERED, buffer)
-        yield from self._ended(rows[(quiet > self.bounds.idle_ns) & ~lingered], c.IDLE, buffer)
+        if clock - self.swept >= limits.SWEEP_NS:
+            self.swept = clock
+            yield from self._over(last=False)
 
-    def _ended(self, rows: Array, why: int, buffer: Array) -> Iterator[Batch]:
-        """Give the sessions of some rows of the table, and free the rows."""
-        if len(rows) == 0:
-            return
-        dull = self.table[rows, c.DULL]
-        self.counters[c.DULL_OVER] += np.count_nonzero(dull == c.NO_SMTP)
-        yield from self._batches(rows[dull == 0], 1, why, buffer)
-        self.table[rows, c.OPEN] = 0
-        self.table[rows, c.HEAD] = np.append(rows[1:], self.counters[c.FREE_SESSION])
-        self.counters[c.FREE_SESSION] = rows[0]
-        self._rehash()
+    def _over(self, *, last: bool) -> Iterator[Batch]:
+        """Take the sessions that are over."""
+        row = 0
+        while row < len(self.table):
+            row = sweep(self.table, row, self.slots, self.ready, self._limits, self.counters, self.clock, int(last))
+            yield from self._worked()
 
-    def _relieved(self, buffer: Array) -> Iterator[Batch]:
-        """Give parts of the largest sessions until less than half of what may wait is waiting."""
+    def _relieved(self) -> Iterator[Batch]:
+        """Take parts of the largest sessions until less than half of what may wait is waiting."""
         waiting = int(self.counters[c.WAITING_BYTES])
         if waiting <= self.bounds.waiting_bytes:
             return
+        yield from self.flush()
         loads = self.table[:, c.ROOM_0] + self.table[:, c.ROOM_1]
         given = (self.table[:, c.OPEN] == 0) | (self.table[:, c.DULL] > 0)
         rows = np.flatnonzero((loads >= min(SMALL_BYTES, self.bounds.waiting_bytes)) & ~given)
         rows = rows[np.argsort(-loads[rows], kind="stable")]
         enough = int(np.searchsorted(np.cumsum(loads[rows]), waiting - self.bounds.waiting_bytes // 2)) + 1
-        yield from self._batches(np.sort(rows[:enough]), 0, 0, buffer)
+        rows = np.sort(rows[:enough])
+        for several in np.split(rows, range(self.capacity, len(rows), self.capacity)):
+            self.table[several, c.FINAL] = 0
+            self.table[several, c.GIVEN] = self.counters[c.BATCH]
+            self.ready[: len(several)] = self.table[several]
+            self.counters[c.READY] = len(several)
+            self._assemble(self.ready[: len(several)])
+            yield from self.flush()
 
-    def _batches(self, rows: Array, final: int, why: int, buffer: Array) -> Iterator[Batch]:
-        """Give sessions of the table in batches of bounded size."""
-        loads = np.cumsum(self.table[rows, c.ROOM_0] + self.table[rows, c.ROOM_1])
-        at = 0
-        while at < len(rows):
-            before = loads[at - 1] if at else 0
-            end = int(np.searchsorted(loads, before + self.bounds.batch_bytes, "right"))
-            end = min(max(end, at + 1), at + len(self.ready))
-            sessions = self.table[rows[at:end]]
-            sessions[:, c.FINAL], sessions[:, c.ENDED] = final, why
-            yield self._assembled(sessions, buffer)
-            at = end
-
-    def _assembled(self, sessions: Array, buffer: Array) -> Batch:
+    def _assemble(self, sessions: Array) -> None:
         """Run `assemble` over sessions; what a part leaves over goes back into the table."""
-        stream = self._stream(sessions)
-        pending = sessions[:, c.PENDING]
-        steps = np.empty((int(10 * pending.sum()) + 10 * len(sessions), c.STEP_WIDTH), np.int64)
-        pieces = np.empty((4 * int(pending.max()) + 4, PIECE_WIDTH), np.int64)
-        scratch = np.zeros(SCRATCH_WIDTH, np.int64)
-        written = assemble(sessions, scratch, pieces, self.waiting, buffer, stream, steps, self._limits, self.counters)
+        made, pending = self._made, sessions[:, c.PENDING]
+        self._stream(sessions, 10 * int(pending.sum()) + 10 * len(sessions))
+        self._pieces = _longer(self._pieces, 0, 4 * int(pending.max()) + 4)
+        made.written = assemble(
+            sessions, made.written, self._scratch, self._pieces, self.waiting, self.arena, made.stream, made.steps,
+            self._limits, self.counters,
+        )  # fmt: skip
+        made.sessions += len(sessions)
         open_ = np.flatnonzero(sessions[:, c.FINAL] == 0)
         new = open_[sessions[open_, c.OWNER] == 0]
         sessions[new, c.OWNER] = self.owners + 1 + np.arange(len(new))
         self.owners += len(new)
         self.table[sessions[open_, c.ROW]] = sessions[open_]
-        return Batch(sessions, stream, steps[:written])
 
-    def _stream(self, sessions: Array) -> Array:
+    def _stream(self, sessions: Array, steps: int) -> None:
         """Make room for the streams of sessions, with what was left over from their last parts at the beginning."""
+        made = self._made
         sessions[:, c.LENGTH_0 : c.LENGTH_0 + 2] = 0
         kept = []
         for k in np.flatnonzero(sessions[:, c.OWNER]).tolist():
@@ -224,19 +241,21 @@ class Tracker:
                 kept.append((k, side, tail))
         rooms = sessions[:, c.ROOM_0 : c.ROOM_0 + 2] + sessions[:, c.LENGTH_0 : c.LENGTH_0 + 2]
         ends = np.cumsum(rooms)
-        sessions[:, c.STREAM_0 : c.STREAM_0 + 2] = ends.reshape(-1, 2) - rooms
-        stream = np.empty(int(ends[-1]), np.uint8)
+        made.reserve(int(ends[-1]), steps)
+        sessions[:, c.STREAM_0 : c.STREAM_0 + 2] = ends.reshape(-1, 2) - rooms + made.bytes
+        made.bytes += int(ends[-1])
         for k, side, tail in kept:
             at = int(sessions[k, c.STREAM_0 + side])
-            stream[at : at + len(tail)] = tail
-        return stream
+            made.stream[at : at + len(tail)] = tail
 
-    def _grow(self) -> None:
-        """Make room for twice as many open sessions or waiting segments, where one of them is short of it."""
+    def _grow(self, size: int) -> None:
+        """Make room for twice as many open sessions or waiting segments, or for `size` bytes: for what is short."""
         if self.counters[c.FREE_SESSION] < 0:
             self._open()
         if self.counters[c.FREE_SEGMENT] < 0 or len(self.waiting) < FEW_SEGMENTS:
             self._wait(len(self.waiting))
+        if self.counters[c.ARENA] + size > len(self.arena):
+            self._move(size)
 
     def _open(self) -> None:
         """Make room for twice as many open sessions: a power of two, of which the hash table's size is made."""
@@ -244,7 +263,8 @@ class Tracker:
         self.table = np.concatenate([self.table, _chained(size, size, c.SESSION_WIDTH, c.HEAD)])
         self.table[-1, c.HEAD] = self.counters[c.FREE_SESSION]
         self.counters[c.FREE_SESSION] = size
-        self._rehash()
+        self.slots = np.full(2 * len(self.table), -1, np.int64)
+        fill(self.slots, self.table)
 
     def _wait(self, more: int) -> None:
         """Make room for more waiting segments."""
@@ -254,7 +274,9 @@ class Tracker:
         self.waiting[-1, c.NEXT] = self.counters[c.FREE_SEGMENT]
         self.counters[c.FREE_SEGMENT] = size
 
-    def _rehash(self) -> None:
-        """Make the hash table anew, without the slots of ended sessions."""
-        self.slots = np.full(2 * len(self.table), -1, np.int64)
-        fill(self.slots, self.table)
+    def _move(self, size: int) -> None:
+        """Move what waits to an arena of its own, with three times the room for what comes."""
+        room = max(ARENA_BYTES * self.capacity, 4 * (int(self.counters[c.WAITING_BYTES]) + size))
+        fresh = np.empty(room, np.uint8)
+        self.counters[c.ARENA] = stow(self.waiting, self.arena, fresh)
+        self.arena = fresh

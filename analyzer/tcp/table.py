@@ -80,8 +80,29 @@ def find(slots: Any, table: Any, segments: Any, i: int, hashed: int) -> tuple[An
 
 
 @helper
-def keep(table: Any, row: int, segments: Any, i: int, side: int, waiting: Any, counters: Any) -> None:
-    """Let segment i wait for the assembly of its session, in a free row."""
+def remove(slots: Any, table: Any, row: int) -> None:
+    """Take a session out of the hash table; those behind it move up, so that a search ends at the first free slot."""
+    mask = len(slots) - 1
+    free = home(table[row, c.HASH], mask)
+    while slots[free] != row:
+        free = (free + 1) & mask
+    slot = free
+    while True:
+        slot = (slot + 1) & mask
+        other = slots[slot]
+        if other < 0:
+            break
+        if (slot - home(table[other, c.HASH], mask)) & mask >= (slot - free) & mask:
+            slots[free] = other
+            free = slot
+    slots[free] = -1
+
+
+@helper
+def keep(
+    table: Any, row: int, segments: Any, i: int, side: int, buffer: Any, waiting: Any, arena: Any, counters: Any
+) -> None:
+    """Let segment i wait for the assembly of its session, in a free row, and its payload in the arena."""
     free = counters[c.FREE_SEGMENT]
     counters[c.FREE_SEGMENT] = waiting[free, c.NEXT]
     waiting[free, c.SIDE] = side
@@ -91,8 +112,11 @@ def keep(table: Any, row: int, segments: Any, i: int, side: int, waiting: Any, c
     waiting[free, c.SEQ] = segments[i, wire.SEQ]
     waiting[free, c.ACK] = segments[i, wire.ACK]
     waiting[free, c.FLAGS] = segments[i, wire.FLAGS]
-    waiting[free, c.OFF] = segments[i, wire.OFF]
     size = segments[i, wire.LEN]
+    if size > 0:
+        waiting[free, c.OFF] = counters[c.ARENA]
+        copy(arena, counters[c.ARENA], buffer, segments[i, wire.OFF], size)
+        counters[c.ARENA] += size
     waiting[free, c.LEN] = size
     waiting[free, c.WIRE] = segments[i, wire.WIRE]
     if table[row, c.TAIL] >= 0:
@@ -152,13 +176,13 @@ def fill(slots: Any, table: Any) -> Any:
     return count
 
 
-@kernel("int64(int64[:, ::1], int64[::1], uint8[::1], uint8[::1])")
-def stow(waiting: Any, rows: Any, buffer: Any, arena: Any) -> Any:
-    """Copy the payload of some segments that wait into `arena`, and let them point there; gives its size."""
+@kernel("int64(int64[:, ::1], uint8[::1], uint8[::1])")
+def stow(waiting: Any, arena: Any, fresh: Any) -> Any:
+    """Move the payload of all segments that wait into another arena; gives its size."""
     at = 0
-    for k in range(len(rows)):
-        i = rows[k]
-        copy(arena, at, buffer, waiting[i, c.OFF], waiting[i, c.LEN])
-        waiting[i, c.OFF] = at
-        at += waiting[i, c.LEN]
+    for i in range(len(waiting)):
+        if waiting[i, c.SIDE] >= 0 and waiting[i, c.LEN] > 0:
+            copy(fresh, at, arena, waiting[i, c.OFF], waiting[i, c.LEN])
+            waiting[i, c.OFF] = at
+            at += waiting[i, c.LEN]
     return at

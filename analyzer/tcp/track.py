@@ -12,11 +12,12 @@ from typing import Any
 from analyzer.kernel import helper, kernel
 from analyzer.tcp import columns as c
 from analyzer.tcp.sequence import ACK_FLAG, FAR, FIN_FLAG, NEAR, RST_FLAG, SYN_FLAG, distance
-from analyzer.tcp.table import drop, find, hash_of, keep
+from analyzer.tcp.table import drop, find, hash_of, keep, remove
 from analyzer.wire import segments as wire
 
-# why `track` stopped
-DONE, WORK, NO_ROOM = range(3)
+# why `track` or `sweep` stopped: all is done; `ready` is full, or has a part of a session that goes on; rows or room in
+# the arena are short; a session has more to give, and the part in `ready` has to be read first
+DONE, WORK, NO_ROOM, FLUSH = range(4)
 
 # places in the array of bounds that the kernels are given; `analyzer.tcp.stage.Bounds` says what they are
 (
@@ -41,10 +42,22 @@ LOOK_BYTES = 64
 
 
 @helper
+def is_brief(table: Any, row: int) -> Any:
+    """Say whether only stragglers of a session are waited for: it is closed, or never was a connection."""
+    return table[row, c.CLOSED] == 1 or table[row, c.ANSWERED] == 0
+
+
+@helper
+def is_full(ready: Any, bounds: Any, counters: Any) -> Any:
+    """Say whether the batch takes no more sessions."""
+    return counters[c.READY] == len(ready) or counters[c.READY_BYTES] > bounds[BATCH_BYTES]
+
+
+@helper
 def over(table: Any, row: int, segments: Any, i: int, side: int, bounds: Any) -> Any:
     """Give why the session is over before segment i (NEW_SESSION, IDLE, LINGERED), or -1."""
     quiet = segments[i, wire.CLOCK] - table[row, c.CLOCK]
-    if quiet > bounds[LINGER_NS] and (table[row, c.CLOSED] == 1 or table[row, c.ANSWERED] == 0):
+    if quiet > bounds[LINGER_NS] and is_brief(table, row):
         return c.LINGERED
     if quiet > bounds[IDLE_NS]:
         return c.IDLE
@@ -108,6 +121,8 @@ def hand_over(table: Any, row: int, ready: Any, counters: Any, final: int, why: 
         counters[c.DULL_OVER] += table[row, c.DULL] & c.NO_SMTP
         return
     at = counters[c.READY]
+    if final == 0:
+        table[row, c.GIVEN] = counters[c.BATCH]
     for column in range(c.SESSION_WIDTH):
         ready[at, column] = table[row, column]
     ready[at, c.FINAL] = final
@@ -195,25 +210,26 @@ def note(table: Any, row: int, segments: Any, i: int, side: int) -> None:
 
 
 @helper
-def due(table: Any, row: int, bounds: Any) -> Any:
-    """Say whether so much of a session waits that a part of it is assembled: more than twice what the last part left.
+def due(table: Any, row: int, bounds: Any, more: int, segments: int) -> Any:
+    """Say whether a part of a session is assembled, with so much more waiting: more than twice what the last part left.
 
     So the work on what stays behind a hole grows with what comes, and not with its square.
     """
     return (
-        table[row, c.ROOM_0] + table[row, c.ROOM_1] > bounds[PART_BYTES] + 2 * table[row, c.LEFT_ROOM]
-        or table[row, c.PENDING] > bounds[PART_SEGMENTS] + 2 * table[row, c.LEFT]
+        table[row, c.ROOM_0] + table[row, c.ROOM_1] + more > bounds[PART_BYTES] + 2 * table[row, c.LEFT_ROOM]
+        or table[row, c.PENDING] + segments > bounds[PART_SEGMENTS] + 2 * table[row, c.LEFT]
     )
 
 
 @kernel(
-    "int64(int64[:, ::1], int64, uint8[::1], int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[::1],"
-    " int64[::1], int64, int64, int64)"
+    "int64(int64[:, ::1], int64, uint8[::1], uint8[::1], int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1],"
+    " int64[::1], int64[::1], int64, int64, int64)"
 )
 def track(
     segments: Any,
     start: int,
     buffer: Any,
+    arena: Any,
     waiting: Any,
     slots: Any,
     table: Any,
@@ -229,14 +245,17 @@ def track(
     `slots` is a hash table of rows of `table`, at least twice as long. Sessions that are over, or have a part to
     assemble, are copied to `ready`.
     """
+    if segments.shape[1] != wire.WIDTH or waiting.shape[1] != c.SEGMENT_WIDTH or table.shape[1] != c.SESSION_WIDTH:
+        return -1  # never; so the compiler knows that all columns are there
     for i in range(start, len(segments)):
         hashed = hash_of(key, segments, i)
-        if hashed % shards != shard:
+        if shards > 1 and hashed % shards != shard:
             continue
-        if counters[c.READY] == len(ready) or counters[c.READY_BYTES] > bounds[BATCH_BYTES]:
+        if is_full(ready, bounds, counters):
             counters[c.STOPPED] = WORK
             return i
-        if counters[c.FREE_SESSION] < 0 or counters[c.FREE_SEGMENT] < 0:
+        size = segments[i, wire.LEN]
+        if counters[c.FREE_SESSION] < 0 or counters[c.FREE_SEGMENT] < 0 or counters[c.ARENA] + size > len(arena):
             counters[c.STOPPED] = NO_ROOM
             return i
         slot, side = find(slots, table, segments, i, hashed)
@@ -248,32 +267,76 @@ def track(
             begin(table, row, segments, i, hashed)
         else:
             why = over(table, row, segments, i, side, bounds)
+            done = why < 0 and settled(table, row, segments[i, wire.CLOCK], bounds)
+            if table[row, c.GIVEN] == counters[c.BATCH] and (why >= 0 or done or due(table, row, bounds, size + 1, 1)):
+                counters[c.STOPPED] = FLUSH
+                return i
             if why >= 0:
                 hand_over(table, row, ready, counters, 1, why)
                 begin(table, row, segments, i, hashed)
                 side = 0
-            elif settled(table, row, segments[i, wire.CLOCK], bounds):
+            elif done:
                 hand_over(table, row, ready, counters, 1, c.LINGERED)
                 table[row, c.DULL] = c.COMPLETE
         note(table, row, segments, i, side)
         if table[row, c.DULL] > 0:
             continue
-        size = segments[i, wire.LEN]
         if size > 0 and table[row, c.LOOKS] & (SIDE_0_SEEN << side) == 0:
             look(table, row, buffer, segments[i, wire.OFF], size, side)
             if table[row, c.DULL] > 0:
                 drop(table, row, waiting, counters)
                 continue
-        keep(table, row, segments, i, side, waiting, counters)
+        keep(table, row, segments, i, side, buffer, waiting, arena, counters)
         if table[row, c.LOOKS] & (PLAUSIBLE | OPAQUE) == 0:
             if table[row, c.ROOM_0] + table[row, c.ROOM_1] > bounds[UNKNOWN_BYTES] + table[row, c.PENDING]:
                 table[row, c.DULL] = c.NO_SMTP
                 drop(table, row, waiting, counters)
                 continue
-        if due(table, row, bounds):
+        if due(table, row, bounds, 0, 0):
             # It is assembled at once, since what it leaves over comes before what follows.
             hand_over(table, row, ready, counters, 0, 0)
             counters[c.STOPPED] = WORK
             return i + 1
     counters[c.STOPPED] = DONE
     return len(segments)
+
+
+@kernel("int64(int64[:, ::1], int64, int64[::1], int64[:, ::1], int64[::1], int64[::1], int64, int64)")
+def sweep(table: Any, start: int, slots: Any, ready: Any, bounds: Any, counters: Any, clock: int, last: int) -> Any:
+    """Copy the sessions that the clock has ended to `ready`, and free their rows; with `last`, all: the input is over.
+
+    Gives the row that it did not look at any more.
+    """
+    if table.shape[1] != c.SESSION_WIDTH:
+        return -1  # never; so the compiler knows that all columns are there
+    for row in range(start, len(table)):
+        if table[row, c.OPEN] == 0:
+            continue
+        quiet = clock - table[row, c.CLOCK]
+        why = -1
+        if quiet > bounds[LINGER_NS] and is_brief(table, row):
+            why = c.LINGERED
+        elif quiet > bounds[IDLE_NS]:
+            why = c.IDLE
+        elif last:
+            why = c.CAPTURE_END
+        done = why < 0 and settled(table, row, clock, bounds)
+        if why < 0 and not done:
+            continue
+        if is_full(ready, bounds, counters):
+            counters[c.STOPPED] = WORK
+            return row
+        if table[row, c.GIVEN] == counters[c.BATCH]:
+            counters[c.STOPPED] = FLUSH
+            return row
+        if done:
+            hand_over(table, row, ready, counters, 1, c.LINGERED)
+            table[row, c.DULL] = c.COMPLETE
+        else:
+            hand_over(table, row, ready, counters, 1, why)
+            remove(slots, table, row)
+            table[row, c.OPEN] = 0
+            table[row, c.HEAD] = counters[c.FREE_SESSION]
+            counters[c.FREE_SESSION] = row
+    counters[c.STOPPED] = DONE
+    return len(table)

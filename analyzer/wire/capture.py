@@ -10,7 +10,6 @@ from analyzer import limits
 from analyzer.errors import Skip
 from analyzer.wire import blocks, containers
 from analyzer.wire import records as r
-from analyzer.wire import segments as s
 from analyzer.wire.decoder import Decoder
 from analyzer.wire.sources import display_name, opened_source, size_of
 
@@ -35,27 +34,10 @@ TOO_MANY_SECRETS = "key log in the capture is not used: there are too many"
 
 
 class Window(NamedTuple):
-    """A part of a capture: bytes, and the TCP segments whose payloads they hold (`analyzer.wire.segments`).
-
-    The first `room` bytes are for others: what was kept of the windows before.
-    """
+    """A part of a capture: bytes, and the TCP segments whose payloads they hold (`analyzer.wire.segments`)."""
 
     buffer: Array
     segments: Array
-    room: int = 0
-
-    def headed(self, heads: Sequence[Array]) -> Window:
-        """Give the window with bytes in front; where the room is too small for them, all are moved."""
-        buffer, segments, room = self
-        more = max(0, sum(map(len, heads)) - room)
-        if more:
-            buffer = np.concatenate([np.empty(more, np.uint8), buffer])
-            segments[:, s.OFF] += more
-        at = 0
-        for head in heads:
-            buffer[at : at + len(head)] = head
-            at += len(head)
-        return Window(buffer, segments, room + more)
 
 
 class Capture:
@@ -119,13 +101,13 @@ class Capture:
             told.append(Skip(self.name, "wire", TOO_MANY_SECRETS, len(self._unkept), self._unkept[0]))
         return told
 
-    def read(self, room: int = 0) -> Window | None:
-        """Give the next window, with room for so many bytes at the beginning of its buffer; None at the end."""
+    def read(self) -> Window | None:
+        """Give the next window; None at the end."""
         while True:
             if self._source is None and not self._next_file():
                 self._decoder.exotic.fragments.finish()
                 return None
-            window = self._window(room)
+            window = self._window()
             if window is not None:
                 return window
 
@@ -160,29 +142,29 @@ class Capture:
         self._carry = np.empty(0, np.uint8)
         return True
 
-    def _window(self, begin: int) -> Window | None:
+    def _window(self) -> Window | None:
         assert self._source is not None
         state = self._state
         stream = self._source.stream
         size = max(self._window_bytes, int(state[r.NEED]), len(self._carry))
-        buffer = np.empty(begin + size, np.uint8)
-        end = begin + len(self._carry)
-        buffer[begin:end] = self._carry
+        buffer = np.empty(size, np.uint8)
+        end = len(self._carry)
+        buffer[:end] = self._carry
         end += stream.fill(memoryview(buffer)[end:], self._patience)
         buffer = buffer[:end]
-        state[r.POSITION], state[r.END], state[r.LAST] = begin, end, stream.ended
-        state[r.ORIGIN] = self._offset - begin
+        state[r.POSITION], state[r.END], state[r.LAST] = 0, end, stream.ended
+        state[r.ORIGIN] = self._offset
         frames = int(state[r.FRAMES])
         self._walk(buffer)
         position = int(state[r.POSITION])
-        self._offset += position - begin
+        self._offset += position
         self._carry = buffer[position:].copy()
         if state[r.GIVEN_UP] or (stream.ended and state[r.STATUS] == r.MORE):
             self._end_file()
-        elif position == begin and self._patience is None:
+        elif position == 0 and self._patience is None:
             return None  # a record that is larger than a window
         buffer, rows = self._decoder.end(buffer)
-        return Window(buffer, rows, begin) if frames < state[r.FRAMES] or self._patience is not None else None
+        return Window(buffer, rows) if frames < state[r.FRAMES] or self._patience is not None else None
 
     def _walk(self, buffer: Array) -> None:
         """Take records from the buffer until it has no more of them, or the window has enough."""

@@ -106,12 +106,18 @@ class Feed:
         self.over: list[Seen] = []
         self.open: dict[int, Seen] = {}
 
-    def eat(self, segments: Sequence[Segment]) -> None:
-        kept = b"before" + self.tracker.arena.tobytes()
-        window = window_of(segments, self.frames, kept, self.clock)
+    def eat(self, segments: Sequence[Segment], *, flush: bool = True) -> None:
+        window = window_of(segments, self.frames, b"before", self.clock)
         self.frames += len(segments)
         self.clock = int(window.segments[-1, wire.CLOCK]) if segments else self.clock
-        self.take(self.tracker.eat(window, len(b"before")))
+        self.take(self.tracker.eat(window))
+        if flush:
+            self.take(self.tracker.flush())
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait."""
+        return int(self.tracker.counters[c.WAITING_BYTES])
 
     def end(self) -> None:
         self.take(self.tracker.end())
@@ -155,17 +161,23 @@ class Feed:
 
 
 def run(
-    segments: Sequence[Segment], *, windows: int = 0, shards: int = 1, capacity: int = 4096, **bounds: int
+    segments: Sequence[Segment],
+    *,
+    windows: int = 0,
+    shards: int = 1,
+    capacity: int = 4096,
+    flush: bool = False,
+    **bounds: int,
 ) -> list[Seen]:
-    """Give all sessions, in windows of so many segments (0: one window)."""
+    """Give all sessions, in windows of so many segments (0: one window), with a batch for each or not."""
     over: list[Seen] = []
     for shard in range(shards):
         feed = Feed(Tracker(shard, shards, capacity, Bounds(**bounds)))
         for at in range(0, len(segments), windows or len(segments) or 1):
-            feed.eat(segments[at : at + (windows or len(segments))])
+            feed.eat(segments[at : at + (windows or len(segments))], flush=flush)
         feed.end()
         assert not feed.open
-        assert feed.tracker.counters[c.WAITING_BYTES] == 0
+        assert feed.waiting == 0
         assert (feed.tracker.waiting[:, c.SIDE] == -1).all()
         over += feed.over
     return sorted(over, key=lambda seen: (int(seen.row[c.PORT_0] + seen.row[c.PORT_1]), int(seen.row[c.FIRST_FRAME])))

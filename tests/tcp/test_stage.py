@@ -18,8 +18,8 @@ from tests.tcp.room import Feed, Segment, connection, moved, one, run, window_of
 from tests.tcp.test_assemble import conversation, impaired
 
 WAYS = (
-    {"windows": 1}, {"windows": 7}, {"shards": 3}, {"capacity": 1}, {"batch_bytes": 1}, {"waiting_bytes": 5000},
-    {"windows": 3, "shards": 3, "capacity": 1},
+    {"windows": 1}, {"windows": 7, "flush": True}, {"shards": 3}, {"capacity": 1}, {"batch_bytes": 1},
+    {"windows": 3, "shards": 3, "capacity": 1}, {"windows": 9, "capacity": 3},
 )  # fmt: skip
 
 
@@ -51,21 +51,30 @@ def summary(segments, **how):
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**9))
-def test_the_same_however_read(seed):
-    """Windows, shards and sizes of batches change nothing."""
+@given(seed=st.integers(0, 10**9), parts=st.sampled_from([{}, {"part_bytes": 200, "part_segments": 7}]))
+def test_the_same_however_read(seed, parts):
+    """Windows, shards and sizes of batches change nothing, whether sessions are worked on in parts or not."""
     segments = traffic(seed)
-    whole = summary(segments)
+    whole = summary(segments, **parts)
 
     for how in WAYS:
-        assert summary(segments, **how) == whole, how
+        assert summary(segments, **how, **parts) == whole, how
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**9))
+def test_the_same_with_little_memory(seed):
+    """So does what may wait."""
+    segments = traffic(seed)
+
+    assert summary(segments, waiting_bytes=5000, capacity=3) == summary(segments)
 
 
 def batches(tracker, windows):
     """Give copies of all batches."""
     out = []
     for window in windows:
-        out += list(tracker.eat(window, 0))
+        out += list(tracker.eat(window))
     return out + list(tracker.end())
 
 
@@ -107,7 +116,7 @@ def test_memory_of_a_long_session():
     segments = body(200)
     for n in range(0, len(segments), 10):
         feed.eat(segments[n : n + 10])
-        assert len(feed.tracker.arena) <= 6000
+        assert feed.waiting <= 6000
 
     feed.end()
     assert feed.over[0].streams[0] == b"x" * 200_000
@@ -120,7 +129,7 @@ def test_memory_of_many_sessions():
     sessions = [moved(body(20), port=port) for port in range(1, 31)]
     for turn in zip(*sessions, strict=True):
         feed.eat(turn)
-        assert feed.tracker.counters[c.WAITING_BYTES] <= 200_000
+        assert feed.waiting <= 200_000
     feed.end()
 
     assert [seen.streams[0] for seen in feed.over] == [b"x" * 20_000] * 30
@@ -152,7 +161,7 @@ def test_copies_behind_a_hole(again):
     for _ in range(again):
         feed.eat([Segment(0, 50, b"y" * 50), stray])
 
-    assert len(feed.tracker.arena) <= 20 * 120
+    assert feed.waiting <= 20 * 120
     feed.eat([Segment(0, 0, b"x" * 50)])
     feed.end()
     assert feed.over[0].streams[0] == b"x" * 50 + b"y" * 50
@@ -175,7 +184,7 @@ def test_forget():
     """A session that the next room does not want is not given again; it is counted when it is over."""
     tracker = Tracker(bounds=Bounds(part_bytes=100))
     segments = body(10, 60)
-    for batch in tracker.eat(window_of(segments), 0):
+    for batch in tracker.eat(window_of(segments)):
         for row in batch.sessions:
             assert row[c.FINAL] == 0
             tracker.forget(int(row[c.ROW]))

@@ -8,11 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analyzer import kernel
 from analyzer.tcp import columns as c
 from analyzer.tcp import track
 from analyzer.tcp.stage import Bounds, Tracker
+from analyzer.tcp.table import home, remove
 from analyzer.tcp.track import IDLE_NS, WAITING
 from analyzer.wire import segments as wire
 from analyzer.wire.capture import Window
@@ -108,7 +111,7 @@ def test_settled(windows):
 
     assert len(feed.over) == 1
     assert feed.over[0].row[c.PACKETS] == len(TALK) + len(CLOSE)
-    assert len(feed.tracker.arena) == 0
+    assert feed.waiting == 0
     feed.end()
     assert len(feed.over) == 1
 
@@ -154,7 +157,7 @@ def test_dull(name):
     segments = [*connection(), Segment(0, 0, first), *(Segment(0, len(first) + n * 600, NOISE) for n in range(30))]
     feed.eat(moved(segments, server=port))
 
-    assert (feed.tracker.counters[c.WAITING_BYTES] == 0) == dull
+    assert (feed.waiting == 0) == dull
     feed.end()
     assert feed.tracker.dull_sessions == dull
     assert len(feed.over) == (not dull)
@@ -190,13 +193,13 @@ def test_many_open_sessions(monkeypatch):
     for high in range(50):
         rows[:, wire.SRC_HI] = high
         began = time.process_time()
-        assert not list(tracker.eat(Window(np.zeros(1, np.uint8), rows), 0))
+        assert not list(tracker.eat(Window(np.zeros(1, np.uint8), rows)))
         seconds.append(time.process_time() - began)
 
     assert tracker.table[:, c.OPEN].sum() == 100_000
     assert sum(seconds[30:]) < 10 * sum(seconds[5:25]) + 1.0
     late = window_of([Segment(0, second=70.0)])  # all were lone SYNs
-    assert sum(len(batch.sessions) for batch in tracker.eat(late, 0)) == 100_000
+    assert sum(len(batch.sessions) for batch in [*tracker.eat(late), *tracker.flush()]) == 100_000
     assert tracker.table[:, c.OPEN].sum() == 1
     monkeypatch.undo()
     kernel.select(0)
@@ -208,3 +211,30 @@ def test_bounds_have_their_places():
     assert len(Bounds._fields) == WAITING + 1
     for place, name in enumerate(Bounds._fields[:WAITING]):
         assert getattr(track, name.upper()) == place
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_hash_table(data):
+    """What is taken out of the hash table is gone, and all else is still found."""
+    table = np.zeros((16, c.SESSION_WIDTH), np.int64)
+    table[:, c.HASH] = [data.draw(st.integers(0, 5)) << 16 for _ in range(16)]
+    slots = np.full(32, -1, np.int64)
+    inside = set()
+    for row in data.draw(st.lists(st.integers(0, 15), max_size=60)):
+        if row in inside:
+            remove(slots, table, row)
+            inside.remove(row)
+        else:
+            slot = home(table[row, c.HASH], 31)
+            while slots[slot] >= 0:
+                slot = (slot + 1) & 31
+            slots[slot] = row
+            inside.add(row)
+
+        assert sorted(slots[slots >= 0].tolist()) == sorted(inside)
+        for each in inside:
+            slot = home(table[each, c.HASH], 31)
+            while slots[slot] != each:
+                assert slots[slot] >= 0
+                slot = (slot + 1) & 31

@@ -8,8 +8,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from analyzer.wire import segments as s
 from analyzer.wire.capture import Capture
 
@@ -129,14 +127,11 @@ def pcapng(packets: list[Packet], order: str = "<", link: int = 1) -> bytes:
     return section(order) + interface(link, order) + b"".join(enhanced(packet, 0, order) for packet in packets)
 
 
-def read(places: Any, head: bytes = b"", **options: Any) -> tuple[Capture, list[Segment]]:
+def read(places: Any, **options: Any) -> tuple[Capture, list[Segment]]:
     """Read everything; `places` is the bytes of a file, or what `Capture` takes."""
     capture = Capture([BytesIO(places)] if isinstance(places, bytes) else places, **options)
     found: list[Segment] = []
-    # Now there is just room for the head, now too little.
-    while (window := capture.read(len(head) - len(found) % 2 if head else 0)) is not None:
-        window = window.headed([np.frombuffer(part, np.uint8) for part in (head[:2], head[2:])])
-        assert window.buffer[: len(head)].tobytes() == head
+    while (window := capture.read()) is not None:
         assert window.buffer.flags.writeable
         assert window.buffer.flags.c_contiguous
         assert window.segments.flags.c_contiguous

@@ -31,9 +31,9 @@ WAYS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("options", WAYS, ids=str)
 def test_windows(name: str, options: dict[str, Any]) -> None:
-    """Segments do not depend on windows, capacities or what is carried in front of the buffer."""
+    """Segments do not depend on windows and capacities."""
     whole, expected = c.read(FILES[name])
-    parts, found = c.read(FILES[name], b"carried", **options)
+    parts, found = c.read(FILES[name], **options)
     assert found == expected
     assert (parts.counts, parts.skipped, parts.warnings) == (whole.counts, whole.skipped, whole.warnings)
 
