@@ -58,7 +58,7 @@ def count_signs(stream: Any, at: int, end: int, verbs: Any, signs: Any, side: in
             return
         stop = text_end(stream, at, lf)
         code = reply_code(stream, at, stop)
-        row = verb_of(stream, at, stop, verbs)
+        row = verb_of(stream, at, stop, verbs) if code == 0 else -1
         if code > 0:
             signs[side, REPLIES] += 1
             if line == 0:
