@@ -120,14 +120,25 @@ def _digest() -> str:
 
     All files beside a kernel count, and the limits: constants may come from any of them.
     """
-    from importlib.metadata import version
-
-    state = hashlib.sha256(f"{sys.version}{version('numba')}{version('llvmlite')}{native.processor()}".encode())
+    state = hashlib.sha256(f"{sys.version}{native.processor()}".encode())
+    for name in ("numba", "llvmlite"):
+        state.update(_release(name))
     own = {Path(__file__).with_name(f"{name}.py") for name in ("kernel", "compiling", "native", "limits")}
     beside = {file for name in _sources for file in Path(name).parent.glob("*.py")}
     for file in sorted(own | beside):
         state.update(file.read_bytes())
     return state.hexdigest()[:16]
+
+
+def _release(name: str) -> bytes:
+    """Name the release of a package, by its own file or by what was installed, which takes ten times as long."""
+    found = importlib.util.find_spec(name)
+    file = Path(found.origin).with_name("_version.py") if found and found.origin else None
+    if file and file.exists():
+        return file.read_bytes()
+    from importlib.metadata import version
+
+    return version(name).encode()
 
 
 @functools.cache

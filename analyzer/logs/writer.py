@@ -157,8 +157,8 @@ class LogWriter(Writer):
             left = np.delete(left, now)
         return {"outcome": Text(outcome, columns["outcome"].words), "reason": Text(reason, reasons.words)}
 
-    def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
-        places = rows.sessions[over, t.ROW]
+    def _course(self, session: Array, _: Array) -> dict[str, Any]:
+        places = session[:, t.ROW]
         ended = np.full(len(self.talks.rows), _ENDS.index(UNENDED), np.int32)
         np.minimum.at(ended, self.talks.owners, _ENDED[self.talks.events.kind])
         times = {name: times[places] for name, times in self.times.items()}

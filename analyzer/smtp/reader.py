@@ -10,6 +10,7 @@ from analyzer.smtp import columns as s
 from analyzer.smtp.law import Flag, matrices
 from analyzer.smtp.machine import run
 from analyzer.smtp.recognise import FOUND_WIDTH, IS_SMTP, PROXY_WORDS, SIGNS, recognise
+from analyzer.tables import selected
 from analyzer.tcp import columns as c
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ class Reader:
     def read(self, batch: Batch, tracker: Tracker) -> Rows:
         """Read a batch; of sessions that go on, leave in `tracker` the bytes that were not read."""
         sessions, states, found = self._known(batch, tracker)
-        parts = [self.parts.pop(owner, None) for owner in sessions[:, c.OWNER].tolist()]
-        held = [part for part in parts if part]
-        for k, part in enumerate(parts):
+        held = []
+        for k in np.flatnonzero(sessions[:, c.OWNER]).tolist():
+            part = self.parts.pop(int(sessions[k, c.OWNER]), None)
             if part:
                 states[k] = part.state
+                held.append(part)
         held_units = np.concatenate([part.units for part in held] or [np.zeros((0, s.U_WIDTH), np.int64)])
         held_attempts = np.concatenate([part.attempts for part in held] or [np.zeros((0, s.A_WIDTH), np.int64)])
         rows = self._run(batch, sessions, states, found, held_units, held_attempts)
@@ -84,14 +86,17 @@ class Reader:
     def _known(self, batch: Batch, tracker: Tracker) -> tuple[Array, Array, Array]:
         """Give the sessions that are SMTP, with their states; the tracker forgets the others."""
         sessions = batch.sessions
-        known = np.array([owner in self.parts for owner in sessions[:, c.OWNER].tolist()], bool)
+        known = np.zeros(len(sessions), bool)
+        owned = np.flatnonzero(sessions[:, c.OWNER])
+        known[owned] = [owner in self.parts for owner in sessions[owned, c.OWNER].tolist()]
         new = np.flatnonzero(~known)
         states = np.zeros((len(sessions), s.STATE_WIDTH), np.int64)
         found = np.zeros((len(sessions), FOUND_WIDTH), np.int64)
-        fresh, fresh_states, fresh_found = (array.take(new, axis=0) for array in (sessions, states, found))
+        fresh, fresh_states, fresh_found = (selected(array, new) for array in (sessions, states, found))
         scratch = np.zeros((2, SIGNS), np.int64), np.zeros(2, np.int64)
         recognise(fresh, fresh_states, batch.stream, self.verbs, self.words, fresh_found, *scratch)
-        states[new], found[new] = fresh_states, fresh_found
+        if fresh_states is not states:
+            states[new], found[new] = fresh_states, fresh_found
         smtp = known | (found[:, IS_SMTP] == 1)
         for session in sessions[~smtp & (sessions[:, c.FINAL] == 0)]:
             tracker.forget(int(session[c.ROW]))
@@ -99,10 +104,8 @@ class Reader:
         over = ~smtp & (sessions[:, c.FINAL] == 1)
         self.other_sessions += int((over & spoke).sum())
         self.silent_sessions += int((over & ~spoke).sum())
-        if smtp.all():
-            return sessions, states, found
         rows = np.flatnonzero(smtp)
-        return sessions.take(rows, axis=0), states.take(rows, axis=0), found.take(rows, axis=0)
+        return selected(sessions, rows), selected(states, rows), selected(found, rows)
 
     def _hold(self, rows: Rows, tracker: Tracker) -> None:
         """Keep the state, the rows and the bytes of sessions that go on."""

@@ -21,7 +21,7 @@ from analyzer.smtp.products import is_told, product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.said import Said
 from analyzer.smtp.via import via_text
-from analyzer.tables import Builder, Ids, Places, Table, Text, distinct, mixed, taken
+from analyzer.tables import Builder, Ids, Places, Table, Text, distinct, mixed, selected, taken
 from analyzer.tcp import columns as c
 from analyzer.tls.hello import hello
 
@@ -72,9 +72,10 @@ class Writer:
 
     def write(self, rows: Rows) -> None:
         """Write what a batch gave."""
-        owners = rows.sessions[:, c.OWNER].tolist()
-        before = {k: self.facts.pop(owner) for k, owner in enumerate(owners) if owner in self.facts}
-        facts = Facts(len(owners), before)
+        owned = np.flatnonzero(rows.sessions[:, c.OWNER])
+        owners = zip(owned.tolist(), rows.sessions[owned, c.OWNER].tolist(), strict=True)
+        before = {k: self.facts.pop(owner) for k, owner in owners if owner in self.facts}
+        facts = Facts(len(rows.sessions), before)
         said = Said(rows, facts.secrets)
         ends = self._ends(rows)
         shown = np.flatnonzero(rows.units[:, s.U_FLAGS] & _HIDDEN == 0)
@@ -142,7 +143,7 @@ class Writer:
 
     def _note(self, kind: str, ends: dict[str, Any], rows: Array, at: Array, detail: str = "") -> None:
         """Note what is a finding, of some rows of some columns; only the first of a server are described."""
-        if not len(rows):
+        if not len(rows) or "findings" not in self.wanted:
             return
         hosts, ports = ends["server_ip"].take(rows), ends["server_port"][rows]
         servers, which = distinct(hosts.codes, ports)
@@ -178,7 +179,7 @@ class Writer:
     def _sessions(self, rows: Rows, facts: Facts, ends: dict[str, Any]) -> None:
         """Write the sessions that are over."""
         over = np.flatnonzero(rows.sessions[:, c.FINAL] == 1)
-        session, state = rows.sessions[over], rows.states[over]
+        session, state = selected(rows.sessions, over), selected(rows.states, over)
         hidden = state[:, s.MODE] == Mode.TLS
         self.unreadable += int(hidden.sum())
         blind = hidden & (state[:, s.TLS] == _IMPLICIT)
@@ -189,7 +190,7 @@ class Writer:
         columns |= {
             "event": columns["session"],
             "source": self.source,
-            **self._course(rows, over),
+            **self._course(session, state),
             "product": _products(facts).take(over),
             "tls": Text(state[:, s.TLS].astype(np.int32), TLS_NAMES),
             "readable": ~hidden,
@@ -205,9 +206,8 @@ class Writer:
         for kind, where in _noted(flags, state, facts, over):
             self._note(kind, columns, where, first[where])
 
-    def _course(self, rows: Rows, over: Array) -> dict[str, Any]:
+    def _course(self, session: Array, state: Array) -> dict[str, Any]:
         """Say from when to when sessions went, how much they were, and how they ended."""
-        session, state = rows.sessions[over], rows.states[over]
         first = session[:, c.FIRST_TIME]
         return {
             "first": first,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.tables.arrays import ROOM, among, distinct, in_order, mixed, packed, span
+from analyzer.tables.arrays import ROOM, among, distinct, in_order, mixed, packed, selected, span
 from analyzer.tables.builder import Builder, changed, concatenate
 from analyzer.tables.columns import Column, taken
 from analyzer.tables.names import PLACE_BITS, Ids, Places, letters, number_of, spelled
@@ -31,6 +31,7 @@ __all__ = [
     "number_of",
     "packed",
     "rows_of",
+    "selected",
     "series",
     "span",
     "spelled",

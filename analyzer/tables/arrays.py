@@ -23,6 +23,11 @@ def picked(array: Array, rows: Array | slice) -> Array:
     return array.take(np.flatnonzero(rows) if rows.dtype == bool else rows)
 
 
+def selected(array: Array, rows: Array) -> Array:
+    """Give some rows of an array in their order; it is not copied where that is all of them."""
+    return array if len(rows) == len(array) else array.take(rows, axis=0)
+
+
 def mixed(columns: Iterable[Array]) -> Array:
     """Mix int64 columns into one uint64 a row: each step is the finalizer of MurmurHash3, public domain."""
     value: Array = np.uint64(0x736D7470)  # type: ignore[assignment]

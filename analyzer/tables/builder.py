@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer import limits
 from analyzer.schema import TABLES
+from analyzer.tables.columns import together
 from analyzer.tables.names import Ids, Places
 from analyzer.tables.stored import Part, Place, Run, Shelf, Stored, of_one_vocabulary
 from analyzer.tables.table import MAKERS, Table, made
@@ -125,12 +127,26 @@ def concatenate(tables: Sequence[Table]) -> Table:
     name, stored = tables[0].name, [table.columns for table in tables if isinstance(table.columns, Stored)]
     if len(stored) == len(tables) and all(each.chosen is None and not each.own for each in stored):
         return Table(name, Stored(of_one_vocabulary([run for each in stored for run in each.runs])))
+    if not stored and sum(_bytes(table) for table in tables) < _FEW * limits.TABLE_BYTES:
+        return Table(
+            name, {column: together([table.columns[column] for table in tables]) for column in tables[0].columns}
+        )
     schema = {column.name: column.kind for column in TABLES[name]}
     builder = Builder(name, {column: schema.get(column, "int") for column in tables[0].columns})
     for table in tables:
         for part in table.slices(limits.TABLE_ROWS):
             builder.add(len(part), part.columns)
     return builder.table()
+
+
+#: Tables in memory are joined there where they are no more than so many full ones.
+_FEW: Final = 4
+
+
+def _bytes(table: Table) -> int:
+    """Say how large a table in memory is."""
+    columns = ((column,) if isinstance(column, np.ndarray) else column.arrays for column in table.columns.values())
+    return sum(array.nbytes for array in chain.from_iterable(columns))
 
 
 def changed(table: Table, names: Sequence[str], change: Callable[[Table, int], Mapping[str, Column]]) -> Table:

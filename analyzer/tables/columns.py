@@ -15,10 +15,21 @@ from analyzer.tables.names import Ids, Places
 from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     Array = np.ndarray[Any, Any]
 
 #: A column of a table.
 Column = np.ndarray[Any, Any] | Text | Ids | Places
+
+
+def together(columns: Sequence[Column]) -> Column:
+    """Put columns of one kind one behind the other; at least one."""
+    first: Any = columns[0]
+    if len(columns) == 1:
+        return first  # type: ignore[no-any-return]
+    joined: Column = np.concatenate(columns) if isinstance(first, np.ndarray) else type(first).joined(columns)
+    return joined
 
 
 def taken(column: Column, rows: Array | slice) -> Any:

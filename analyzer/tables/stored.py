@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer import limits
-from analyzer.tables.columns import Column, taken
+from analyzer.tables.columns import Column, taken, together
 from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
@@ -312,7 +312,4 @@ class Stored(MutableMapping[str, Column]):
     def _read(self, name: str, spans: list[list[Span]]) -> Column:
         """Read rows of a column: spans of each run."""
         columns = [run.read(name, found) for run, found in zip(self.runs, spans, strict=True) if found]
-        first = columns[0] if columns else self.runs[0].patterns[name]
-        if len(columns) < 2:
-            return first
-        return np.concatenate(columns) if isinstance(first, np.ndarray) else type(first).joined(columns)  # type: ignore[arg-type]
+        return together(columns or [self.runs[0].patterns[name]])
