@@ -81,8 +81,7 @@ def claims(
         of[row] = len(told)
         lines = responses.lines(np.arange(start, stop), texts)
         told.append(sasl.whole_claim(mechanisms.words[mechanisms.codes[row]], lines))
-    secrets = [NULL if claim[-1] is None else decoder.number(claim[-1]) for claim in told]
-    secret = np.array(secrets, np.int64)[of]
+    secret = decoder.numbers([claim[-1] for claim in told])[of]
     # LOGIN: the secret is the second response, unless the first was a message of PLAIN.
     waiting = np.array([claim[-1] is sasl.FOLLOWS for claim in told])[of]
     secret[waiting] = NULL
@@ -91,7 +90,7 @@ def claims(
         row = second[asked]
         asked, row = asked[~responses.cut[row]], row[~responses.cut[row]]
         numbers, which = distinct_of(responses.text[row])
-        secret[asked] = np.array([decoder.number(unbase64(texts[k])) for k in numbers], np.int64)[which]
+        secret[asked] = decoder.numbers([unbase64(texts[k]) for k in numbers])[which]
     columns = zip(*(claim[:-1] for claim in told), strict=True)
     return {name: Text.of(column).take(of) for name, column in zip(NAMES, columns, strict=True)}, secret
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
 
 from analyzer.schema import NULL
 from analyzer.smtp import gssapi, ntlm
@@ -18,7 +21,9 @@ from analyzer.smtp.challenge import COMMON, challenge_text, is_oauth_error, kind
 from analyzer.smtp.encoding import readable, unbase64, unbase64_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    Array = np.ndarray[Any, Any]
 
 __all__ = ["Decoded", "Decoder", "Turn", "challenge_text", "is_oauth_error"]
 
@@ -32,6 +37,9 @@ NOBODY: Final[Claim] = (None, None, None, None, None)
 
 #: In the place of a secret: it is the response that follows.
 FOLLOWS: Final = bytes(1)
+
+#: In the place of a digest: there is no secret.
+_NONE: Final = np.int64(NULL).tobytes()
 
 # Lines that answer nothing: empty, empty said explicitly, and cancel. RFC 4954 section 4.
 NOT_SAID: Final = frozenset((b"", b"=", b"*"))
@@ -93,9 +101,10 @@ class Decoder:
                 error = next(filter(None, (oauth_error(turn.challenge) for turn in turns if turn.challenge)), None)
         return Decoded(identity, authzid, realm, host, asked, error, self._digest(secret) if secret else None)
 
-    def number(self, secret: bytes | None) -> int:
-        """Give the digest of a secret as a number (int64); NULL where there is none."""
-        return int.from_bytes(self._digest(secret), "little", signed=True) if secret else NULL
+    def numbers(self, secrets: Iterable[bytes | None]) -> Array:
+        """Give the digests of secrets as numbers (int64); NULL where there is none."""
+        digest = self._digest
+        return np.frombuffer(b"".join([digest(secret) if secret else _NONE for secret in secrets]), np.int64)
 
     def _digest(self, secret: bytes) -> bytes:
         keyed = self._keyed.copy()
@@ -296,6 +305,7 @@ _FAMILIES: Final[dict[str, Teller]] = {"SCRAM-": (Way.FIRST, _scram), "CRAM-": (
 _UNKNOWN: Final[Teller] = (Way.NOBODY, _nobody)
 
 
+@lru_cache(maxsize=256)
 def _teller(mechanism: str | None) -> Teller:
     """Find the reader of a mechanism in any case, or of its family."""
     name = (mechanism or "").upper()

@@ -25,10 +25,10 @@ Column = np.ndarray[Any, Any] | Text | Ids | Places
 
 def together(columns: Sequence[Column]) -> Column:
     """Put columns of one kind one behind the other; at least one."""
-    first: Any = columns[0]
+    several: Any = columns
     if len(columns) == 1:
-        return first  # type: ignore[no-any-return]
-    joined: Column = np.concatenate(columns) if isinstance(first, np.ndarray) else type(first).joined(columns)
+        return columns[0]
+    joined: Column = np.concatenate(several) if isinstance(columns[0], np.ndarray) else columns[0].joined(several)
     return joined
 
 

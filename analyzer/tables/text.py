@@ -139,8 +139,8 @@ class Numbering:
             self._known[-1] = -1
         codes = self._known.take(text.codes)
         if len(codes) and codes.min() == _NEW:
-            for code in dict.fromkeys(text.codes[codes == _NEW].tolist()):
-                self._known[code] = self.numbers.setdefault(words[code], len(self.numbers))
+            new, numbers = list(dict.fromkeys(text.codes[codes == _NEW].tolist())), self.numbers
+            self._known[new] = [numbers.setdefault(words[code], len(numbers)) for code in new]
             codes = self._known.take(text.codes)
         return codes
 
