@@ -42,26 +42,26 @@ from __future__ import annotations
 
 # --- a segment that waits for assembly: what is needed of it in order, and what was made of it
 (
-    SIDE,           # who sent it; -1: the row is free
-    NEXT,           # the next one of its session, or the next free row
+    SIDE,           # who sent it
+    NEXT,           # the next one of its session
     TIME, FRAME, SEQ, ACK, FLAGS,
     OFF, LEN, WIRE, # its payload as in `analyzer.wire.segments`, but OFF is its place in the arena of the tracker
     START, NEED,    # where it begins in its stream, how much of the other it acknowledges; NOWHERE: does not matter
     SEGMENT_WIDTH,
 ) = range(13)  # fmt: skip
 
-#: In HEAD, TAIL and NEXT, and for the first free rows: there is none.
+#: In HEAD, TAIL and NEXT, and for the first free row: there is none.
 LAST = -1
 
 #: No position of a stream: before all others.
 NOWHERE = -(1 << 62)
 
 # --- counters of a tracker, shared with its kernels: why `track` or `sweep` stopped; the number of the batch, the
-# sessions in it and their bytes; the first free rows of sessions and segments; payload that waits, and where the arena
-# is free; sessions that were no SMTP and are over
+# sessions in it and their bytes; the first free row of a session; segments that wait, and their payload; from where on
+# their rows, and the arena, are free; sessions that were no SMTP and are over
 (
-    STOPPED, BATCH, READY, READY_BYTES, FREE_SESSION, FREE_SEGMENT, WAITING_BYTES, ARENA, DULL_OVER, COUNTERS,
-) = range(10)  # fmt: skip
+    STOPPED, BATCH, READY, READY_BYTES, FREE_SESSION, WAITING, WAITING_BYTES, SEGMENTS, ARENA, DULL_OVER, COUNTERS,
+) = range(11)  # fmt: skip
 
 # --- a step: one thing that happened, in the order in which it must be read
 STEP_KIND, STEP_SIDE, STEP_END, STEP_SIZE, STEP_TIME, STEP_FRAME, STEP_ACKED, STEP_WIDTH = range(8)

@@ -32,11 +32,11 @@ SMALL_BYTES = 4096
 #: Packets of the shortest sessions that are worth their room: a handshake, a refusal and an end.
 PACKETS_A_SESSION = 10
 
-#: Rows for waiting segments are doubled up to this number rather than freed by smaller batches.
-FEW_SEGMENTS = 1 << 15
-
-#: Bytes of the first arena and of later ones, bytes of streams, and steps that there is room for, a session of a batch.
-FIRST_BYTES, ARENA_BYTES, STREAM_BYTES, STEPS = 8, 512, 256, 4
+#: What there is room for, a session of a batch: at first segments that wait, and bytes of them; when they are moved;
+#: bytes of streams, and steps.
+FIRST_SEGMENTS, FIRST_BYTES = 1 / 8, 8
+SEGMENTS, BYTES = 4, 512
+STREAM_BYTES, STEPS = 256, 4
 
 
 class Bounds(NamedTuple):
@@ -107,8 +107,7 @@ class Tracker:
         self.counters = np.zeros(c.COUNTERS, np.int64)
         self.counters[c.BATCH] = 1
         self.table = _chained(0, 64, c.SESSION_WIDTH, c.HEAD)
-        self.waiting = _chained(0, 1024, c.SEGMENT_WIDTH, c.NEXT)
-        self.waiting[:, c.SIDE] = -1
+        self.waiting = np.empty((1 + int(FIRST_SEGMENTS * capacity), c.SEGMENT_WIDTH), np.int64)
         self.slots = np.full(2 * len(self.table), -1, np.int64)
         self.ready = np.empty((capacity, c.SESSION_WIDTH), np.int64)
         self.arena = np.empty(FIRST_BYTES * capacity, np.uint8)
@@ -131,11 +130,8 @@ class Tracker:
         Of a session that goes on (FINAL is 0), what the SMTP machine did not read has to be left in `tails`, by OWNER.
         """
         buffer, segments = window
-        mine = len(segments) // self.shards  # one sweep a window costs less than many
-        if len(self.waiting) < mine:
-            self._wait(mine)
-        while len(self.table) < mine // PACKETS_A_SESSION:
-            self._open()
+        while len(self.table) < len(segments) // self.shards // PACKETS_A_SESSION:
+            self._open()  # one sweep a window costs less than many
         at = 0
         while True:
             at = track(
@@ -249,12 +245,10 @@ class Tracker:
             made.stream[at : at + len(tail)] = tail
 
     def _grow(self, size: int) -> None:
-        """Make room for twice as many open sessions or waiting segments, or for `size` bytes: for what is short."""
+        """Make room for twice as many open sessions, or for a segment of `size` bytes: for what is short."""
         if self.counters[c.FREE_SESSION] < 0:
             self._open()
-        if self.counters[c.FREE_SEGMENT] < 0 or len(self.waiting) < FEW_SEGMENTS:
-            self._wait(len(self.waiting))
-        if self.counters[c.ARENA] + size > len(self.arena):
+        if self.counters[c.SEGMENTS] == len(self.waiting) or self.counters[c.ARENA] + size > len(self.arena):
             self._move(size)
 
     def _open(self) -> None:
@@ -266,17 +260,10 @@ class Tracker:
         self.slots = np.full(2 * len(self.table), -1, np.int64)
         fill(self.slots, self.table)
 
-    def _wait(self, more: int) -> None:
-        """Make room for more waiting segments."""
-        size = len(self.waiting)
-        self.waiting = np.concatenate([self.waiting, _chained(size, more, c.SEGMENT_WIDTH, c.NEXT)])
-        self.waiting[size:, c.SIDE] = -1
-        self.waiting[-1, c.NEXT] = self.counters[c.FREE_SEGMENT]
-        self.counters[c.FREE_SEGMENT] = size
-
     def _move(self, size: int) -> None:
-        """Move what waits to an arena of its own, with three times the room for what comes."""
-        room = max(ARENA_BYTES * self.capacity, 4 * (int(self.counters[c.WAITING_BYTES]) + size))
-        fresh = np.empty(room, np.uint8)
-        self.counters[c.ARENA] = stow(self.waiting, self.arena, fresh)
-        self.arena = fresh
+        """Move what waits to arrays of its own, with three times the room for what comes."""
+        waiting, octets = self.counters[[c.WAITING, c.WAITING_BYTES]].tolist()
+        rows = np.empty((max(SEGMENTS * self.capacity, 4 * (waiting + 1)), c.SEGMENT_WIDTH), np.int64)
+        arena = np.empty(max(BYTES * self.capacity, 4 * (octets + size)), np.uint8)
+        stow(self.table, self.waiting, self.arena, rows, arena, self.counters)
+        self.waiting, self.arena = rows, arena

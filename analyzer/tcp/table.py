@@ -102,9 +102,10 @@ def remove(slots: Any, table: Any, row: int) -> None:
 def keep(
     table: Any, row: int, segments: Any, i: int, side: int, buffer: Any, waiting: Any, arena: Any, counters: Any
 ) -> None:
-    """Let segment i wait for the assembly of its session, in a free row, and its payload in the arena."""
-    free = counters[c.FREE_SEGMENT]
-    counters[c.FREE_SEGMENT] = waiting[free, c.NEXT]
+    """Let segment i wait for the assembly of its session, in the next row, and its payload in the arena."""
+    free = counters[c.SEGMENTS]
+    counters[c.SEGMENTS] += 1
+    counters[c.WAITING] += 1
     waiting[free, c.SIDE] = side
     waiting[free, c.NEXT] = c.LAST
     waiting[free, c.TIME] = segments[i, wire.TIME]
@@ -113,8 +114,8 @@ def keep(
     waiting[free, c.ACK] = segments[i, wire.ACK]
     waiting[free, c.FLAGS] = segments[i, wire.FLAGS]
     size = segments[i, wire.LEN]
+    waiting[free, c.OFF] = counters[c.ARENA]
     if size > 0:
-        waiting[free, c.OFF] = counters[c.ARENA]
         copy(arena, counters[c.ARENA], buffer, segments[i, wire.OFF], size)
         counters[c.ARENA] += size
     waiting[free, c.LEN] = size
@@ -131,13 +132,10 @@ def keep(
 
 @helper
 def release(waiting: Any, i: int, counters: Any) -> Any:
-    """Free the row of a segment that waits no more; gives the one that followed it."""
-    following = waiting[i, c.NEXT]
+    """Count out a segment that waits no more; gives the row of the one that followed it."""
+    counters[c.WAITING] -= 1
     counters[c.WAITING_BYTES] -= waiting[i, c.LEN]
-    waiting[i, c.SIDE] = -1
-    waiting[i, c.NEXT] = counters[c.FREE_SEGMENT]
-    counters[c.FREE_SEGMENT] = i
-    return following
+    return waiting[i, c.NEXT]
 
 
 @helper
@@ -176,13 +174,32 @@ def fill(slots: Any, table: Any) -> Any:
     return count
 
 
-@kernel("int64(int64[:, ::1], uint8[::1], uint8[::1])")
-def stow(waiting: Any, arena: Any, fresh: Any) -> Any:
-    """Move the payload of all segments that wait into another arena; gives its size."""
+@kernel("int64(int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], uint8[::1], int64[::1])")
+def stow(table: Any, waiting: Any, arena: Any, rows: Any, octets: Any, counters: Any) -> Any:
+    """Move all that waits, session by session, to the beginning of other `rows` and `octets`; gives their bytes.
+
+    What is over leaves its room behind: rows and bytes that follow each other are far faster than those that are free
+    here and there.
+    """
+    count = 0
     at = 0
-    for i in range(len(waiting)):
-        if waiting[i, c.SIDE] >= 0 and waiting[i, c.LEN] > 0:
-            copy(fresh, at, arena, waiting[i, c.OFF], waiting[i, c.LEN])
-            waiting[i, c.OFF] = at
-            at += waiting[i, c.LEN]
+    for row in range(len(table)):
+        if table[row, c.OPEN] == 0 or table[row, c.DULL] > 0 or table[row, c.HEAD] < 0:
+            continue
+        i = table[row, c.HEAD]
+        table[row, c.HEAD] = count
+        while i >= 0:
+            for column in range(c.SEGMENT_WIDTH):
+                rows[count, column] = waiting[i, column]
+            size = waiting[i, c.LEN]
+            copy(octets, at, arena, waiting[i, c.OFF], size)
+            rows[count, c.OFF] = at
+            at += size
+            i = waiting[i, c.NEXT]
+            rows[count, c.NEXT] = count + 1
+            count += 1
+        rows[count - 1, c.NEXT] = c.LAST
+        table[row, c.TAIL] = count - 1
+    counters[c.SEGMENTS] = count
+    counters[c.ARENA] = at
     return at

@@ -255,7 +255,8 @@ def track(
             counters[c.STOPPED] = WORK
             return i
         size = segments[i, wire.LEN]
-        if counters[c.FREE_SESSION] < 0 or counters[c.FREE_SEGMENT] < 0 or counters[c.ARENA] + size > len(arena):
+        full = counters[c.SEGMENTS] == len(waiting) or counters[c.ARENA] + size > len(arena)
+        if full or counters[c.FREE_SESSION] < 0:
             counters[c.STOPPED] = NO_ROOM
             return i
         slot, side = find(slots, table, segments, i, hashed)

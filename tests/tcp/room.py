@@ -178,7 +178,7 @@ def run(
         feed.end()
         assert not feed.open
         assert feed.waiting == 0
-        assert (feed.tracker.waiting[:, c.SIDE] == -1).all()
+        assert feed.tracker.counters[c.WAITING] == 0
         over += feed.over
     return sorted(over, key=lambda seen: (int(seen.row[c.PORT_0] + seen.row[c.PORT_1]), int(seen.row[c.FIRST_FRAME])))
 
