@@ -83,10 +83,10 @@ Work: Any = namedtuple("Work", "st un au ct stream steps law verbs codes traits"
 @helper
 def find_lf(stream: Any, at: int, limit: int) -> Any:
     """Give where the next LF is, -1 where there is none before `limit`."""
-    while at < limit:
-        if stream[at] == LF:
-            return at
-        at += 1
+    rest = stream[at:limit]  # within a slice the compiler need not look at bounds byte by byte
+    for k in range(len(rest)):
+        if rest[k] == LF:
+            return at + k
     return -1
 
 

@@ -120,7 +120,7 @@ class Text:
 
 
 class Numbering:
-    """Numbers the words of columns alike: those that rows have, in the order in which they come."""
+    """Numbers the words of columns alike: those that rows have."""
 
     def __init__(self, numbers: dict[str, int] | None = None) -> None:
         self.numbers = numbers or {}
@@ -139,8 +139,10 @@ class Numbering:
             self._known[-1] = -1
         codes = self._known.take(text.codes)
         if len(codes) and codes.min() == _NEW:
-            new, numbers = list(dict.fromkeys(text.codes[codes == _NEW].tolist())), self.numbers
-            self._known[new] = [numbers.setdefault(words[code], len(numbers)) for code in new]
+            met, numbers = np.zeros(len(words), bool), self.numbers
+            met[text.codes[codes == _NEW]] = True
+            new = np.flatnonzero(met)
+            self._known[new] = [numbers.setdefault(words[code], len(numbers)) for code in new.tolist()]
             codes = self._known.take(text.codes)
         return codes
 
