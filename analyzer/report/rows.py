@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_NUMBER: Final = (1 << PLACE_BITS) - 1
+
 #: Integers that lie within so many are taken for words.
 _FEW: Final = 1024
 
@@ -146,18 +148,34 @@ def _id(column: Ids, syntax: Syntax, head: bytes) -> list[Piece]:
 
 def _place(column: Places, syntax: Syntax, head: bytes) -> list[Piece]:
     numbers, more = column.numbers(), column.more
-    if (column.at < 0).any() or (more is not None and (more >= 0).any()):
+    if (column.at < 0).any():
         return _each(column, syntax, head)
     files, codes, size = column.files, column.at >> PLACE_BITS, len(column.files)
-    if not numbers.any():
+    second = None if more is None or (more < 0).all() else more
+    if not numbers.any() and second is None:
         return [Words.of(codes, size, lambda code: _encoded(head, syntax.text, files[code]))]
-    if not numbers.all():
+    if not numbers.all() or (second is not None and not (second[second >= 0] & _NUMBER).all()):
         return _each(column, syntax, head)
     around = [_encoded(head, syntax.text, f"{file} 0").rpartition(b"0") for file in files]
+    first = [Words.of(codes, size, lambda code: around[code][0]), *_int(numbers, syntax, b"")]
+    if second is None:
+        return [*first, Words.of(codes, size, lambda code: around[code][2])]
+
+    def tail(code: int) -> tuple[bytes, bytes]:
+        """Give what stands before and behind the second number, of the files of both: the last of these is no file."""
+        one, other = divmod(code, size + 1)
+        if other == size:
+            return around[one][2], b""
+        both = _encoded(head, syntax.text, f"{files[one]} 0; {files[other]} 0")
+        return both[len(around[one][0]) + 1 :].rpartition(b"0")[::2]
+
+    pairs = codes * (size + 1) + np.where(second < 0, size, second >> PLACE_BITS)
+    following = np.where(second < 0, NULL, second & _NUMBER)
     return [
-        Words.of(codes, size, lambda code: around[code][0]),
-        *_int(numbers, syntax, b""),
-        Words.of(codes, size, lambda code: around[code][2]),
+        *first,
+        Words.of(pairs, size * (size + 1), lambda code: tail(code)[0]),
+        Digits(lambda part: spelled.integers(following[part], b"")),
+        Words.of(pairs, size * (size + 1), lambda code: tail(code)[1]),
     ]
 
 
