@@ -19,7 +19,7 @@ LOG_WEIGHT = 8
 WINDOW_BYTES = 2_000_000
 
 #: Bytes of a log that are read and worked on at a time.
-LOG_BLOCK_BYTES = 4_000_000
+LOG_BLOCK_BYTES = 6_000_000
 
 #: A line that says "repeated N times" is believed up to this N, and else not understood: N is text, and can say
 #: anything. Syslog daemons write such a line at least every 10 minutes; this is 160 a second.

@@ -20,8 +20,9 @@ def same(buffer: Octets, at: int, stop: int, letters: Octets, text: int, length:
     """Whether the octets at `at` are those of a literal."""
     if at + length > stop:
         return 0
-    for k in range(length):
-        if buffer[at + k] != letters[text + k]:
+    here, there = buffer[at : at + length], letters[text : text + length]
+    for k in range(min(len(here), len(there))):
+        if here[k] != there[k]:
             return 0
     return 1
 
@@ -30,9 +31,10 @@ def same(buffer: Octets, at: int, stop: int, letters: Octets, text: int, length:
 def find(buffer: Octets, at: int, stop: int, letters: Octets, text: int, length: int) -> int:
     """Give the first place of a literal from `at` on; NONE: there is no such place."""
     first = letters[text]
-    for place in range(at, stop - length + 1):
-        if buffer[place] == first and same(buffer, place, stop, letters, text, length) == 1:
-            return place
+    rest = buffer[at : max(at, stop - length + 1)]  # within a slice the compiler need not look at bounds byte by byte
+    for k in range(len(rest)):
+        if rest[k] == first and same(buffer, at + k, stop, letters, text, length) == 1:
+            return at + k
     return NONE
 
 
@@ -46,6 +48,15 @@ def find_last(buffer: Octets, at: int, stop: int, letters: Octets, text: int, le
             return place
         place -= 1
     return NONE
+
+
+@helper
+def run(rest: Octets, members: Octets) -> int:
+    """Give how many octets at the beginning are members of a set."""
+    for k in range(len(rest)):
+        if members[rest[k]] != 1:
+            return k
+    return len(rest)
 
 
 @helper
@@ -84,9 +95,7 @@ def fits(
             elif kind == LITERAL:
                 end = at + length if same(buffer, at, stop, letters, text, length) == 1 else NONE
             elif kind == RUN:
-                base = moves[step, 2] * 256
-                while end < stop and sets[base + buffer[end]] == 1:
-                    end += 1
+                end = at + run(buffer[at:stop], sets[moves[step, 2] * 256 : moves[step, 2] * 256 + 256])
                 if end == at:
                     end = NONE
             elif kind == REST:
