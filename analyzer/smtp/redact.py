@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.smtp.encoding import printable, unbase64
 
@@ -29,6 +29,9 @@ _WINDOW = 8
 
 _NOTHING: Final = {b"": "<empty response>", b"=": "<empty response>", b"*": "<cancel *>"}
 _LOGIN: Final = ("user name", "password")
+
+#: From this response on, all are told alike.
+PLACES: Final = len(_LOGIN)
 _SHOWN: Final = re.compile(
     "PLAIN|LOGIN|EXTERNAL|ANONYMOUS|NTLM|XOAUTH2|OAUTHBEARER|GSSAPI|GSS-SPNEGO|(CRAM|DIGEST)-MD5|SCRAM-SHA-[0-9A-Z-]{1,11}"
 )
@@ -73,28 +76,49 @@ _SEPARATOR: Final = re.compile(rb"[\0\x01]")  # of the fields of PLAIN, and of O
 _WRAPPING: Final = b"<>()[]{}\"'`,;:.!?"
 
 
+class Form(NamedTuple):
+    """What an AUTH line is whatever the mechanism (empty: that of its response), and its bytes, decoded or not."""
+
+    words: str
+    size: int
+
+
 def describe(mechanism: str | None, index: int, line: bytes, initial: bool = False) -> str:  # noqa: FBT001, FBT002
     """Say what a client's AUTH line is.
 
     `index` counts the real responses (not empty, no ``*``) before this one, an initial response included.
     """
+    return described(mechanism, 0 if initial else index, form_of(line))
+
+
+def form_of(line: bytes) -> Form:
+    """Give all that is shown of a client's AUTH line."""
     if line in _NOTHING:
-        return _NOTHING[line]
+        return Form(_NOTHING[line], 0)
     data = unbase64(line)
-    if data is None:
-        return f"<not base64, {len(line)} bytes>"
+    return Form("<not base64, {} bytes>", len(line)) if data is None else Form("", len(data))
+
+
+def described(mechanism: str | None, index: int, form: Form) -> str:
+    """Say what a client's AUTH line of a form is; `index` as in `describe`."""
+    if form.words:
+        return form.words.format(form.size)
     name = (mechanism or "").upper()
-    place = 0 if initial else index
-    if name == "LOGIN" and place < len(_LOGIN):
-        return f"<{_LOGIN[place]}, {len(data)} bytes>"
+    if name == "LOGIN" and index < len(_LOGIN):
+        return f"<{_LOGIN[index]}, {form.size} bytes>"
     if name.startswith("CRAM-"):
-        return f"<{_name(name)}digest, {len(data)} bytes>"
-    return f"<{_name(name)}response, {len(data)} bytes>"
+        return f"<{_name(name)}digest, {form.size} bytes>"
+    return f"<{_name(name)}response, {form.size} bytes>"
 
 
 def unknown_line(line: bytes) -> str:
     """Say of a line with an unknown verb only how long it is: it may be a password sent too early."""
-    return f"<line of {len(line)} bytes>"
+    return unknown_bytes(len(line))
+
+
+def unknown_bytes(size: int) -> str:
+    """Say of a line of so many bytes what `unknown_line` says of it."""
+    return f"<line of {size} bytes>"
 
 
 def argument(verb: str, rest: bytes) -> str | None:
@@ -130,13 +154,21 @@ def may_echo(text: bytes, lines: Sequence[bytes]) -> bool:
 
 def scrub(text: bytes, lines: Sequence[bytes]) -> bytes:
     """Remove from a reply what the client's `lines` hold, as sent and decoded from base64, whole or cut short."""
-    if not may_echo(text, lines):
-        return text
-    strange = _strange(text)
-    said = {word for line in lines for word in _words(line)}
-    windows = {part for line in lines for word in _secrets(line) for part in _windows(word.lower())}
-    echoed = {word for word in strange if word in said or not windows.isdisjoint(_windows(word))}
-    return _WORD.sub(lambda found: _cleaned(found[0], echoed), text) if echoed else text
+    return without(text, frozenset().union(*(echoed(text, line) for line in lines)))
+
+
+def echoed(text: bytes, line: bytes) -> frozenset[bytes]:
+    """Give the words of a reply that a client's line holds: those of several lines are those of each of them."""
+    if not may_echo(text, [line]):
+        return frozenset()
+    said = set(_words(line))
+    windows = {part for word in _secrets(line) for part in _windows(word.lower())}
+    return frozenset(word for word in _strange(text) if word in said or not windows.isdisjoint(_windows(word)))
+
+
+def without(text: bytes, words: frozenset[bytes]) -> bytes:
+    """Remove words from a reply."""
+    return _WORD.sub(lambda found: _cleaned(found[0], words), text) if words else text
 
 
 def _name(mechanism: str) -> str:
@@ -210,7 +242,7 @@ def _windows(word: bytes) -> Iterator[bytes]:
     return (word[at : at + _WINDOW] for at in range(len(word) - _WINDOW + 1))
 
 
-def _cleaned(word: bytes, echoed: set[bytes]) -> bytes:
-    if not echoed.isdisjoint(_forms(word.lower())):
+def _cleaned(word: bytes, words: frozenset[bytes]) -> bytes:
+    if not words.isdisjoint(_forms(word.lower())):
         return REMOVED
-    return _PIECE.sub(lambda found: REMOVED if found[0].lower() in echoed else found[0], word)
+    return _PIECE.sub(lambda found: REMOVED if found[0].lower() in words else found[0], word)

@@ -14,7 +14,7 @@ from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Kind
 from analyzer.smtp.reply import reply_of
 from analyzer.tables import Text, among
-from analyzer.words.vocabulary import Store
+from analyzer.words.vocabulary import Store, distinct_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,8 @@ class Said:
         self._stream = memoryview(rows.stream)
         kinds, verbs = rows.units[:, s.U_KIND], rows.units[:, s.U_VERB]
         secretive = (kinds == Kind.AUTH) | among(verbs, _SECRETIVE)
-        #: For each unit, the last one up to it that may hold a secret; -1: there is none.
+        #: The units that may hold a secret; and for each unit, the last one up to it; -1: there is none.
+        self._secrets = np.flatnonzero(secretive)
         self._last: Any = memoryview(np.maximum.accumulate(np.where(secretive, np.arange(len(kinds)), -1)))
 
     def cut(self, offset: int, length: int) -> bytes:
@@ -85,10 +86,14 @@ class Said:
         """
         whole = Text.of(each.shown for each in replies).take(which)
         whole = Text(np.where(which < 0, -1, whole.codes).astype(np.int32), whole.words)
-        strange = np.array([*(redact.is_strange(each.text) for each in replies), False])
-        rows = np.flatnonzero(strange[which] & self._secretive(numbers))
-        pairs = zip(which[rows].tolist(), numbers[rows].tolist(), strict=True)
-        text = whole.put(rows, Text.of(self._cleaned(replies[place], unit) for place, unit in pairs))
+        rows = np.flatnonzero((which >= 0) & self._secretive(numbers))
+        strange = np.zeros(len(replies), bool)
+        for place in distinct_of(which[rows])[0]:
+            strange[place] = redact.is_strange(replies[place].text)
+        rows = rows[strange[which[rows]]]
+        if not len(rows):
+            return whole, rows
+        text = whole.put(rows, self._cleaned(replies, which[rows], numbers[rows]))
         return text, rows[text.codes[rows] != whole.codes[rows]]
 
     def secrets(self, number: int) -> list[bytes]:
@@ -121,6 +126,41 @@ class Said:
         secretive: Array = (last >= 0) & (self._of(s.U_SESSION, last) == owner) | before[owner]
         return secretive
 
-    def _cleaned(self, reply: Reply, number: int) -> str:
-        lines = self.secrets(number)
-        return printable(redact.scrub(reply.text, lines)) if redact.may_echo(reply.text, lines) else reply.shown
+    def _cleaned(self, replies: Sequence[Reply], which: Array, numbers: Array) -> Text:
+        """Give the texts of replies without echoes, which are found once of each reply and line that meet."""
+        texts, before = self._guarded(numbers)
+        key = np.where(before >= 0, which[:, np.newaxis] * len(texts) + before, -1)
+        met, place = np.unique(key, return_inverse=True)
+        echoed = [
+            redact.echoed(replies[pair // len(texts)].text, texts[pair % len(texts)])
+            if pair >= 0
+            else frozenset[bytes]()
+            for pair in met.tolist()
+        ]
+        words = [replies[number].shown for number in which.tolist()]
+        place = place.reshape(key.shape)
+        for row in np.flatnonzero(np.array([*map(bool, echoed)])[place].any(axis=1)).tolist():
+            found = frozenset[bytes]().union(*(echoed[pair] for pair in place[row].tolist()))
+            words[row] = printable(redact.without(replies[which[row]].text, found))
+        return Text.of(words)
+
+    def _guarded(self, numbers: Array) -> tuple[list[bytes], Array]:
+        """Give lines that may hold secrets, and which of them are the last before some units, -1 for none: int64[n, 4].
+
+        Those of earlier parts stand behind the others.
+        """
+        known, which = self.lines(self._secrets)
+        hidden = np.array([not is_open(line) for line in known], bool)[which]
+        units, which = self._secrets[hidden], which[hidden]
+        last = np.searchsorted(units, numbers, "right")
+        owner, whose = self._of(s.U_SESSION, numbers), self._of(s.U_SESSION, units)
+        place = last[:, np.newaxis] - 1 - np.arange(_LINES)
+        mine = np.zeros(place.shape, bool)
+        if len(units):
+            mine = (place >= 0) & (whose.take(np.maximum(place, 0)) == owner[:, np.newaxis])
+        lines = np.where(mine, which.take(np.maximum(place, 0)), -1) if len(units) else np.full(place.shape, -1)
+        for row in np.flatnonzero(np.isin(owner, [*self.before])).tolist():
+            earlier, free = self.before[int(owner[row])], np.flatnonzero(lines[row] < 0)
+            lines[row, free[: len(earlier)]] = np.arange(len(known), len(known) + len(earlier[: len(free)]))
+            known += earlier[: len(free)]
+        return known, lines
