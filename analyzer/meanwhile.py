@@ -1,11 +1,13 @@
-"""Reading that goes on while what was read is worked on."""
+"""What is made while what was made before is worked on."""
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Result = TypeVar("Result")
 
@@ -25,3 +27,12 @@ def meanwhile(read: Callable[[], Result | None], *, threaded: bool) -> Iterator[
         while (result := upcoming.result()) is not None:
             upcoming = pool.submit(read)
             yield result
+
+
+def ahead(parts: Iterable[Result]) -> Iterator[Result]:
+    """Give parts, each made in a thread while the one before is worked on; one or two are not worth a thread."""
+    rest = iter(parts)
+    first = list(islice(rest, 2))
+    yield from first
+    if len(first) > 1:
+        yield from meanwhile(partial(next, rest, None), threaded=True)

@@ -8,12 +8,12 @@ be joined. What the file says for pandas gives columns with missing numbers the 
 from __future__ import annotations
 
 import json
-from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
 from analyzer import limits
+from analyzer.meanwhile import ahead
 from analyzer.report import spelled
 from analyzer.report.rows import plain
 from analyzer.schema import NULL
@@ -47,10 +47,10 @@ def write(table: Table, file: BinaryIO) -> None:
 
     kinds = {name: KINDS[kind] for name, kind in table.kinds.items()}
     # A table without rows has columns with their types, too.
-    parts = chain(table.slices(limits.TABLE_ROWS)) if len(table) else iter([table])
+    parts = table.slices(limits.TABLE_ROWS) if len(table) else iter([table])
+    arrays = ([kind.array(part[name]) for name, kind in kinds.items()] for part in parts)
     writer = None
-    for part in parts:
-        made = pa.Table.from_arrays([kind.array(part[name]) for name, kind in kinds.items()], list(kinds))
+    for made in ahead(pa.Table.from_arrays(each, list(kinds)) for each in arrays):
         if writer is None:
             writer = parquet.ParquetWriter(
                 file,

@@ -45,7 +45,7 @@ _OPEN: Final = frozenset(
 _AUTHENTICATING: Final = frozenset(("AUTH", "X-EXPS"))
 _ATTRIBUTES: Final = frozenset(("XCLIENT", "XFORWARD"))
 
-# Words of replies to AUTH, of the products in `analyzer.smtp.reasons`.
+# Words of replies to AUTH, of the products in `analyzer.smtp.reasons`, and to QUIT (RFC 5321 section 4.2.3).
 _STOCK: Final = frozenset(
     b"""a aborted accept accepted access account accounts administrator advertised after again already an and anonymous
     another answer application application-specific are at attempt attempts auth authenticate authenticated
@@ -63,7 +63,8 @@ _STOCK: Final = frozenset(
     rejected remote request requested require required requires reset response rules sasl security see send sender
     sent sequence server service session size smtp smtpclientauthentication specific ssl start starttls state step
     string succeeded successful successfully such support supported suspended syntax system system's temp
-    temporarily temporary tenant than that the this timed timeout tls to token too transaction transition try type
+    temporarily temporary tenant than that the this timed timeout tls to token too transaction transition
+    transmission try type
     unable unavailable unexpected unimplemented unknown unrecognised unrecognized unsuccessful unsupported
     unverified use used user username using valid verification verified via visit was weak web when while with
     without wrong x-exps xoauth2 you your
@@ -145,11 +146,12 @@ def may_echo(text: bytes, lines: Sequence[bytes]) -> bool:
     echoes = _echoes(text) if lines else ()
     if not echoes:
         return False
-    said = b"\n".join(lines).lower()
-    if any(echo in said for echo in echoes):
-        return True
-    decoded = b"\n".join([unbase64(raw) or b"" for line in lines for raw in _WORD.findall(line)]).lower()
-    return any(echo in decoded for echo in echoes)
+    decoded = [unbase64(raw) or b"" for line in lines for raw in _WORD.findall(line)]
+    said = b"\n".join([*lines, *decoded]).lower()
+    for echo in echoes:  # a generator takes twice as long
+        if echo in said:
+            return True
+    return False
 
 
 def scrub(text: bytes, lines: Sequence[bytes]) -> bytes:
