@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -29,10 +28,9 @@ def meanwhile(read: Callable[[], Result | None], *, threaded: bool) -> Iterator[
             yield result
 
 
-def ahead(parts: Iterable[Result]) -> Iterator[Result]:
-    """Give parts, each made in a thread while the one before is worked on; one or two are not worth a thread."""
-    rest = iter(parts)
-    first = list(islice(rest, 2))
-    yield from first
-    if len(first) > 1:
-        yield from meanwhile(partial(next, rest, None), threaded=True)
+def side_by_side(make: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Give what `make` makes of each item, two at a time: for what does not hold the lock of the interpreter."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(make, items))

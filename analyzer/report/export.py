@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from analyzer.errors import AnalyzerError
+from analyzer.meanwhile import side_by_side
 from analyzer.report import rows
 from analyzer.report.listing import column_names
 from analyzer.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from analyzer.tables import Table
 
@@ -68,6 +69,16 @@ def files(
     return paths
 
 
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Tell of which file it was that the system refuses something."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise AnalyzerError(f"{path} cannot be written: {reason}") from None
+
+
 def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> None:
     """Write tables to the files that `files` named.
 
@@ -75,16 +86,16 @@ def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> N
     before. Raises AnalyzerError for what the system refuses.
     """
     beside = {path: f"{path}.{os.getpid()}.part" for path in paths.values()}
-    path = ""
+
+    def make(name: str) -> None:
+        with _told(paths[name]), open(beside[paths[name]], "xb") as file:
+            FORMATS[form](tables[name], file)
+
     try:
-        for name, path in paths.items():
-            with open(beside[path], "xb") as file:
-                FORMATS[form](tables[name], file)
+        side_by_side(make, sorted(paths, key=lambda name: -len(tables[name])))
         for path in paths.values():
-            os.replace(beside[path], path)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise AnalyzerError(f"{path} cannot be written: {reason}") from None
+            with _told(path):
+                os.replace(beside[path], path)
     finally:
         for part in beside.values():
             with suppress(OSError):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 import numpy as np
 
 from analyzer import limits
-from analyzer.meanwhile import ahead
 from analyzer.report import spelled
 from analyzer.report.rows import plain
 from analyzer.schema import NULL
@@ -50,7 +49,7 @@ def write(table: Table, file: BinaryIO) -> None:
     parts = table.slices(limits.TABLE_ROWS) if len(table) else iter([table])
     arrays = ([kind.array(part[name]) for name, kind in kinds.items()] for part in parts)
     writer = None
-    for made in ahead(pa.Table.from_arrays(each, list(kinds)) for each in arrays):
+    for made in (pa.Table.from_arrays(each, list(kinds)) for each in arrays):
         if writer is None:
             writer = parquet.ParquetWriter(
                 file,
