@@ -135,8 +135,8 @@ def _listing(name: str, text: str, example: str) -> click.Command:
         from analyzer.report.listing import chosen, listing
 
         names = chosen(name, columns)
-        whole, trace, screen = read(options, name)
-        write(listing(trace.tables[name], form, screen, names, whole.tables["sessions"]))
+        whole, trace, screen = read(options, name, sessions=form == "table" or name == "sessions")
+        write(listing(trace.tables[name], form, screen, names, whole.tables.get("sessions")))
 
     help_text = f"{text}\n\nExample: smtp-analyzer {example}"
     return click.command(name, help=help_text)(judging(command) if name == "findings" else command)

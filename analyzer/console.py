@@ -52,8 +52,11 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
-    """Read the inputs; gives all of it, what meets the conditions, and the screen. `tables`: what is needed of it."""
+def read(options: dict[str, Any], *tables: str, sessions: bool = True) -> tuple[Trace, Trace, Screen]:
+    """Read the inputs; gives all of it, what meets the conditions, and the screen.
+
+    `tables`: what is needed of it, besides `sessions`, which conditions need always.
+    """
     import analyzer
     from analyzer.filters import Conditions, zone
     from analyzer.findings.thresholds import Thresholds
@@ -69,6 +72,8 @@ def read(options: dict[str, Any], *tables: str) -> tuple[Trace, Trace, Screen]:
     }
     if tables:
         settings["tables"] = tables
+    if not (sessions or conditions):
+        settings["sessions"] = False
     if options.get("thresholds"):
         settings["thresholds"] = Thresholds.parse(options["thresholds"])
     with progress(quiet=options["quiet"]) as advance:
@@ -83,7 +88,7 @@ def _warnings(trace: Trace) -> Iterator[str]:
     from analyzer.report.safe import visible
 
     yield from (f"Warning: {visible(warning)}" for warning in trace.warnings)
-    if not len(trace.tables["sessions"]):
+    if not trace.found:
         yield f"No SMTP session was found in {visible(', '.join(trace.sources))}."
         if len(trace.tables["skipped"]):
             yield "`smtp-analyzer skipped` lists what could not be read."

@@ -52,6 +52,7 @@ class Settings(NamedTuple):
     """How to read: which tables to make, and how much at a time; only the tables make a difference to the result."""
 
     tables: frozenset[str] = ALL_TABLES
+    sessions: bool = True  # False: that table is not asked for; of captures it is left out, where nothing needs it
     window_bytes: int = limits.WINDOW_BYTES
     window_packets: int | None = None
     capacity: int | None = None  # rows that kernels get room for at first; tests make it small
@@ -158,6 +159,14 @@ def skips(capture: Capture, shards: Sequence[Shard]) -> Iterator[Skip]:
     yield from (Skip(capture.name, stage, reason, count, None) for (stage, reason), count in counts.items() if count)
 
 
+class Tables(dict[str, Table]):
+    """The tables by their names; one that was left out is told."""
+
+    def __missing__(self, name: str) -> Table:
+        """Raise AnalyzerError."""
+        raise AnalyzerError(f"the table {name} was left out: read again without {name}=False")
+
+
 class Trace:
     """The tables of what was read."""
 
@@ -169,8 +178,9 @@ class Trace:
         inputs: Sequence[Input] = (),
         cannot: Sequence[dict[str, str]] = (),
     ) -> None:
-        self.tables, self.sources, self.warnings = tables, sources, warnings
+        self.tables, self.sources, self.warnings = Tables(tables), sources, warnings
         self.inputs = list(inputs)
+        self.found = len(tables["sessions"]) if "sessions" in tables else 0  #: sessions, also those without a table
         #: What the logs among the sources do not show (``format``, ``what``), and the ``setting`` that would show it.
         self.cannot = list(cannot)
 
@@ -392,8 +402,9 @@ def _undisturbed() -> Iterator[None]:
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
     """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
 
-    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are); `thresholds` are those
-    of `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`.
+    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are; with ``sessions=False``
+    that of captures is left out, which saves time where only attempts count); `thresholds` are those of
+    `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`.
     Raises InputError for what cannot be read at all; what is damaged in part is told in
     `Trace.skipped` and `Trace.warnings`.
     """
@@ -402,7 +413,9 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     slow = {cut_heads if each.kind == "text" else machine for each in inputs}
     compiled = kernel.select(sum(map(_weight, inputs)), *slow)
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
-    how = how._replace(tables=frozenset(how.tables), thresholds=Thresholds.of(how.thresholds))
+    needed = how.sessions or "findings" in how.tables or any(each.kind == "text" for each in inputs)
+    wanted = frozenset(how.tables) - {"sessions"} | ({"sessions"} if needed else set())
+    how = how._replace(tables=wanted, thresholds=Thresholds.of(how.thresholds))
     decoder = Decoder()
     writers: list[Any] = []
     skipped: list[Skip] = []
@@ -432,4 +445,6 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
 
         made["findings"] = find_in(made, how.thresholds)
     made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
-    return Trace(made, [each.name for each in inputs], warnings, inputs, cannot)
+    trace = Trace(made, [each.name for each in inputs], warnings, inputs, cannot)
+    trace.found = len(made["sessions"]) if "sessions" in made else sum(writer.seen for writer in writers)
+    return trace

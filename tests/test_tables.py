@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import analyzer
+from analyzer.errors import AnalyzerError
 from analyzer.schema import NULL, TABLES
 from analyzer.tables import Table, Text, concatenate
 from tests.records import START, attempt, id_of, rows, session
@@ -122,3 +126,17 @@ def test_frame_has_the_dtypes_of_the_schema():
 def test_empty_frame(name):
     """A table without rows is a frame without rows."""
     assert len(Table.empty(name).frame()) == 0
+
+
+def test_sessions_left_out(tmp_path):
+    """Without its table, sessions are only counted, attempts are the same, and who asks for it is told."""
+    capture = Path(__file__).parent.parent / "samples" / "first-look" / "capture.pcap"
+    whole, lean = analyzer.read(capture, tables=("auth",)), analyzer.read(capture, tables=("auth",), sessions=False)
+
+    assert lean.auth.equals(whole.auth)
+    assert (lean.found, "sessions" in lean.tables) == (len(whole.sessions), False)
+    assert lean.skipped.equals(whole.skipped)
+    for ask in (lambda: lean.sessions, lambda: lean.filter(client="192.0.2.1"), lean.stats):
+        with pytest.raises(AnalyzerError, match="sessions was left out"):
+            ask()
+    assert len(analyzer.read(capture, tables=("findings",), sessions=False).sessions) == len(whole.sessions)

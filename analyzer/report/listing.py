@@ -19,13 +19,14 @@ FORMATS: Final = ("table", "csv", "jsonl")
 
 
 def listing(
-    table: Table, form: str, screen: Screen, columns: Sequence[str] | None, sessions: Table
+    table: Table, form: str, screen: Screen, columns: Sequence[str] | None, sessions: Table | None
 ) -> Iterator[str] | Iterator[bytes]:
     """Give a table block by block, for people as text, else in UTF-8; without `columns`, all, or those that fit.
 
-    `sessions`: the table of all there are, in their order: the ordinal of a session is its place, from 1.
+    `sessions`: the table of all there are, in their order: the ordinal of a session is its place, from 1. Only people
+    are told it.
     """
-    if form == "table":
+    if form == "table" and sessions is not None:
         return (line + "\n" for line in grid.grid(table, screen, columns, sessions.ids("session")))
     names = [name for name in columns or column_names(table.name) if name != grid.ORDINAL]
     return rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names)

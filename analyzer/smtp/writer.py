@@ -68,7 +68,8 @@ class Writer:
         self.builders = builders()
         self.notes = Notes()
         self.facts: dict[int, Kept] = {}
-        self.unreadable = 0
+        self.seen = self.unreadable = 0
+        self._described = not {"sessions", "findings"}.isdisjoint(wanted)
 
     def write(self, rows: Rows) -> None:
         """Write what a batch gave."""
@@ -79,7 +80,8 @@ class Writer:
         said = Said(rows, facts.secrets)
         ends = self._ends(rows)
         shown = np.flatnonzero(rows.units[:, s.U_FLAGS] & _HIDDEN == 0)
-        self._hear(rows, said, facts, shown)
+        if self._described:
+            self._hear(rows, said, facts, shown)
         self._attempts(rows, said, facts, ends)
         if "exchanges" in self.wanted:
             whose = rows.units[shown, s.U_SESSION]
@@ -92,6 +94,8 @@ class Writer:
     def tables(self) -> dict[str, Table]:
         """Give the tables, in the order of writing; `secret_group` has digests."""
         made = {name: builder.table() for name, builder in self.builders.items()}
+        if not self._described:
+            del made["sessions"]
         return {**made, "findings": self.notes.table()}
 
     def _put(self, name: str, rows: int, columns: dict[str, Any]) -> None:
@@ -143,7 +147,7 @@ class Writer:
 
     def _note(self, kind: str, ends: dict[str, Any], rows: Array, at: Array, detail: str = "") -> None:
         """Note what is a finding, of some rows of some columns; only the first of a server are described."""
-        if not len(rows) or "findings" not in self.wanted:
+        if not len(rows) or not self._described:
             return
         hosts, ports = ends["server_ip"].take(rows), ends["server_port"][rows]
         servers, which = distinct(hosts.codes, ports)
@@ -169,6 +173,8 @@ class Writer:
 
     def _mail(self, rows: Rows, said: Said, facts: Facts, shown: Array, ends: dict[str, Any]) -> None:
         """Follow the mail transactions."""
+        if not (self._described or "messages" in self.wanted):
+            return
         ended, under_way = mail.follow(rows, said, shown, facts.mail)
         if "messages" in self.wanted:
             columns = mail.columns(ended, said, facts.text("mail_from"))
@@ -177,11 +183,14 @@ class Writer:
             facts.put("mail_from", begun, mail.paths(said, under_way[begun]).list())
 
     def _sessions(self, rows: Rows, facts: Facts, ends: dict[str, Any]) -> None:
-        """Write the sessions that are over."""
+        """Write the sessions that are over; where nobody asks for them, count them."""
         over = np.flatnonzero(rows.sessions[:, c.FINAL] == 1)
+        self.seen += len(over)
         session, state = selected(rows.sessions, over), selected(rows.states, over)
         hidden = state[:, s.MODE] == Mode.TLS
         self.unreadable += int(hidden.sum())
+        if not self._described:
+            return
         blind = hidden & (state[:, s.TLS] == _IMPLICIT)
         first = session[:, c.FIRST_TIME]
         backwards = state[:, s.ENDED_AT] < first
