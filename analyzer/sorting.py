@@ -6,6 +6,7 @@ row is its place.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -47,11 +48,14 @@ def joined(tables: dict[str, Table]) -> dict[str, Table]:
     """Put together what several logs, or logs and captures, tell of one AUTH exchange."""
     from analyzer.logs.join import folded, once_written, same_events
 
-    sessions, auth = tables["sessions"], tables["auth"]
+    auth = tables["auth"]
+    if "sessions" not in tables:  # of one log alone
+        return {**tables, "auth": folded(auth)[0]}
+    sessions = tables["sessions"]
     several = len(auth.words("source")) > 1
-    for fold in (once_written, folded) if several else (folded,):
+    for fold in (partial(once_written, sessions=sessions), folded) if several else (folded,):
         before = auth
-        auth, kept = fold(auth, sessions)
+        auth, kept = fold(auth)
         if not kept.all():  # a session of which no row is left goes, too
             sessions = _without(sessions, before, kept)
     auth, sessions = same_events(auth, sessions)

@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     """How to read: which tables to make, and how much at a time; only the tables make a difference to the result."""
 
     tables: frozenset[str] = ALL_TABLES
-    sessions: bool = True  # False: that table is not asked for; of captures it is left out, where nothing needs it
+    sessions: bool = True  # False: that table is not asked for, and left out where nothing needs it
     window_bytes: int = limits.WINDOW_BYTES
     window_packets: int | None = None
     capacity: int | None = None  # rows that kernels get room for at first; tests make it small
@@ -403,7 +403,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
 
     `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are; with ``sessions=False``
-    that of captures is left out, which saves time where only attempts count); `thresholds` are those of
+    that one is left out where nothing needs it, which saves time where only attempts count); `thresholds` are those of
     `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`.
     Raises InputError for what cannot be read at all; what is damaged in part is told in
     `Trace.skipped` and `Trace.warnings`.
@@ -413,7 +413,8 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     slow = {cut_heads if each.kind == "text" else machine for each in inputs}
     compiled = kernel.select(sum(map(_weight, inputs)), *slow)
     how = Settings(**settings, workers=workers or (2 if compiled else 1))
-    needed = how.sessions or "findings" in how.tables or any(each.kind == "text" for each in inputs)
+    several = len(inputs) > 1 and any(each.kind == "text" for each in inputs)  # they are put together by sessions
+    needed = how.sessions or "findings" in how.tables or several
     wanted = frozenset(how.tables) - {"sessions"} | ({"sessions"} if needed else set())
     how = how._replace(tables=wanted, thresholds=Thresholds.of(how.thresholds))
     decoder = Decoder()

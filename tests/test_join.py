@@ -162,17 +162,17 @@ def test_folded() -> None:
         service | {"reason": "unknown_user", "where": "dovecot.log line 7"},
         service | {"identity": "carol@example.org"},
     )
-    made, kept = folded(rows, Table.empty("sessions"))
+    made, kept = folded(rows)
     assert kept.tolist() == [True, False, True]
     assert made.lists()["reason"] == ["unknown_user", "bad_credentials"]
     assert made.lists()["where"][0] == "maillog line 12; dovecot.log line 7"
-    assert folded(made, Table.empty("sessions"))[0] is made
+    assert folded(made)[0] is made
 
 
 def test_own_session() -> None:
     """Two rows of one session are two exchanges, even of one user at one time."""
     row = {"session": "a", "source": "dovecot.log", "identity": "alice@example.org"}
-    assert folded(auth(row | {"caveats": "auth_service_only"}, row), Table.empty("sessions"))[1].all()
+    assert folded(auth(row | {"caveats": "auth_service_only"}, row))[1].all()
 
 
 def events(rows: Table, of: Table) -> list[str]:

@@ -77,9 +77,9 @@ def test_joined_in_stretches(records, size):
     """Where stretches end makes no difference to who finds whom, as long as others are not near all the time."""
     records = sorted(records, key=lambda record: record["started"])
     table = rows("auth", *records)
-    whole, left = folded(table, Table.empty("sessions"))
+    whole, left = folded(table)
     with patch.object(limits, "TABLE_ROWS", size):
-        parts, also = folded(table, Table.empty("sessions"))
+        parts, also = folded(table)
 
     assert also.tolist() == left.tolist()
     assert parts.lists() == whole.lists()

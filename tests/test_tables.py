@@ -140,3 +140,11 @@ def test_sessions_left_out(tmp_path):
         with pytest.raises(AnalyzerError, match="sessions was left out"):
             ask()
     assert len(analyzer.read(capture, tables=("findings",), sessions=False).sessions) == len(whole.sessions)
+    log = Path(__file__).parent.parent / "samples" / "mail-logs"
+    whole = analyzer.read(log, tables=("auth",), timezone="UTC")
+    assert analyzer.read(log, tables=("auth",), sessions=False, timezone="UTC").auth.equals(whole.auth)
+    for file in sorted(log.rglob("*")) if log.is_dir() else [log]:
+        if file.is_file():
+            whole, lean = (analyzer.read(file, tables=("auth",), sessions=s, timezone="UTC") for s in (True, False))
+            assert lean.auth.equals(whole.auth)
+            assert (lean.found > 0) == (whole.found > 0)

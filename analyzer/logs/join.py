@@ -71,7 +71,7 @@ class Side(NamedTuple):
         return Side(self.key[rows], self.time[rows])
 
 
-def folded(auth: Table, _sessions: Table) -> tuple[Table, Array]:
+def folded(auth: Table) -> tuple[Table, Array]:
     """Give the rows that only an authentication service tells of to those of the mail servers that asked it.
 
     Gives the new table, and which rows of the old one are still in it.

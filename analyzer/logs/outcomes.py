@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Outcomes:
     """Collects the rows of outcome logs of one source."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.builders = builders()
+    def __init__(self, source: str, wanted: frozenset[str]) -> None:
+        self.source, self.seen = source, 0
+        self.builders = builders(wanted)
         self.notes = Notes()  # these logs show nothing that the machine would note
 
     def tables(self) -> dict[str, Table]:
@@ -49,6 +49,9 @@ class Outcomes:
         event = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
         columns |= {"event": event, "where": places, "source": self.source}
         self.builders["auth"].add(len(rows.owner), columns)
+        self.seen += len(group.starts) - 1
+        if "sessions" not in self.builders:
+            return
         sessions = facts.sessions(rows, columns["identity"], columns["outcome"])
         sessions |= {name: ends[name] for name in (*names, "first", "last")}
         sessions |= {"event": ends["session"], "source": self.source}

@@ -45,7 +45,7 @@ class Log:
         self.lines = Lines(catalogue, self.clock, self.account, forced_of(catalogue, forced))
         self.sessions = Sessions(catalogue, name)
         self.dialogues = Dialogues(name, wanted, decoder)
-        self.outcomes = Outcomes(name)
+        self.outcomes = Outcomes(name, wanted)
         self.damage: list[Skip] = []
 
     def read(

@@ -54,10 +54,16 @@ def product_of(banner: str | None, ehlo: bytes) -> str | None:
     return product(banner or "", printable(ehlo))
 
 
-def builders() -> dict[str, Builder]:
-    """Give what collects the rows of each table."""
-    kinds = {name: {column.name: column.kind for column in TABLES[name]} for name in WRITTEN if name != "findings"}
+def builders(wanted: frozenset[str]) -> dict[str, Builder]:
+    """Give what collects the rows of each table; that of sessions where these are `wanted`, or findings about them."""
+    left = {"findings"} if described(wanted) else {"findings", "sessions"}
+    kinds = {name: {column.name: column.kind for column in TABLES[name]} for name in WRITTEN if name not in left}
     return {name: Builder(name, {**each, **KEYS}) for name, each in kinds.items()}
+
+
+def described(wanted: frozenset[str]) -> bool:
+    """Say whether anybody asks for more of sessions than how many there are."""
+    return not {"sessions", "findings"}.isdisjoint(wanted)
 
 
 class Writer:
@@ -65,11 +71,11 @@ class Writer:
 
     def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
         self.source, self.wanted, self.decoder = source, wanted, decoder
-        self.builders = builders()
+        self.builders = builders(wanted)
         self.notes = Notes()
         self.facts: dict[int, Kept] = {}
         self.seen = self.unreadable = 0
-        self._described = not {"sessions", "findings"}.isdisjoint(wanted)
+        self._described = described(wanted)
 
     def write(self, rows: Rows) -> None:
         """Write what a batch gave."""
@@ -94,8 +100,6 @@ class Writer:
     def tables(self) -> dict[str, Table]:
         """Give the tables, in the order of writing; `secret_group` has digests."""
         made = {name: builder.table() for name, builder in self.builders.items()}
-        if not self._described:
-            del made["sessions"]
         return {**made, "findings": self.notes.table()}
 
     def _put(self, name: str, rows: int, columns: dict[str, Any]) -> None:
