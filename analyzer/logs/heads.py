@@ -15,6 +15,7 @@ from analyzer.limits import LOG_REPEATS
 from analyzer.logs import columns as c
 from analyzer.logs.columns import Mark
 from analyzer.logs.match import same
+from analyzer.words.vocabulary import alike
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets
@@ -56,6 +57,10 @@ def number(buffer: Octets, at: int, stop: int, digits: int) -> int:
             return -1
         value = value * 10 + octet - 48
     return value
+
+
+#: Octets behind a time that may decide where it ends: a space, and a zone.
+AHEAD = 8
 
 
 @helper
@@ -366,6 +371,7 @@ def last_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sent
 @kernel("void(uint8[::1], int64[:, ::1], int64[::1], uint8[::1])")
 def cut_heads(buffer: Octets, lines: Grid, months: Cells, sentences: Octets) -> None:
     """Cut the heads of lines whose START and STOP are set; all other columns are zero before."""
+    before, width, time, mark = 0, 0, 0, 0  # where the last time was that was read, how wide it was, and what it told
     for row in range(lines.shape[0]):
         start, stop = lines[row, c.START], lines[row, c.STOP]
         while stop > start and (buffer[stop - 1] == 13 or buffer[stop - 1] == SPACE):  # CR, and what pastes add
@@ -383,7 +389,15 @@ def cut_heads(buffer: Octets, lines: Grid, months: Cells, sentences: Octets) -> 
                     version = 1
                     at += 2
         bracket = 1 if at < stop and buffer[at] == OPEN else 0
-        end = moment(buffer, at + bracket, stop, lines, row, months)
+        first = at + bracket
+        if 0 < width <= stop - first - AHEAD and alike(
+            buffer[before : before + width + AHEAD], buffer[first : first + width + AHEAD]
+        ):
+            lines[row, c.TIME], lines[row, c.MARK] = time, mark  # a busy log has many lines a second
+            end = first + width
+        else:
+            end = moment(buffer, first, stop, lines, row, months)
+            before, width, time, mark = first, end - first, lines[row, c.TIME], lines[row, c.MARK]
         if end < 0:
             lines[row, c.TIME] = lines[row, c.MARK] = Mark.NONE
             end = start
