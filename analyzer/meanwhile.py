@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -26,6 +28,15 @@ def meanwhile(read: Callable[[], Result | None], *, threaded: bool) -> Iterator[
         while (result := upcoming.result()) is not None:
             upcoming = pool.submit(read)
             yield result
+
+
+def ahead(parts: Iterable[Result]) -> Iterator[Result]:
+    """Give parts, each made in a thread while the one before is written; for a few no thread is worth it."""
+    rest = iter(parts)
+    first = list(islice(rest, 8))
+    yield from first
+    if len(first) == 8:
+        yield from meanwhile(partial(next, rest, None), threaded=True)
 
 
 def side_by_side(make: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
