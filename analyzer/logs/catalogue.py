@@ -33,7 +33,7 @@ class Catalogue:
         self.patterns = [(k, pattern) for k, each in enumerate(known) for pattern in each.patterns]
         self.texts = bytearray()
         self.first_octets: list[frozenset[int]] = []
-        self.steps: list[list[Step]] = []
+        self.steps: list[Sequence[Step]] = []
         rules: list[tuple[int, ...]] = []
         moves: list[tuple[int, ...]] = []
         for number, (owner, pattern) in enumerate(self.patterns):

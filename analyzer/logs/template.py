@@ -26,6 +26,7 @@ whatever it says. A template has to fit the whole line.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from analyzer.errors import AnalyzerError
@@ -74,7 +75,8 @@ class Step(NamedTuple):
     text: bytes = b""
 
 
-def steps(template: str) -> list[Step]:
+@lru_cache(maxsize=4096)
+def steps(template: str) -> tuple[Step, ...]:
     """Read a template; raises TemplateError."""
     made: list[Step] = []
     option: int | None = None
@@ -112,7 +114,7 @@ def steps(template: str) -> list[Step]:
     if option is not None:
         message = f"template {template!r}: an optional part without its end"
         raise TemplateError(message)
-    return [_delimited(template, made, place) for place in range(len(made))]
+    return tuple(_delimited(template, made, place) for place in range(len(made)))
 
 
 def _field(template: str, name: str, of: str | None) -> Step:
