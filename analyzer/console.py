@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from analyzer.errors import AnalyzerError
-from analyzer.meanwhile import ahead
 from analyzer.options import conditions_of
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _warnings(trace: Trace) -> Iterator[str]:
 def write(parts: Iterable[str] | Iterable[bytes]) -> None:
     """Write text as it comes; bytes are text in UTF-8, which need not be decoded where the output is that, too."""
     raw = sys.stdout.buffer if sys.stdout.encoding.lower() in {"utf-8", "utf8"} else None
-    for part in ahead(cast("Iterable[str | bytes]", parts)):
+    for part in parts:
         if isinstance(part, str):
             sys.stdout.write(part)
         elif raw is not None:

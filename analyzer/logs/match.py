@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from analyzer.kernel import helper, kernel
 from analyzer.logs import columns as c
 from analyzer.logs.template import LAST, LITERAL, NOWHERE, OPTION, REST, RUN
+from analyzer.words.vocabulary import alike
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets
@@ -18,13 +19,7 @@ NONE = -1  # no pattern takes the line; such a step: no optional part is under w
 @helper
 def same(buffer: Octets, at: int, stop: int, letters: Octets, text: int, length: int) -> int:
     """Whether the octets at `at` are those of a literal."""
-    if at + length > stop:
-        return 0
-    here, there = buffer[at : at + length], letters[text : text + length]
-    for k in range(min(len(here), len(there))):
-        if here[k] != there[k]:
-            return 0
-    return 1
+    return 1 if at + length <= stop and alike(buffer[at : at + length], letters[text : text + length]) else 0
 
 
 @helper

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from analyzer.errors import AnalyzerError
+from analyzer.meanwhile import ahead
 from analyzer.report import grid, rows
 from analyzer.schema import TABLES
 
@@ -29,7 +30,7 @@ def listing(
     if form == "table" and sessions is not None:
         return (line + "\n" for line in grid.grid(table, screen, columns, sessions.ids("session")))
     names = [name for name in columns or column_names(table.name) if name != grid.ORDINAL]
-    return rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names)
+    return ahead(rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names))
 
 
 def column_names(name: str) -> list[str]:

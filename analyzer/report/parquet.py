@@ -47,9 +47,9 @@ def write(table: Table, file: BinaryIO) -> None:
     kinds = {name: KINDS[kind] for name, kind in table.kinds.items()}
     # A table without rows has columns with their types, too.
     parts = table.slices(limits.TABLE_ROWS) if len(table) else iter([table])
-    arrays = ([kind.array(part[name]) for name, kind in kinds.items()] for part in parts)
     writer = None
-    for made in (pa.Table.from_arrays(each, list(kinds)) for each in arrays):
+    for part in parts:
+        made = pa.Table.from_arrays([kind.array(part[name]) for name, kind in kinds.items()], list(kinds))
         if writer is None:
             writer = parquet.ParquetWriter(
                 file,

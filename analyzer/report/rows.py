@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_NUMBER: Final = (1 << PLACE_BITS) - 1
-
 #: Integers that lie within so many are taken for words.
 _FEW: Final = 1024
 
@@ -154,7 +152,7 @@ def _place(column: Places, syntax: Syntax, head: bytes) -> list[Piece]:
     second = None if more is None or (more < 0).all() else more
     if not numbers.any() and second is None:
         return [Words.of(codes, size, lambda code: _encoded(head, syntax.text, files[code]))]
-    if not numbers.all() or (second is not None and not (second[second >= 0] & _NUMBER).all()):
+    if not numbers.all() or (second is not None and not column.like(second[second >= 0]).numbers().all()):
         return _each(column, syntax, head)
     around = [_encoded(head, syntax.text, f"{file} 0").rpartition(b"0") for file in files]
     first = [Words.of(codes, size, lambda code: around[code][0]), *_int(numbers, syntax, b"")]
@@ -170,7 +168,7 @@ def _place(column: Places, syntax: Syntax, head: bytes) -> list[Piece]:
         return both[len(around[one][0]) + 1 :].rpartition(b"0")[::2]
 
     pairs = codes * (size + 1) + np.where(second < 0, size, second >> PLACE_BITS)
-    following = np.where(second < 0, NULL, second & _NUMBER)
+    following = np.where(second < 0, NULL, column.like(second).numbers())
     return [
         *first,
         Words.of(pairs, size * (size + 1), lambda code: tail(code)[0]),
