@@ -39,9 +39,17 @@ def ahead(parts: Iterable[Result]) -> Iterator[Result]:
         yield from meanwhile(partial(next, rest, None), threaded=True)
 
 
-def side_by_side(make: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Give what `make` makes of each item, two at a time: for what does not hold the lock of the interpreter."""
+def side_by_side(make: Callable[[Item], object], items: Iterable[Item], stop: Callable[[], object]) -> None:
+    """Call `make` with each item, two at a time: for what does not hold the lock of the interpreter.
+
+    Where one of them fails, and on Ctrl-C, `stop` is called: it makes those fail that are still at work, which are
+    waited for.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(make, items))
+        try:
+            list(pool.map(make, items))
+        except BaseException:
+            stop()
+            raise

@@ -86,13 +86,24 @@ def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> N
     before. Raises AnalyzerError for what the system refuses.
     """
     beside = {path: f"{path}.{os.getpid()}.part" for path in paths.values()}
+    files: list[BinaryIO] = []
+    stopped = False
 
     def make(name: str) -> None:
         with _told(paths[name]), open(beside[paths[name]], "xb") as file:
-            FORMATS[form](tables[name], file)
+            files.append(file)
+            if not stopped:
+                FORMATS[form](tables[name], file)
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        for file in files:
+            with suppress(OSError):
+                file.close()  # nothing more can be written to it
 
     try:
-        side_by_side(make, sorted(paths, key=lambda name: -len(tables[name])))
+        side_by_side(make, sorted(paths, key=lambda name: -len(tables[name])), stop)
         for path in paths.values():
             with _told(path):
                 os.replace(beside[path], path)
