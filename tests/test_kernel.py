@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,8 @@ import pytest
 from scapy.utils import PcapNgWriter, rdpcap
 
 from analyzer import kernel, read
-from analyzer.logs import heads, match
 from analyzer.report import progress
-from analyzer.smtp import law, machine, recognise
-from analyzer.tcp import assemble, table, track
-from analyzer.wire import blocks, decode, records
-from analyzer.words import vocabulary
+from analyzer.smtp import law, machine
 
 pytest.importorskip("numba")
 
@@ -366,8 +363,11 @@ def test_what_was_not_needed_is_ended(cold, monkeypatch):
         os.waitpid(child, os.WNOHANG)
 
 
-MODULES = (heads, match, machine, recognise, assemble, table, track, blocks, decode, records, vocabulary)
-EVERY = {each for module in MODULES for each in vars(module).values() if isinstance(each, kernel.Kernel)}
+SOURCES = sorted(path for path in Path(kernel.__file__).parent.rglob("*.py") if "\n@kernel(" in path.read_text())
+NAMES = [
+    ".".join(("analyzer", *path.relative_to(Path(kernel.__file__).parent).with_suffix("").parts)) for path in SOURCES
+]
+EVERY = {each for name in NAMES for each in vars(import_module(name)).values() if isinstance(each, kernel.Kernel)}
 
 ALL = {"track", "sweep", "assemble", "recognise", "run", "number_words"}
 NEEDED = {"pcap": {"walk_records", "decode", *ALL}, "pcapng": {"walk_blocks", "decode", *ALL}}
