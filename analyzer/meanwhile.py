@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+#: Parts that are made ahead: some take longer than others.
+FEW: Final = 8
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def meanwhile(read: Callable[[], Result | None], *, threaded: bool) -> Iterator[Result]:
+def meanwhile(read: Callable[[], Result | None], *, threaded: bool, calls: int = 1) -> Iterator[Result]:
     """Give what `read` gives, call after call, until that is None.
 
-    `threaded`: the next call goes on in a thread of its own meanwhile; what it needs must not be changed here.
+    `threaded`: the next calls, so many, go on in a thread meanwhile; what they need must not be changed here.
     """
     if not threaded:
         yield from iter(read, None)
@@ -24,19 +28,19 @@ def meanwhile(read: Callable[[], Result | None], *, threaded: bool) -> Iterator[
     from concurrent.futures import ThreadPoolExecutor  # with it comes logging
 
     with ThreadPoolExecutor(1) as pool:
-        upcoming = pool.submit(read)
-        while (result := upcoming.result()) is not None:
-            upcoming = pool.submit(read)
+        upcoming = deque(pool.submit(read) for _ in range(calls))
+        while (result := upcoming.popleft().result()) is not None:
+            upcoming.append(pool.submit(read))
             yield result
 
 
 def ahead(parts: Iterable[Result]) -> Iterator[Result]:
-    """Give parts, each made in a thread while the one before is written; for a few no thread is worth it."""
+    """Give parts, made in a thread while those before are written; for a few no thread is worth it."""
     rest = iter(parts)
-    first = list(islice(rest, 8))
+    first = list(islice(rest, FEW))
     yield from first
-    if len(first) == 8:
-        yield from meanwhile(partial(next, rest, None), threaded=True)
+    if len(first) == FEW:
+        yield from meanwhile(partial(next, rest, None), threaded=True, calls=FEW)
 
 
 def side_by_side(make: Callable[[Item], object], items: Iterable[Item], stop: Callable[[], object]) -> None:
