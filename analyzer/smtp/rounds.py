@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.kernel import helper, kernel
 from analyzer.smtp import columns as s
-from analyzer.smtp import law
-from analyzer.smtp.law import Flag
+from analyzer.smtp.law import CHALLENGE, UNSOLICITED_UNIT
+from analyzer.smtp.machine import F, K
 from analyzer.words.vocabulary import NONE, Store
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 LOST: Final = -2
 assert NONE == -1  # `texts` has what it stands for in its last place
 
-_CODE_BYTES: Final = 4  # of a reply before its text
-_LOST_LINE, _TRUNCATED = int(Flag.LOST_LINE), int(Flag.TRUNCATED)
+CODE_BYTES: Final = 4  # of a reply before its text
+ATTEMPTS: Final = 1 << 32  # more than a session can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,64 +40,89 @@ class Rounds:
     texts: list[bytes]
 
 
+# columns of what `walk` gives: of a round, and of an attempt; texts are from one place in the stream to another
+ATTEMPT, ASKED, ASKED_STOP, SAID, SAID_STOP, CUT, ROUND_WIDTH = range(7)
+LINE, LINE_STOP, REPLY, REPLY_STOP, LAST, ATTEMPT_WIDTH = range(6)
+
+
 def rounds_of(rows: Rows, attempts: Array) -> Rounds:
-    """Take the rounds of some attempts from the units of a batch."""
-    units, store = rows.units, Store()
+    """Take the rounds of some attempts, in their order, from the units of a batch."""
+    rounds = np.empty((len(rows.units) + len(attempts), ROUND_WIDTH), np.int64)
+    whole = np.zeros((len(attempts), ATTEMPT_WIDTH), np.int64)
+    rounds, store = rounds[: walk(rows.units, attempts, rounds, whole)], Store()
 
-    def number(offset: Array, length: Array) -> Array:
-        return store.number(rows.stream, offset, offset + np.maximum(length, 0))
+    def numbers(table: Array, column: int) -> Array:
+        starts = table[:, column]
+        made = store.number(rows.stream, starts, table[:, column + 1])
+        made[starts == LOST] = LOST
+        return made
 
-    head = units.take(attempts[:, s.A_FIRST], axis=0)
-    seen = head[:, s.U_KIND] == law.Kind.AUTH
-    line = number(head[:, s.U_OFF], np.where(seen, head[:, s.U_LENGTH], 0))
-    reply = number(attempts[:, s.A_REPLY_OFF], np.where(attempts[:, s.A_CODE] > 0, attempts[:, s.A_REPLY_LENGTH], 0))
-    chosen, owner = _units_of(units, attempts)
-    mine = units.take(chosen, axis=0)
-    begins = np.append(True, owner[1:] != owner[:-1])[: len(owner)]
-    ends = np.append(begins[1:], True)[: len(owner)]
-    last = attempts[:, s.A_FIRST].copy()
-    last[owner[ends]] = chosen[ends]
-    asks = mine[:, s.U_CODE] == law.CHALLENGE
-    asked = number(mine[:, s.U_REPLY_OFF] + _CODE_BYTES, np.where(asks, mine[:, s.U_REPLY_LENGTH] - _CODE_BYTES, 0))
-    asked[~asks] = LOST
-    answers = (chosen > attempts[owner, s.A_FIRST]) & (mine[:, s.U_VERB] != law.UNSOLICITED_UNIT)
-    said = number(mine[:, s.U_OFF], np.where(answers, mine[:, s.U_LENGTH], 0))
-    said[mine[:, s.U_FLAGS] & _LOST_LINE != 0] = LOST
-    before = np.append(LOST, asked[:-1])[: len(owner)]  # what the unit before this one was answered with
-    before[begins] = LOST
-    # A challenge behind the last answer was not answered: a round without an answer.
-    place = np.arange(len(owner))
-    settled = np.full(len(attempts), NONE)
-    rows_answered = np.flatnonzero(answers)
-    settled[owner[rows_answered]] = rows_answered
-    left = np.zeros(len(attempts), bool)
-    left[owner[asks & (place >= settled[owner])]] = True
-    open_rows = np.flatnonzero(ends & left[owner])
-    order = np.argsort(np.concatenate((rows_answered, open_rows + 0.5)), kind="stable")
-
-    def both(answered: Array, unanswered: Array) -> Array:
-        joined: Array = np.concatenate((answered, unanswered))[order]
-        return joined
-
+    line, reply, asked, said = (
+        numbers(*each) for each in ((whole, LINE), (whole, REPLY), (rounds, ASKED), (rounds, SAID))
+    )
     return Rounds(
-        both(owner[rows_answered], owner[open_rows]),
-        both(before[rows_answered], asked[open_rows]),
-        both(said[rows_answered], np.full(len(open_rows), LOST, np.int32)),
-        both(mine[rows_answered, s.U_FLAGS] & _TRUNCATED != 0, np.zeros(len(open_rows), bool)),
-        line, reply, last, [*store.words(), b""],
+        rounds[:, ATTEMPT], asked, said, rounds[:, CUT] > 0, line, reply, whole[:, LAST], [*store.words(), b""]
     )  # fmt: skip
 
 
-def _units_of(units: Array, attempts: Array) -> tuple[Array, Array]:
-    """Give the units of attempts, in order, and the row of the attempt of each."""
-    number = units[:, s.U_SESSION] << 32 | units[:, s.U_ATTEMPT]
-    # A unit behind one of a later attempt of its session is none of its own any more.
-    kept = np.flatnonzero((units[:, s.U_ATTEMPT] > 0) & (np.maximum.accumulate(number) == number))
-    keys = attempts[:, s.A_SESSION] << 32 | attempts[:, s.A_NUMBER]
-    rank = np.argsort(keys, kind="stable")
-    place = np.searchsorted(keys[rank], number[kept])
-    owner = rank.take(place, mode="clip") if len(rank) else np.zeros(len(kept), np.int64)
-    known = np.zeros(len(kept), bool)
-    if len(rank):
-        known = (keys[owner] == number[kept]) & (kept >= attempts[owner, s.A_FIRST])
-    return kept[known], owner[known]
+@helper
+def put_round(rounds: Any, n: int, attempt: int, start: int, stop: int) -> Any:
+    """Write a round with a challenge, whose answer is not known; gives the number of the next one."""
+    rounds[n, ATTEMPT] = attempt
+    rounds[n, ASKED] = start
+    rounds[n, ASKED_STOP] = stop
+    rounds[n, SAID] = LOST
+    rounds[n, SAID_STOP] = LOST
+    rounds[n, CUT] = 0
+    return n + 1
+
+
+@kernel("int64(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])")
+def walk(units: Any, attempts: Any, rounds: Any, whole: Any) -> Any:
+    """Write the rounds, and what is one of each attempt; gives how many rounds there are.
+
+    Attempts stand in the order of their sessions and numbers. Texts that are lost begin at LOST.
+    """
+    for j in range(len(attempts)):
+        row = attempts[j, s.A_FIRST]
+        whole[j, LAST] = row
+        if units[row, s.U_KIND] == K.AUTH:
+            whole[j, LINE] = units[row, s.U_OFF]
+            whole[j, LINE_STOP] = units[row, s.U_OFF] + units[row, s.U_LENGTH]
+        if attempts[j, s.A_CODE] > 0:
+            whole[j, REPLY] = attempts[j, s.A_REPLY_OFF]
+            whole[j, REPLY_STOP] = attempts[j, s.A_REPLY_OFF] + attempts[j, s.A_REPLY_LENGTH]
+    n, j, newest = 0, 0, 0
+    mine, start, stop, waits = -1, LOST, LOST, 0  # the attempt of the unit before, what that was asked, if anything
+    for row in range(len(units)):
+        key = units[row, s.U_SESSION] * ATTEMPTS + units[row, s.U_ATTEMPT]
+        if units[row, s.U_ATTEMPT] == 0 or key < newest:
+            continue  # behind one of a later attempt of its session a unit is none of its own any more
+        newest = key
+        while j < len(attempts) and attempts[j, s.A_SESSION] * ATTEMPTS + attempts[j, s.A_NUMBER] < key:
+            j += 1
+        if j == len(attempts):
+            break
+        if attempts[j, s.A_SESSION] * ATTEMPTS + attempts[j, s.A_NUMBER] > key or row < attempts[j, s.A_FIRST]:
+            continue
+        if j != mine:
+            if waits == 1:
+                n = put_round(rounds, n, mine, start, stop)
+            mine, start, stop, waits = j, LOST, LOST, 0
+        if row > attempts[j, s.A_FIRST] and units[row, s.U_VERB] != UNSOLICITED_UNIT:
+            n = put_round(rounds, n, j, start, stop)
+            if units[row, s.U_FLAGS] & F.LOST_LINE == 0:
+                rounds[n - 1, SAID] = units[row, s.U_OFF]
+                rounds[n - 1, SAID_STOP] = units[row, s.U_OFF] + units[row, s.U_LENGTH]
+            if units[row, s.U_FLAGS] & F.TRUNCATED:
+                rounds[n - 1, CUT] = 1
+            waits = 0
+        start, stop = LOST, LOST
+        if units[row, s.U_CODE] == CHALLENGE:
+            start = units[row, s.U_REPLY_OFF] + CODE_BYTES
+            stop = start + max(0, units[row, s.U_REPLY_LENGTH] - CODE_BYTES)
+            waits = 1  # behind the last answer this is a round without one
+        whole[j, LAST] = row
+    if waits == 1:
+        n = put_round(rounds, n, mine, start, stop)
+    return n
