@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Windows that the first reader may be ahead of the last one.
 AHEAD = 8
 
+#: Of several readers, one with no more than so many windows left to it reads the next one, so that nobody waits later.
+SPARE = 1
+
 
 class Feed:
     """Gives every reader all windows, each at its own pace: who is first reads the next one from the disk."""
@@ -25,6 +28,7 @@ class Feed:
         self._windows: deque[Window] = deque()
         self._first = 0
         self._at: dict[int, int] = dict.fromkeys(range(readers), 0)
+        self._spare = SPARE if readers > 1 else 0
         self._reading = self._over = False
         self._changed = threading.Condition()
 
@@ -48,15 +52,16 @@ class Feed:
     def _next(self, reader: int) -> Window | None:
         while True:
             with self._changed:
-                place = self._at[reader] - self._first
-                if place < len(self._windows):
+                left = self._first + len(self._windows) - self._at[reader]
+                reads = left <= self._spare and not (self._reading or self._over or len(self._windows) >= AHEAD)
+                if left > 0 and not reads:
+                    window = self._windows[-left]
                     self._at[reader] += 1
-                    window = self._windows[place]
                     self._drop()
                     return window
                 if self._over:
                     return None
-                if self._reading or len(self._windows) >= AHEAD:
+                if not reads:
                     self._changed.wait()
                     continue
                 self._reading = True
