@@ -11,7 +11,7 @@ from analyzer.limits import FINDING_PLACES
 from analyzer.schema import NULL, TABLES
 from analyzer.smtp import columns as s
 from analyzer.smtp import exchanges, law, mail
-from analyzer.smtp.addresses import addresses
+from analyzer.smtp.addresses import Addresses
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.facts import Facts
@@ -76,6 +76,7 @@ class Writer:
         self.facts: dict[int, Kept] = {}
         self.seen = self.unreadable = 0
         self._described = described(wanted)
+        self._addresses = {"client": Addresses(), "server": Addresses()}
 
     def write(self, rows: Rows) -> None:
         """Write what a batch gave."""
@@ -115,7 +116,7 @@ class Writer:
         for name, side in (("client", client), ("server", 1 - client)):
             high, low, port = (sessions[at, column + side] for column in (c.HI_0, c.LO_0, c.PORT_0))
             keys += [high, low, port]
-            made[f"{name}_ip"] = addresses(high, low)
+            made[f"{name}_ip"] = self._addresses[name].of(high, low)
             made[f"{name}_port"] = port
         ids = mixed(keys).view(np.int64) if len(at) else np.zeros(0, np.int64)
         made |= {"session": Ids(ids), "begun": sessions[:, c.FIRST_TIME], "line": np.zeros(len(at), np.int64)}
