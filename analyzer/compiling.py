@@ -21,9 +21,15 @@ _types: dict[Any, Any] = {}
 
 
 def compiled(
-    function: Callable[..., Any], signature: str, helpers: Mapping[types.CodeType, Callable[..., Any]]
+    function: Callable[..., Any],
+    signature: str,
+    helpers: Mapping[types.CodeType, Callable[..., Any]],
+    loads: Mapping[types.CodeType, tuple[int, bool]],
 ) -> Code:
-    """Compile a kernel with all `helpers` that it names; `signature` is numba's."""
+    """Compile a kernel with all `helpers` that it names; `signature` is numba's.
+
+    `loads` has, of those that read an integer of a buffer, its octets and whether the most significant is the first.
+    """
     import numba
 
     # No kernel allocates, so nothing has to count references to arrays (_nrt): that took nine tenths of the time.
@@ -37,6 +43,9 @@ def compiled(
         made.get_call_template = lambda args, kws: template(tuple(map(numba.types.unliteral, args)), kws)
         return made
 
+    for code, layout in loads.items():
+        if code not in _helpers:
+            _helpers[code] = jit(_load(*layout))
     made = numba.njit(**options, pipeline_class=whole)(_linked(function, helpers, jit))
     with _remembered(made.typingctx):
         made.compile(signature)
@@ -58,6 +67,32 @@ def _linked(
     copy = types.FunctionType(function.__code__, replaced, function.__name__, function.__defaults__)
     copy.__qualname__ = function.__qualname__
     return copy
+
+
+def _load(octets: int, big: bool) -> Callable[..., Any]:  # noqa: FBT001
+    """Make a helper that reads an integer of a buffer, whose bounds it looks at once."""
+    from llvmlite import ir
+    from numba import types as kinds
+    from numba.core.cgutils import create_struct_proxy
+    from numba.extending import intrinsic
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def read(_: Any, buffer: Any, at: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            array = create_struct_proxy(signature.args[0])(context, builder, value=args[0])
+            place = builder.gep(array.data, [args[1]])
+            value = builder.load(builder.bitcast(place, ir.IntType(8 * octets).as_pointer()), align=1)
+            value = builder.bswap(value) if big else value
+            return value if octets == 8 else builder.zext(value, ir.IntType(64))
+
+        return kinds.int64(buffer, at), generate
+
+    def checked(buffer: Any, at: Any) -> Any:
+        if at < 0 or at + octets > len(buffer):
+            raise IndexError
+        return read(buffer, at)
+
+    return checked
 
 
 @functools.cache

@@ -43,6 +43,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 FORCE = "SMTP_ANALYZER_KERNELS"
 
 _helpers: dict[types.CodeType, Callable[..., Any]] = {}
+_loads: dict[types.CodeType, tuple[int, bool]] = {}
 _sources: set[str] = set()
 _mode = {"compiled": False}
 _told: dict[str, Callable[[], object] | None] = {"telling": None}
@@ -79,6 +80,16 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
     def register(function: Callable[..., Any]) -> Kernel:
         _sources.add(function.__code__.co_filename)
         return Kernel(function, signature)
+
+    return register
+
+
+def load(octets: int, *, big: bool = False) -> Callable[[Function], Function]:
+    """Register a helper ``(buffer, at)`` that reads an integer of so many octets; compiled, it is one instruction."""
+
+    def register(function: Function) -> Function:
+        _loads[function.__code__] = octets, big
+        return helper(function)
 
     return register
 
@@ -221,7 +232,7 @@ def _compile(entry: Kernel) -> Callable[..., Any]:
         from analyzer import compiling
 
         _tell()
-        code = compiling.compiled(entry.function, entry.signature, _helpers)
+        code = compiling.compiled(entry.function, entry.signature, _helpers, _loads)
         if file:
             native.keep(code, file)
     run, own = native.loaded(code, entry.signature), entry.function.__code__

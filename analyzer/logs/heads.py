@@ -15,7 +15,7 @@ from analyzer.limits import LOG_REPEATS
 from analyzer.logs import columns as c
 from analyzer.logs.columns import Mark
 from analyzer.logs.match import same
-from analyzer.words.vocabulary import alike
+from analyzer.wire.octets import alike
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from analyzer.kernel import helper, kernel
 from analyzer.logs import columns as c
 from analyzer.logs.template import LAST, LITERAL, NOWHERE, OPTION, REST, RUN
-from analyzer.words.vocabulary import alike
+from analyzer.wire.octets import alike
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyzer.kernel import helper, kernel
-from analyzer.wire.octets import be16, be32, signed64
+from analyzer.wire.octets import be16, be32, be64
 from analyzer.wire.records import CAP, CLOCK, FILE, FRAME, LINK, OFF, TIME, WIRE
 from analyzer.wire.records import WIDTH as RECORD_WIDTH
 from analyzer.wire.segments import put_headers, put_packet
@@ -251,7 +251,7 @@ def addresses(buffer: Octets, ip: int) -> tuple[int, int, int, int]:
     if buffer[ip] // 16 == 4:
         return 0, be32(buffer, ip + 12) + 0xFFFF00000000, 0, be32(buffer, ip + 16) + 0xFFFF00000000
     return (
-        signed64(buffer, ip + 8), signed64(buffer, ip + 16), signed64(buffer, ip + 24), signed64(buffer, ip + 32),
+        be64(buffer, ip + 8), be64(buffer, ip + 16), be64(buffer, ip + 24), be64(buffer, ip + 32),
     )  # fmt: skip
 
 

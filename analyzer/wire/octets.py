@@ -1,15 +1,11 @@
-"""Integers in a buffer, for kernels.
-
-Multiplication widens where a shift would not: a compiled `uint8 << 8` is still unsigned, `uint8 * 256` is int64, and
-both are Python integers when interpreted.
-"""
+"""Integers and spans in a buffer, for kernels."""
 
 from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
 from typing import Protocol
 
-from analyzer.kernel import helper
+from analyzer.kernel import helper, load
 
 #: What kernels get, as they see it: a buffer, a row of cells, a table.
 Octets = Sequence[int]
@@ -30,45 +26,64 @@ class Grid(Protocol):
         """Set a cell."""
 
 
-@helper
+@load(2, big=True)
 def be16(buffer: Octets, at: int) -> int:
     """Two octets, most significant first."""
-    return buffer[at] * 256 + buffer[at + 1]
+    return int.from_bytes(buffer[at : at + 2], "big")
 
 
-@helper
+@load(4, big=True)
 def be32(buffer: Octets, at: int) -> int:
     """Four octets, most significant first."""
-    return ((buffer[at] * 256 + buffer[at + 1]) * 256 + buffer[at + 2]) * 256 + buffer[at + 3]
+    return int.from_bytes(buffer[at : at + 4], "big")
 
 
-@helper
+@load(8, big=True)
+def be64(buffer: Octets, at: int) -> int:
+    """Eight octets, most significant first, as a signed integer."""
+    return int.from_bytes(buffer[at : at + 8], "big", signed=True)
+
+
+@load(2)
+def le16(buffer: Octets, at: int) -> int:
+    """Two octets, least significant first."""
+    return int.from_bytes(buffer[at : at + 2], "little")
+
+
+@load(4)
 def le32(buffer: Octets, at: int) -> int:
     """Four octets, least significant first."""
-    return ((buffer[at + 3] * 256 + buffer[at + 2]) * 256 + buffer[at + 1]) * 256 + buffer[at]
+    return int.from_bytes(buffer[at : at + 4], "little")
+
+
+@load(8)
+def le64(buffer: Octets, at: int) -> int:
+    """Eight octets, least significant first, as a signed integer."""
+    return int.from_bytes(buffer[at : at + 8], "little", signed=True)
 
 
 @helper
 def u16(buffer: Octets, at: int, big: int) -> int:
     """Two octets in the order that `big` tells."""
-    if big:
-        return buffer[at] * 256 + buffer[at + 1]
-    return buffer[at + 1] * 256 + buffer[at]
+    return be16(buffer, at) if big else le16(buffer, at)
 
 
 @helper
 def u32(buffer: Octets, at: int, big: int) -> int:
     """Four octets in the order that `big` tells."""
-    if big:
-        return be32(buffer, at)
-    return le32(buffer, at)
+    return be32(buffer, at) if big else le32(buffer, at)
 
 
 @helper
-def signed64(buffer: Octets, at: int) -> int:
-    """Eight octets, most significant first, as a signed integer; never leaves int64 on the way."""
-    first = buffer[at] * 1
-    if first > 127:  # the sign bit
-        first -= 256
-    value = first * 16777216 + (buffer[at + 1] * 256 + buffer[at + 2]) * 256 + buffer[at + 3]
-    return value * 4294967296 + be32(buffer, at + 4)
+def alike(here: Octets, there: Octets) -> bool:
+    """Say whether two spans of one length are equal."""
+    size, at = min(len(here), len(there)), 0
+    while at + 8 <= size:
+        if le64(here, at) != le64(there, at):
+            return False
+        at += 8
+    while at < size:
+        if here[at] != there[at]:
+            return False
+        at += 1
+    return True

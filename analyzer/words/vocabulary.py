@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.kernel import helper, kernel
+from analyzer.kernel import kernel
 from analyzer.tables import Text, Words
+from analyzer.wire.octets import alike, le32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,15 +31,6 @@ _MOST_OCTETS: Final = 1 << 23
 
 #: Columns of the state of `number_words`: the next row, the words that are known, and the octets of them.
 _ROW, _KNOWN, _USED = range(3)
-
-
-@helper
-def alike(here: Octets, there: Octets) -> bool:
-    """Say whether two spans of one length are equal; of slices the compiler need not look at bounds byte by byte."""
-    for k in range(min(len(here), len(there))):
-        if here[k] != there[k]:
-            return False
-    return True
 
 
 @kernel(
@@ -73,8 +65,7 @@ def number_words(
         word = buffer[start:stop]
         value, place, octets = key, 0, len(word)
         while place + 4 <= octets:  # four octets at a time: each step waits for the one before
-            four = word[place] + word[place + 1] * 256 + word[place + 2] * 65536 + word[place + 3] * 16777216
-            value = ((value ^ four) * 1000003 + value // 16777216) & 1099511627775
+            value = ((value ^ le32(word, place)) * 1000003 + value // 16777216) & 1099511627775
             place += 4
         while place < octets:
             value = (value * 1000003 + word[place]) & 1099511627775
