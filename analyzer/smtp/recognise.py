@@ -14,6 +14,7 @@ from analyzer.smtp.law import SHARED_KINDS, TELLING_CODES
 from analyzer.smtp.machine import LF, SPACE, F, M, find_lf, reply_code, text_end, verb_of
 from analyzer.tcp.columns import LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
 from analyzer.tcp.track import TLS_PORTS
+from analyzer.wire.octets import alike
 
 #: Bytes of a side that are looked at, and lines of them.
 LOOK_BYTES, LOOK_LINES = 8192, 64
@@ -80,12 +81,7 @@ def count_signs(stream: Any, at: int, end: int, verbs: Any, signs: Any, side: in
 @helper
 def looks_like(stream: Any, at: int, end: int, text: Any) -> Any:
     """Say whether the bytes at `at` are those of `text`, an array."""
-    if end - at < len(text):
-        return False
-    for i in range(len(text)):
-        if stream[at + i] != text[i]:
-            return False
-    return True
+    return end - at >= len(text) and alike(stream[at : at + len(text)], text)
 
 
 @helper

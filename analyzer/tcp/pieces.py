@@ -11,6 +11,7 @@ from typing import Any
 from analyzer.kernel import helper
 from analyzer.tcp import columns as c
 from analyzer.tcp.sequence import ACK_FLAG, FAR, FIN_FLAG, NEAR, RST_FLAG, SYN_FLAG, distance
+from analyzer.wire.octets import alike
 
 (
     FIRST_0, FIRST_1, COUNT_0, COUNT_1,          # its pieces: rows of `pieces`, see `place`
@@ -52,10 +53,7 @@ def reach(s: Any, side: int, pieces: Any) -> Any:
 @helper
 def differs(one: Any, a: int, other: Any, b: int, size: int) -> Any:
     """Say whether two stretches of bytes differ."""
-    for k in range(size):
-        if one[a + k] != other[b + k]:
-            return True
-    return False
+    return not alike(one[a : a + size], other[b : b + size])
 
 
 @helper
