@@ -11,23 +11,23 @@ from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law
 from analyzer.smtp.challenge import kind, ntlm_names, oauth_error
-from analyzer.smtp.claims import Responses, claims
+from analyzer.smtp.claims import Responses, claims, is_empty
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.law import Flag, How, Last
 from analyzer.smtp.reasons import reason
 from analyzer.smtp.reply import reply_of
-from analyzer.smtp.rounds import LOST, Rounds, rounds_of
+from analyzer.smtp.rounds import Rounds, rounds_of
+from analyzer.smtp.texts import LOST
 from analyzer.tables import Text, among, distinct
 from analyzer.tcp import columns as c
 from analyzer.words.vocabulary import distinct_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.reply import Reply
     from analyzer.smtp.said import Said
     from analyzer.smtp.sasl import Decoder
+    from analyzer.smtp.texts import Texts
 
     Array = np.ndarray[Any, Any]
 
@@ -76,8 +76,8 @@ def caveats(flags: Array) -> Text:
 class Attempts:
     """Makes the columns of `auth` of a batch."""
 
-    def __init__(self, rows: Rows, said: Said, decoder: Decoder) -> None:
-        self.rows, self.said, self.decoder = rows, said, decoder
+    def __init__(self, rows: Rows, said: Said, texts: Texts, decoder: Decoder) -> None:
+        self.rows, self.said, self.texts, self.decoder = rows, said, texts, decoder
         flags = rows.attempts[:, s.A_FLAGS]
         self.attempts = rows.attempts[flags & int(Flag.HELD | Flag.VOID) == 0]
         self.sessions = self.attempts[:, s.A_SESSION]
@@ -128,19 +128,19 @@ class Attempts:
 
     def _told(self, outcomes: Array) -> dict[str, Any]:
         """Give the columns that the texts tell: of each distinct text once."""
-        a, rounds = self.attempts, rounds_of(self.rows, self.attempts)
-        texts = list(rounds.texts)
+        a, texts = self.attempts, self.texts
+        rounds = rounds_of(self.rows, a, texts)
         flags = self.rows.units[a[:, s.A_FIRST], s.U_FLAGS]
-        commands = _Commands(rounds.line, texts)
-        responses = commands.responses(rounds, flags & _TRUNCATED != 0, texts)
+        mechanism = texts.names(mechanism_of, rounds.name)
+        responses = Responses.of(rounds, flags & _TRUNCATED != 0)
         masked = a[:, s.A_FLAGS] & _MASKED != 0
-        told, secret = claims(commands.mechanism, responses, texts, self.decoder)
+        told, secret = claims(mechanism, responses, texts, self.decoder)
         asked = _Challenges(rounds, texts, len(a))
         numbers, reply = distinct_of(rounds.reply)
-        replies = [reply_of(texts[number]) for number in numbers]
+        replies = [reply_of(texts[number] or b"") for number in numbers]
         text, echoed = self.said.shown(replies, np.where(a[:, s.A_CODE] > 0, reply, -1), rounds.last)
-        last, decodable = self._last_lines(rounds, responses, texts)
-        self._note(rounds, asked, texts, echoed)
+        last, decodable = self._last_lines(rounds, responses)
+        self._note(rounds, asked, echoed)
         alone = a[:, s.A_FLAGS] & _UNSOLICITED != 0
         keys = (
             reply, a[:, s.A_CODE], outcomes, asked.refused.codes >= 0, last, np.where(masked, -1, decodable),
@@ -158,8 +158,8 @@ class Attempts:
         ]  # fmt: skip
         return {
             **told,
-            "mechanism": commands.mechanism,
-            "initial_response": self._initial_responses(commands, flags),
+            "mechanism": mechanism,
+            "initial_response": self._initial_responses(rounds, flags),
             "reason": Text.of(reasons).take(which),
             "enhanced": Text.of(each.enhanced for each in replies).take(reply),
             "text": text,
@@ -168,32 +168,30 @@ class Attempts:
             "secret_group": np.where(masked, NULL, secret),
         }
 
-    def _last_lines(self, rounds: Rounds, responses: Responses, texts: Sequence[bytes]) -> tuple[Array, Array]:
+    def _last_lines(self, rounds: Rounds, responses: Responses) -> tuple[Array, Array]:
         """Say what the client's last line was (a place in _LINES), and whether it was base64 (-1: there was none)."""
         count = len(self.attempts)
         heard = np.flatnonzero(responses.text != LOST)
         text = np.full(count, LOST)
         text[responses.attempt[heard]] = responses.text[heard]  # the last one stays
-        numbers, which = distinct_of(text)
-        whole = [-1 if k == LOST else int(unbase64(texts[k]) is not None) for k in numbers]
-        decodable = np.array(whole, np.int64)[which]
         line = _LAST_LINES[self.attempts[:, s.A_LAST]]
-        line[np.array([k != LOST and texts[k] == b"=" for k in numbers], bool)[which]] = _EMPTY
+        line[self.texts.facts(is_empty, text) > 0] = _EMPTY
         silent = np.zeros(count, bool)
         silent[rounds.attempt] = rounds.answer == LOST  # of the last round
         line[silent] = np.where(self.attempts[silent, s.A_FLAGS] & _GAP_CLIENT, _ANSWERED, _UNANSWERED)
-        return line, decodable
+        return line, self.texts.facts(_is_base64, text)
 
-    def _initial_responses(self, commands: _Commands, flags: Array) -> Array:
+    def _initial_responses(self, rounds: Rounds, flags: Array) -> Array:
         """Say which AUTH commands had an initial response; -1 where nobody knows."""
-        made = np.where(commands.seen, commands.initial != LOST, -1).astype(np.int8)
+        has = rounds.initial != LOST
+        made = np.where(rounds.seen, has, -1).astype(np.int8)
         missing = self.rows.units[self.attempts[:, s.A_FIRST], s.U_SIZE]
-        for row in np.flatnonzero(commands.seen & (flags & _TRUNCATED != 0)).tolist():
-            told = initial_response(int(flags[row]), int(missing[row]), commands.words[commands.which[row]])
-            made[row] = -1 if told is None else told
+        # Where the line was cut off, it may have been among what is missing, unless that is the end of the line alone.
+        torn = rounds.seen & ~has & (flags & _TRUNCATED != 0) & (missing > len(b"\r\n"))
+        made[torn] = self.texts.facts(_ends, rounds.name[torn])
         return made
 
-    def _note(self, rounds: Rounds, asked: _Challenges, texts: Sequence[bytes], echoed: Array) -> None:
+    def _note(self, rounds: Rounds, asked: _Challenges, echoed: Array) -> None:
         """Note what of the attempts is a finding."""
         early = np.flatnonzero(self.attempts[:, s.A_FLAGS] & _EARLY_ANSWER)
         self.noted += [(row, "answer_before_challenge", "") for row in early.tolist()]
@@ -202,48 +200,32 @@ class Attempts:
         named: set[int] = set()
         mine = np.flatnonzero(ntlm[rounds.attempt] & (rounds.challenge != LOST))
         for row, number in zip(rounds.attempt[mine].tolist(), rounds.challenge[mine].tolist(), strict=True):
-            told = ntlm_names(texts[number]) if row not in named else None
+            told = ntlm_names(self.texts[number] or b"") if row not in named else None
             if told:
                 named.add(row)
                 self.noted.append((row, "ntlm_names", told))
 
 
-class _Commands:
-    """The AUTH commands of some attempts, by distinct line."""
+def mechanism_of(word: bytes | None) -> str | None:
+    """Give the name of a mechanism; None for what cannot be one."""
+    return word.decode("latin-1").upper() if word is not None and NAME.fullmatch(word) else None
 
-    def __init__(self, line: Array, texts: list[bytes]) -> None:
-        numbers, self.which = distinct_of(line)
-        self.words = [texts[number].split() for number in numbers]
-        self.seen = np.array([bool(words) for words in self.words], bool)[self.which]
-        names = [
-            words[1].decode("latin-1").upper() if len(words) > 1 and NAME.fullmatch(words[1]) else None
-            for words in self.words
-        ]
-        self.mechanism = Text.of(names).take(self.which)
-        initial: list[int] = []
-        for words in self.words:  # their texts stand behind the others
-            initial.append(len(texts) if len(words) > 2 else LOST)
-            texts += words[2:3]
-        self.initial = np.array(initial, np.int64)[self.which]
 
-    def responses(self, rounds: Rounds, cut: Array, texts: list[bytes]) -> Responses:
-        """Give what the clients said: their initial responses, and the answers of the rounds."""
-        texts.append(b"")  # again the last, which NONE counts
-        with_initial = np.flatnonzero(self.initial != LOST)
-        attempt = np.concatenate((with_initial, rounds.attempt))
-        order = np.argsort(attempt, kind="stable")
-        text = np.concatenate((self.initial[with_initial], rounds.answer))
-        return Responses(attempt[order], text[order], np.concatenate((cut[with_initial], rounds.cut))[order])
+def _is_base64(text: bytes | None) -> int:
+    return -1 if text is None else int(unbase64(text) is not None)
+
+
+def _ends(word: bytes | None) -> int:
+    """Say whether an initial response is what was cut off behind a word: 1 behind a whole name, else nobody knows."""
+    return 1 if word is not None and word.upper() in _WHOLE_NAMES else -1
 
 
 class _Challenges:
     """The challenges of some attempts: their kinds in order, and the refusal that an OAuth mechanism put into one."""
 
-    def __init__(self, rounds: Rounds, texts: list[bytes], count: int) -> None:
-        numbers, which = distinct_of(rounds.challenge)
-        kinds = [kind(None if number == LOST else texts[number]) for number in numbers]
-        names = list(dict.fromkeys(kinds))
-        code = np.array([names.index(name) for name in kinds], np.int64)[which]
+    def __init__(self, rounds: Rounds, texts: Texts, count: int) -> None:
+        kinds = texts.names(kind, rounds.challenge)
+        names, code = kinds.words, kinds.codes.astype(np.int64)
         # A sequence of kinds is a number, too: that of the sequence before, and the next kind.
         starts = np.searchsorted(rounds.attempt, np.arange(count))
         sizes = np.searchsorted(rounds.attempt, np.arange(count), "right") - starts
@@ -261,7 +243,7 @@ class _Challenges:
         refused = dict[int, str]()
         errors = np.flatnonzero(among(code, [k for k, name in enumerate(names) if name == "oauth-error"]))
         for row in errors.tolist():
-            error = oauth_error(texts[rounds.challenge[row]])
+            error = oauth_error(texts[rounds.challenge[row]] or b"")
             if error:
                 refused.setdefault(int(rounds.attempt[row]), error)
         self.refused = Text.of(map(refused.get, range(count))) if refused else Text.one(None, count)
@@ -282,10 +264,3 @@ def _reason(
         return "timeout"  # the server did not wait for the answer
     text = reply.text.decode("utf-8", "replace")
     return reason(outcome, code or None, reply.enhanced, text, oauth_error, line, decodable=decodable, rounds=rounds)
-
-
-def initial_response(flags: int, missing: int, words: list[bytes]) -> int | None:
-    """Say whether an AUTH command had an initial response; where the capture cut it off, by how much is missing."""
-    if len(words) > 2 or not flags & _TRUNCATED or missing <= len(b"\r\n"):
-        return int(len(words) > 2)
-    return 1 if len(words) == 2 and words[1].upper() in _WHOLE_NAMES else None

@@ -12,13 +12,12 @@ import numpy as np
 
 from analyzer.schema import NULL
 from analyzer.smtp import sasl
-from analyzer.smtp.encoding import unbase64
-from analyzer.smtp.rounds import LOST
+from analyzer.smtp.texts import LOST
 from analyzer.tables import Text, distinct
-from analyzer.words.vocabulary import distinct_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from analyzer.smtp.rounds import Rounds
+    from analyzer.smtp.texts import Texts
 
     Array = np.ndarray[Any, Any]
 
@@ -33,71 +32,87 @@ class Responses(NamedTuple):
     text: Array  # its number, or LOST
     cut: Array
 
-    def lines(self, rows: Array, texts: Sequence[bytes]) -> list[sasl.Response]:
-        """Give some of them as `sasl` reads them."""
-        pairs = zip(self.text[rows].tolist(), self.cut[rows].tolist(), strict=True)
-        return [(None if text == LOST else texts[text], cut) for text, cut in pairs]
+    @classmethod
+    def of(cls, rounds: Rounds, cut: Array) -> Responses:
+        """Take them of rounds; `cut`: the capture cut the AUTH line off."""
+        rows = np.flatnonzero(rounds.initial != LOST)
+        before = np.searchsorted(rounds.attempt, rows)
+        return cls(
+            np.insert(rounds.attempt, before, rows),
+            np.insert(rounds.answer, before, rounds.initial[rows]),
+            np.insert(rounds.cut, before, cut[rows]),
+        )
 
 
 def claims(
-    mechanisms: Text, responses: Responses, texts: Sequence[bytes], decoder: sasl.Decoder
+    mechanisms: Text, responses: Responses, texts: Texts, decoder: sasl.Decoder
 ) -> tuple[dict[str, Text], Array]:
     """Give the columns of NAMES, and the digests of the secrets (int64, NULL: none), one row an attempt."""
     count = len(mechanisms)
-    silent = np.array([text in sasl.NOT_SAID for text in texts] or [True], bool)
+    if not len(responses.text):
+        return {name: Text.one(None, count) for name in NAMES}, np.full(count, NULL)
     # Where nothing was captured nobody knows what it was: then what follows has another meaning.
-    speaks = np.flatnonzero((responses.text == LOST) | ~silent[responses.text])
+    speaks = np.flatnonzero(texts.facts(_speaks, responses.text))
     owner = responses.attempt[speaks]
     starts = np.searchsorted(owner, np.arange(count))
     stops = np.searchsorted(owner, np.arange(count), "right")
     first, second = (_at(speaks, starts + k, stops) for k in (0, 1))
     empty = np.zeros(count, bool)
-    begins = np.flatnonzero(np.append(True, responses.attempt[1:] != responses.attempt[:-1])[: len(responses.attempt)])
-    says_empty = np.array([text == b"=" for text in texts] or [False], bool)
-    empty[responses.attempt[begins]] = says_empty[responses.text[begins]] & (responses.text[begins] != LOST)
+    begins = np.flatnonzero(np.append(True, responses.attempt[1:] != responses.attempt[:-1]))
+    empty[responses.attempt[begins]] = texts.facts(is_empty, responses.text[begins])
     ways = np.array([*map(sasl.way_of, mechanisms.words), sasl.Way.NOBODY])[mechanisms.codes]
 
-    text = np.where(first < 0, LOST, responses.text[first]) if len(responses.text) else np.full(count, LOST)
-    cut = (first >= 0) & responses.cut[first] if len(responses.text) else np.zeros(count, bool)
-    known = text != LOST
-    answered = (second >= 0) & (responses.text[second] != LOST) if len(responses.text) else np.zeros(count, bool)
+    text = np.where(first < 0, LOST, responses.text[first])
+    cut = (first >= 0) & responses.cut[first]
+    answered = (second >= 0) & (responses.text[second] != LOST)
     nameless = (ways == sasl.Way.NAME) & ~answered & empty  # a name or a password: nobody can tell
     whole = ways == sasl.Way.ALL
-    read = np.flatnonzero(known & ~nameless & ~whole & (ways != sasl.Way.NOBODY))
+    read = np.flatnonzero((text != LOST) & ~nameless & ~whole & (ways != sasl.Way.NOBODY))
     first_rows, which = distinct(mechanisms.codes[read], text[read], cut[read]) if len(read) else (read, read)
     one = read[first_rows]
     told = [
-        sasl.first_claim(mechanisms.words[mechanism], (texts[number], torn))
+        texts.once((mechanism, number, torn), lambda m, k, torn: _told(decoder, sasl.first_claim(m, (texts[k], torn))))
         for mechanism, number, torn in zip(
-            mechanisms.codes[one].tolist(), text[one].tolist(), cut[one].tolist(), strict=True
+            mechanisms.take(one).list(), text[one].tolist(), cut[one].tolist(), strict=True
         )
     ]
     of = np.full(count, len(told), np.int64)
     of[read] = which
-    told.append(sasl.NOBODY)
+    told.append(_told(decoder, sasl.NOBODY))
     alone = np.flatnonzero(whole)
     bounds = [np.searchsorted(responses.attempt, alone, side).tolist() for side in ("left", "right")]
     for row, start, stop in zip(alone.tolist(), *bounds, strict=True):
         of[row] = len(told)
-        lines = responses.lines(np.arange(start, stop), texts)
-        told.append(sasl.whole_claim(mechanisms.words[mechanisms.codes[row]], lines))
-    secret = decoder.numbers([claim[-1] for claim in told])[of]
+        lines = zip(responses.text[start:stop].tolist(), responses.cut[start:stop].tolist(), strict=True)
+        claim = sasl.whole_claim(mechanisms.words[mechanisms.codes[row]], [(texts[k], torn) for k, torn in lines])
+        told.append(_told(decoder, claim))
+    *columns, secrets, follows = zip(*told, strict=True)
+    secret = np.array(secrets, np.int64)[of]
     # LOGIN: the secret is the second response, unless the first was a message of PLAIN.
-    waiting = np.array([claim[-1] is sasl.FOLLOWS for claim in told])[of]
-    secret[waiting] = NULL
-    asked = np.flatnonzero(waiting & answered)
-    if len(asked):
-        row = second[asked]
-        asked, row = asked[~responses.cut[row]], row[~responses.cut[row]]
-        numbers, which = distinct_of(responses.text[row])
-        secret[asked] = decoder.numbers([unbase64(texts[k]) for k in numbers])[which]
-    columns = zip(*(claim[:-1] for claim in told), strict=True)
+    waiting = np.array(follows)[of]
+    asked = np.flatnonzero(waiting & answered & ~responses.cut[second])
+    secret[asked] = texts.facts(decoder.number_of_base64, responses.text[second[asked]])
     return {name: Text.of(column).take(of) for name, column in zip(NAMES, columns, strict=True)}, secret
+
+
+def _told(decoder: sasl.Decoder, claim: sasl.Claim) -> tuple[Any, ...]:
+    """Give a claim with the digest of its secret, and whether that is the response that follows."""
+    follows = claim[-1] is sasl.FOLLOWS
+    return *claim[:-1], NULL if follows else decoder.number(claim[-1]), follows
+
+
+def _speaks(text: bytes | None) -> int:
+    return int(text is None or text not in sasl.NOT_SAID)
+
+
+def is_empty(text: bytes | None) -> int:
+    """Say whether a response is an empty one (RFC 4954 section 4)."""
+    return int(text == b"=")
 
 
 def _at(rows: Array, places: Array, stops: Array) -> Array:
     """Give the row at a place, as long as it is before where those of its attempt stop; -1: there is none."""
-    if not len(rows):
-        return np.full(len(places), -1, np.int64)
-    found: Array = np.where(places < stops, rows.take(places, mode="clip"), -1)
+    found: Array = (
+        np.where(places < stops, rows.take(places, mode="clip"), -1) if len(rows) else np.full(len(places), -1)
+    )
     return found

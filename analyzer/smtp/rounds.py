@@ -10,59 +10,75 @@ import numpy as np
 from analyzer.kernel import helper, kernel
 from analyzer.smtp import columns as s
 from analyzer.smtp.law import CHALLENGE, UNSOLICITED_UNIT
-from analyzer.smtp.machine import F, K
-from analyzer.words.vocabulary import NONE, Store
+from analyzer.smtp.machine import SPACE, F, K
+from analyzer.smtp.texts import LOST
 
 if TYPE_CHECKING:
     from analyzer.smtp.reader import Rows
+    from analyzer.smtp.texts import Texts
 
     Array = np.ndarray[Any, Any]
-
-#: The number of a text that was not captured, or never said; that of an empty one is NONE.
-LOST: Final = -2
-assert NONE == -1  # `texts` has what it stands for in its last place
 
 CODE_BYTES: Final = 4  # of a reply before its text
 ATTEMPTS: Final = 1 << 32  # more than a session can have
 
 
+# columns of what `walk` gives: of a round, and of an attempt; texts are from one place in the stream to another
+ATTEMPT, ASKED, ASKED_STOP, SAID, SAID_STOP, CUT, ROUND_WIDTH = range(7)
+SEEN, NAME, NAME_STOP, INITIAL, INITIAL_STOP, REPLY, REPLY_STOP, LAST, ATTEMPT_WIDTH = range(9)
+
+
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """One row a round, those of an attempt in order; `texts` are counted by NONE (the last: empty) and from 0 on."""
+    """One row a round, those of an attempt in order, and what is one of each attempt."""
 
     attempt: Array  # row of the attempt
     challenge: Array  # numbers of texts, or LOST
     answer: Array
     cut: Array  # the capture cut the answer off
-    line: Array  # of each attempt: the number of its AUTH line; NONE where it was not seen
-    reply: Array  # of each attempt: the number of its final reply; NONE: there is none
+    seen: Array  # of each attempt: its AUTH line was seen
+    name: Array  # of each attempt: numbers of what names the mechanism, of the initial response, of the final reply
+    initial: Array
+    reply: Array
     last: Array  # of each attempt: its last unit
-    texts: list[bytes]
 
 
-# columns of what `walk` gives: of a round, and of an attempt; texts are from one place in the stream to another
-ATTEMPT, ASKED, ASKED_STOP, SAID, SAID_STOP, CUT, ROUND_WIDTH = range(7)
-LINE, LINE_STOP, REPLY, REPLY_STOP, LAST, ATTEMPT_WIDTH = range(6)
-
-
-def rounds_of(rows: Rows, attempts: Array) -> Rounds:
+def rounds_of(rows: Rows, attempts: Array, texts: Texts) -> Rounds:
     """Take the rounds of some attempts, in their order, from the units of a batch."""
     rounds = np.empty((len(rows.units) + len(attempts), ROUND_WIDTH), np.int64)
     whole = np.zeros((len(attempts), ATTEMPT_WIDTH), np.int64)
-    rounds, store = rounds[: walk(rows.units, attempts, rounds, whole)], Store()
+    rounds = rounds[: walk(rows.units, attempts, rows.stream, rounds, whole)]
 
     def numbers(table: Array, column: int) -> Array:
-        starts = table[:, column]
-        made = store.number(rows.stream, starts, table[:, column + 1])
-        made[starts == LOST] = LOST
-        return made
+        return texts.number(rows.stream, table[:, column], table[:, column + 1])
 
-    line, reply, asked, said = (
-        numbers(*each) for each in ((whole, LINE), (whole, REPLY), (rounds, ASKED), (rounds, SAID))
-    )
     return Rounds(
-        rounds[:, ATTEMPT], asked, said, rounds[:, CUT] > 0, line, reply, whole[:, LAST], [*store.words(), b""]
+        rounds[:, ATTEMPT], numbers(rounds, ASKED), numbers(rounds, SAID), rounds[:, CUT] > 0, whole[:, SEEN] > 0,
+        numbers(whole, NAME), numbers(whole, INITIAL), numbers(whole, REPLY), whole[:, LAST],
     )  # fmt: skip
+
+
+@helper
+def word_at(stream: Any, at: int, stop: int) -> tuple[int, int]:
+    """Give where the next word begins, stop where there is none, and where it ends."""
+    while at < stop and (stream[at] == SPACE or 9 <= stream[at] <= 13):
+        at += 1
+    end = at
+    while end < stop and stream[end] != SPACE and not 9 <= stream[end] <= 13:
+        end += 1
+    return at, end
+
+
+@helper
+def put_words(stream: Any, at: int, stop: int, whole: Any, j: int) -> None:
+    """Write the words of an AUTH line: the name of a mechanism, and an initial response."""
+    start, end = word_at(stream, at, stop)
+    whole[j, SEEN] = 1 if start < end else 0
+    for column in (NAME, INITIAL):
+        start, end = word_at(stream, end, stop)
+        if start < end:
+            whole[j, column] = start
+            whole[j, column + 1] = end
 
 
 @helper
@@ -72,13 +88,13 @@ def put_round(rounds: Any, n: int, attempt: int, start: int, stop: int) -> Any:
     rounds[n, ASKED] = start
     rounds[n, ASKED_STOP] = stop
     rounds[n, SAID] = LOST
-    rounds[n, SAID_STOP] = LOST
+    rounds[n, SAID_STOP] = 0
     rounds[n, CUT] = 0
     return n + 1
 
 
-@kernel("int64(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])")
-def walk(units: Any, attempts: Any, rounds: Any, whole: Any) -> Any:
+@kernel("int64(int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], int64[:, ::1])")
+def walk(units: Any, attempts: Any, stream: Any, rounds: Any, whole: Any) -> Any:
     """Write the rounds, and what is one of each attempt; gives how many rounds there are.
 
     Attempts stand in the order of their sessions and numbers. Texts that are lost begin at LOST.
@@ -86,14 +102,15 @@ def walk(units: Any, attempts: Any, rounds: Any, whole: Any) -> Any:
     for j in range(len(attempts)):
         row = attempts[j, s.A_FIRST]
         whole[j, LAST] = row
+        whole[j, NAME] = LOST
+        whole[j, INITIAL] = LOST
         if units[row, s.U_KIND] == K.AUTH:
-            whole[j, LINE] = units[row, s.U_OFF]
-            whole[j, LINE_STOP] = units[row, s.U_OFF] + units[row, s.U_LENGTH]
+            put_words(stream, units[row, s.U_OFF], units[row, s.U_OFF] + units[row, s.U_LENGTH], whole, j)
         if attempts[j, s.A_CODE] > 0:
             whole[j, REPLY] = attempts[j, s.A_REPLY_OFF]
             whole[j, REPLY_STOP] = attempts[j, s.A_REPLY_OFF] + attempts[j, s.A_REPLY_LENGTH]
     n, j, newest = 0, 0, 0
-    mine, start, stop, waits = -1, LOST, LOST, 0  # the attempt of the unit before, what that was asked, if anything
+    mine, start, stop, waits = -1, LOST, 0, 0  # the attempt of the unit before, what that was asked, if anything
     for row in range(len(units)):
         key = units[row, s.U_SESSION] * ATTEMPTS + units[row, s.U_ATTEMPT]
         if units[row, s.U_ATTEMPT] == 0 or key < newest:
@@ -108,7 +125,7 @@ def walk(units: Any, attempts: Any, rounds: Any, whole: Any) -> Any:
         if j != mine:
             if waits == 1:
                 n = put_round(rounds, n, mine, start, stop)
-            mine, start, stop, waits = j, LOST, LOST, 0
+            mine, start, stop, waits = j, LOST, 0, 0
         if row > attempts[j, s.A_FIRST] and units[row, s.U_VERB] != UNSOLICITED_UNIT:
             n = put_round(rounds, n, j, start, stop)
             if units[row, s.U_FLAGS] & F.LOST_LINE == 0:
@@ -117,7 +134,7 @@ def walk(units: Any, attempts: Any, rounds: Any, whole: Any) -> Any:
             if units[row, s.U_FLAGS] & F.TRUNCATED:
                 rounds[n - 1, CUT] = 1
             waits = 0
-        start, stop = LOST, LOST
+        start, stop = LOST, 0
         if units[row, s.U_CODE] == CHALLENGE:
             start = units[row, s.U_REPLY_OFF] + CODE_BYTES
             stop = start + max(0, units[row, s.U_REPLY_LENGTH] - CODE_BYTES)

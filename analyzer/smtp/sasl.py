@@ -7,13 +7,12 @@ Secrets end here. A password or token leaves only as a keyed digest, whose key i
 from __future__ import annotations
 
 import re
+import sys
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-import numpy as np
 
 from analyzer.schema import NULL
 from analyzer.smtp import gssapi, ntlm
@@ -21,9 +20,7 @@ from analyzer.smtp.challenge import COMMON, challenge_text, is_oauth_error, kind
 from analyzer.smtp.encoding import readable, unbase64, unbase64_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    Array = np.ndarray[Any, Any]
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Decoded", "Decoder", "Turn", "challenge_text", "is_oauth_error"]
 
@@ -37,9 +34,6 @@ NOBODY: Final[Claim] = (None, None, None, None, None)
 
 #: In the place of a secret: it is the response that follows.
 FOLLOWS: Final = bytes(1)
-
-#: In the place of a digest: there is no secret.
-_NONE: Final = np.int64(NULL).tobytes()
 
 # Lines that answer nothing: empty, empty said explicitly, and cancel. RFC 4954 section 4.
 NOT_SAID: Final = frozenset((b"", b"=", b"*"))
@@ -101,10 +95,13 @@ class Decoder:
                 error = next(filter(None, (oauth_error(turn.challenge) for turn in turns if turn.challenge)), None)
         return Decoded(identity, authzid, realm, host, asked, error, self._digest(secret) if secret else None)
 
-    def numbers(self, secrets: Iterable[bytes | None]) -> Array:
-        """Give the digests of secrets as numbers (int64); NULL where there is none."""
-        digest = self._digest
-        return np.frombuffer(b"".join([digest(secret) if secret else _NONE for secret in secrets]), np.int64)
+    def number(self, secret: bytes | None) -> int:
+        """Give the digest of a secret as a number; NULL where there is none."""
+        return int.from_bytes(self._digest(secret), sys.byteorder, signed=True) if secret else NULL
+
+    def number_of_base64(self, text: bytes | None) -> int:
+        """Give the digest of a secret in base64 as a number."""
+        return self.number(None if text is None else unbase64(text))
 
     def _digest(self, secret: bytes) -> bytes:
         keyed = self._keyed.copy()

@@ -20,6 +20,7 @@ from analyzer.smtp.law import Flag, Mode
 from analyzer.smtp.products import is_told, product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.said import Said
+from analyzer.smtp.texts import Texts
 from analyzer.smtp.via import via_text
 from analyzer.tables import Builder, Ids, Places, Table, Text, distinct, mixed, selected, taken
 from analyzer.tcp import columns as c
@@ -76,6 +77,7 @@ class Writer:
         self.facts: dict[int, Kept] = {}
         self.seen = self.unreadable = 0
         self._described = described(wanted)
+        self._texts = Texts()
         self._addresses = {"client": Addresses(), "server": Addresses()}
 
     def write(self, rows: Rows) -> None:
@@ -133,7 +135,8 @@ class Writer:
             _greet_tls(rows, k, said, facts)
 
     def _attempts(self, rows: Rows, said: Said, facts: Facts, ends: dict[str, Any]) -> None:
-        attempts = Attempts(rows, said, self.decoder)
+        self._texts.begin_batch()
+        attempts = Attempts(rows, said, self._texts, self.decoder)
         columns = attempts.columns()
         columns |= self._seen(attempts, columns)
         place = attempts.sessions
