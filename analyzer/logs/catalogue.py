@@ -119,7 +119,7 @@ class Catalogue:
             known: dict[tuple[int, ...], list[tuple[int, int, int]]] = {}  # most octets have the list of another
             for each in lists:
                 if tuple(each) not in known:
-                    known[tuple(each)] = [(rule, *self._parent(each[:place], rule)) for place, rule in enumerate(each)]
+                    known[tuple(each)] = self._with_parents(each)
             rows = [row for each in lists for row in known[tuple(each)]]
             self._buckets[chosen] = starts, np.array([*rows, (-1, -1, 0)], np.int64)
         return self._buckets[chosen]
@@ -129,24 +129,30 @@ class Catalogue:
         """Room for where the steps of rules begin: a row a rule."""
         return np.zeros((len(self.rules) + 1, 2 + max(map(len, self.steps), default=0)), np.int64)
 
-    def _parent(self, before: Sequence[int], rule: int) -> tuple[int, int]:
-        """Give the first of the rules that has most steps in common with another, and how many these are."""
-        shared = [self._shared(each, rule) for each in before]
-        most = max(shared, default=0)
-        return (shared.index(most), most) if most else (-1, 0)
-
-    def _shared(self, before: int, rule: int) -> int:
-        """Give how many steps two rules begin with alike; one within an optional part begins with that."""
-        if (self.rules[before, 4:] != self.rules[rule, 4:]).any():  # what is cut off is not the same
-            return 0
-        first, second = (self.steps[number] for number in (before, rule))
-        count = next(
-            (k for k, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
-        )
-        for place, step in enumerate(second[:count]):
-            if step.kind == OPTION and place < count < place + 1 + step.of:
-                return place
-        return count
+    def _with_parents(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Give of each rule the first one before it that has most steps in common with it, and how many these are."""
+        tree: dict[tuple[int, Any], int] = {}  # where a step leads from a place in the tree of what rules begin with
+        first: list[int] = []  # of each of these places, the first rule that came by
+        made: list[tuple[int, int, int]] = []
+        for number, rule in enumerate(rules):
+            steps_ = self.steps[rule]
+            path = [-1]
+            for step in ((*self.rules[rule, 4:].tolist(),), *steps_):  # what is cut off has to be the same, too
+                at = tree.setdefault((path[-1], step), len(first))
+                path.append(at)
+                if at == len(first):
+                    first.append(number)
+            common = sum(first[at] < number for at in path[1:]) - 1
+            shared = next(
+                (
+                    k
+                    for k, step in enumerate(steps_[: max(common, 0)])
+                    if step.kind == OPTION and k < common < k + 1 + step.of
+                ),
+                common,
+            )
+            made.append((rule, first[path[1 + shared]], shared) if shared > 0 else (rule, -1, 0))
+        return made
 
 
 #: The octets of each class of `analyzer.logs.template.SETS`.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from analyzer.kernel import helper, kernel
 from analyzer.logs import columns as c
 from analyzer.logs.template import LAST, LITERAL, NOWHERE, OPTION, REST, RUN
-from analyzer.wire.octets import alike
+from analyzer.wire.octets import alike, find_octet
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets
@@ -25,12 +25,12 @@ def same(buffer: Octets, at: int, stop: int, letters: Octets, text: int, length:
 @helper
 def find(buffer: Octets, at: int, stop: int, letters: Octets, text: int, length: int) -> int:
     """Give the first place of a literal from `at` on; NONE: there is no such place."""
-    first = letters[text]
-    rest = buffer[at : max(at, stop - length + 1)]  # within a slice the compiler need not look at bounds byte by byte
-    for k in range(len(rest)):
-        if rest[k] == first and same(buffer, at + k, stop, letters, text, length) == 1:
-            return at + k
-    return NONE
+    last = stop - length + 1
+    while True:
+        at = find_octet(buffer, letters[text] * 1, at, last)
+        if at < 0 or same(buffer, at, stop, letters, text, length) == 1:
+            return at
+        at += 1
 
 
 @helper

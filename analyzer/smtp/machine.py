@@ -50,14 +50,12 @@ from analyzer.tcp.columns import (
     STREAM_0,
 )  # fmt: skip
 from analyzer.tcp.columns import EARLY as BEFORE
-from analyzer.wire.octets import le64
+from analyzer.wire.octets import find_octet
 
 if TYPE_CHECKING:
     from enum import IntEnum, IntFlag
 
 KINDS = len(Kind)
-#: Eight octets as an integer: of a LF each, of 1, and of 128.
-EACH_LF, EACH_1, EACH_128 = 0x0A0A0A0A0A0A0A0A, 0x0101010101010101, -0x7F7F7F7F7F7F7F80
 CR, LF, SPACE, TAB, DASH, POINT, STAR, COLON = 13, 10, 32, 9, 45, 46, 42, 58
 
 
@@ -81,21 +79,6 @@ Work: Any = namedtuple("Work", "st un au ct stream steps law verbs codes traits"
 
 
 # ------------------------------------------------------------------------------------------------ reading bytes
-
-
-@helper
-def find_lf(stream: Any, at: int, limit: int) -> Any:
-    """Give where the next LF is, -1 where there is none before `limit`."""
-    while at + 8 <= limit:
-        differ = le64(stream, at) ^ EACH_LF
-        if (differ - EACH_1) & ~differ & EACH_128:  # an octet is zero
-            break
-        at += 8
-    while at < limit:
-        if stream[at] == LF:
-            return at
-        at += 1
-    return -1
 
 
 @helper
@@ -615,7 +598,7 @@ def pump(w: Any, k: int, first: int, last: int) -> None:
                 continue
         if st[k, CPOS] < limit and mode != M.COMMAND and mode != M.BODY and not waits and first_byte(w, k, mode, limit):
             continue
-        lf = find_lf(w.stream, max(st[k, CSCAN], st[k, CPOS]), limit)
+        lf = find_octet(w.stream, LF, max(st[k, CSCAN], st[k, CPOS]), limit)
         if lf < 0:
             st[k, CSCAN] = limit
             if st[k, CGAP] < 0:
@@ -823,7 +806,7 @@ def serve(w: Any, k: int, at: int, first: int, last: int) -> None:
         if st[k, MODE] == M.TLS or st[k, MODE] == M.LAYER or st[k, MODE] == M.OVER:
             st[k, SPOS] = st[k, SLIM]
             return
-        lf = find_lf(w.stream, max(st[k, SSCAN], st[k, SPOS]), st[k, SLIM])
+        lf = find_octet(w.stream, LF, max(st[k, SSCAN], st[k, SPOS]), st[k, SLIM])
         if lf < 0:
             st[k, SSCAN] = st[k, SLIM]
             return

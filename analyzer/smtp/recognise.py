@@ -11,10 +11,10 @@ from typing import Any
 from analyzer.kernel import helper, kernel
 from analyzer.smtp.columns import CLIENT, CPOS, FLAGS, MODE, SPOS, TLS
 from analyzer.smtp.law import SHARED_KINDS, TELLING_CODES
-from analyzer.smtp.machine import LF, SPACE, F, M, find_lf, reply_code, text_end, verb_of
+from analyzer.smtp.machine import LF, SPACE, F, M, reply_code, text_end, verb_of
 from analyzer.tcp.columns import LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
 from analyzer.tcp.track import TLS_PORTS
-from analyzer.wire.octets import alike
+from analyzer.wire.octets import alike, find_octet
 
 #: Bytes of a side that are looked at, and lines of them.
 LOOK_BYTES, LOOK_LINES = 8192, 64
@@ -54,7 +54,7 @@ def count_signs(stream: Any, at: int, end: int, verbs: Any, signs: Any, side: in
         signs[side, sign] = 0
     end = min(end, at + LOOK_BYTES)
     for line in range(LOOK_LINES):
-        lf = find_lf(stream, at, end)
+        lf = find_octet(stream, LF, at, end)
         if lf < 0:
             return
         stop = text_end(stream, at, lf)
@@ -88,7 +88,7 @@ def looks_like(stream: Any, at: int, end: int, text: Any) -> Any:
 def after_blank_line(stream: Any, at: int, end: int) -> Any:
     """Give where the text behind the first empty line begins, -1 for none."""
     while at < end:
-        lf = find_lf(stream, at, end)
+        lf = find_octet(stream, LF, at, end)
         if lf < 0:
             return -1
         if text_end(stream, at, lf) == at:
@@ -171,7 +171,7 @@ def strip_proxy(
     elif stream[c] == 4:
         strip_socks4(stream, c, c_end, s, s_end, found, k, strip)
     elif looks_like(stream, c, c_end, words[0:6]):
-        lf = find_lf(stream, c, c_end)
+        lf = find_octet(stream, LF, c, c_end)
         if lf > 0:
             found[k, VIA] = PROXY_1
             found[k, VIA_AT] = c + 6

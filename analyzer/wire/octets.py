@@ -12,6 +12,10 @@ Octets = Sequence[int]
 Cells = MutableSequence[int]
 
 
+#: Eight octets of 1, and of 128, as an integer.
+EACH_1, EACH_128 = 0x0101010101010101, -0x7F7F7F7F7F7F7F80
+
+
 class Grid(Protocol):
     """A two-dimensional array of int64."""
 
@@ -72,6 +76,22 @@ def u16(buffer: Octets, at: int, big: int) -> int:
 def u32(buffer: Octets, at: int, big: int) -> int:
     """Four octets in the order that `big` tells."""
     return be32(buffer, at) if big else le32(buffer, at)
+
+
+@helper
+def find_octet(buffer: Octets, octet: int, at: int, stop: int) -> int:
+    """Give the first place of an octet from `at` on; -1: there is none before `stop`. Looks at eight at a time."""
+    each = octet % 128 * EACH_1 | (EACH_128 if octet > 127 else 0)
+    while at + 8 <= stop:
+        differ = le64(buffer, at) ^ each
+        if (differ - EACH_1) & ~differ & EACH_128:  # one of them is zero
+            break
+        at += 8
+    while at < stop:
+        if buffer[at] == octet:
+            return at
+        at += 1
+    return -1
 
 
 @helper
