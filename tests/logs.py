@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from analyzer import kernel
 from analyzer.logs.account import Account
+from analyzer.logs.blocks import blocks
 from analyzer.logs.catalogue import Catalogue
 from analyzer.logs.clock import Clock
 from analyzer.logs.dialogue import Dialogues
 from analyzer.logs.formats import parse
-from analyzer.logs.lines import Lines, blocks
+from analyzer.logs.lines import Lines
 from analyzer.logs.sessions import Sessions
 from analyzer.schema import TABLES
 from analyzer.smtp.sasl import Decoder

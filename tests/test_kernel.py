@@ -371,7 +371,7 @@ EVERY = {each for name in NAMES for each in vars(import_module(name)).values() i
 
 ALL = {"track", "sweep", "assemble", "recognise", "run", "walk", "number_words"}
 NEEDED = {"pcap": {"walk_records", "decode", *ALL}, "pcapng": {"walk_blocks", "decode", *ALL}}
-NEEDED["log"] = {"cut_heads", "match", "gather", "number_words"}
+NEEDED["log"] = {"line_ends", "cut_heads", "match", "gather", "number_words"}
 
 
 @pytest.mark.parametrize("form", NEEDED)

@@ -17,7 +17,7 @@ from analyzer import kernel
 from analyzer.errors import InputError
 from analyzer.logs import heads
 from analyzer.logs import read as reading
-from analyzer.logs.lines import blocks
+from analyzer.logs.blocks import blocks
 from analyzer.logs.read import Log
 from analyzer.schema import TABLES
 from analyzer.smtp.sasl import Decoder

@@ -17,7 +17,7 @@ import analyzer
 from analyzer import kernel
 from analyzer.cli import main
 from analyzer.logs import read as reading
-from analyzer.logs.lines import blocks
+from analyzer.logs.blocks import blocks
 from tests.matching import records
 from tests.rendering import pen_of
 from tests.truth import DATA, needs_data

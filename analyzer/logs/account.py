@@ -15,8 +15,8 @@ from analyzer.smtp.encoding import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analyzer.logs.blocks import Raw
     from analyzer.logs.catalogue import Catalogue
-    from analyzer.logs.lines import Raw
 
     Array = np.ndarray[Any, Any]
 

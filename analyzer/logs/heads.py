@@ -368,12 +368,18 @@ def last_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sent
             lines[row, c.REPEAT] = -count
 
 
-@kernel("void(uint8[::1], int64[:, ::1], int64[::1], uint8[::1])")
-def cut_heads(buffer: Octets, lines: Grid, months: Cells, sentences: Octets) -> None:
-    """Cut the heads of lines whose START and STOP are set; all other columns are zero before."""
+@kernel("void(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], int64[::1], uint8[::1])")
+def cut_heads(
+    buffer: Octets, stops: Cells, file: int, number: int, serial: int, lines: Grid, months: Cells, sentences: Octets
+) -> None:
+    """Cut the heads of lines that end at `stops`; number and serial are those of the first. All is zero before."""
     before, width, time, mark = 0, 0, 0, 0  # where the last time was that was read, how wide it was, and what it told
-    for row in range(lines.shape[0]):
-        start, stop = lines[row, c.START], lines[row, c.STOP]
+    following = 0
+    for row in range(len(stops)):
+        start, stop = following, stops[row]
+        following = stop + 1
+        lines[row, c.FILE], lines[row, c.NUMBER], lines[row, c.SERIAL] = file, number + row, serial + row
+        lines[row, c.START] = start
         while stop > start and (buffer[stop - 1] == 13 or buffer[stop - 1] == SPACE):  # CR, and what pastes add
             stop -= 1
         lines[row, c.STOP] = lines[row, c.BODY_END] = stop

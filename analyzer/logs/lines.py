@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer import limits
 from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
 from analyzer.logs.heads import MONTHS, SENTENCES, cut_heads, own_times
@@ -19,13 +18,12 @@ from analyzer.tables import Text
 from analyzer.words.vocabulary import Vocabularies, Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from analyzer.logs.account import Account
+    from analyzer.logs.blocks import Raw
     from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.clock import Clock
-    from analyzer.logs.unwrap import Unwrap
-    from analyzer.wire.sources import Source
 
     Array = np.ndarray[Any, Any]
 
@@ -85,42 +83,6 @@ _FEW: Final = 4
 _OF_LINES: Final = {"host": c.HOST, "program": c.PROGRAM}
 
 
-class Raw(NamedTuple):
-    """Whole lines, not looked at yet."""
-
-    data: bytearray
-    file: str
-    number: int  # of the first line, from 1
-    stops: Array  # int64: where the lines end
-
-
-def blocks(source: Source, unwrap: Unwrap | None = None, size: int = limits.LOG_BLOCK_BYTES) -> Iterator[Raw]:
-    """Read a source as blocks of whole lines of about `size` bytes; a line longer than that is cut.
-
-    The last line of a block is kept for the next one: what follows may say that it was written again.
-    `unwrap` takes lines out of their envelopes: as many come out as go in.
-    """
-    rest, number = bytearray(), 1
-    while True:
-        data = bytearray(len(rest) + size)
-        data[: len(rest)] = rest
-        count = len(rest) + source.stream.fill(memoryview(data)[len(rest) :])
-        last = source.stream.ended
-        whole = data.rfind(b"\n", 0, count)
-        end = count if last else data.rfind(b"\n", 0, max(whole, 0)) + 1 or whole + 1 or count
-        rest = data[end:count]
-        del data[end:]
-        if data:
-            data = bytearray(unwrap(bytes(data))) if unwrap else data
-            stops = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
-            if not data.endswith(b"\n"):
-                stops = np.append(stops, len(data))
-            yield Raw(data, source.name, number, stops)
-            number += len(stops)
-        if last:
-            return
-
-
 #: What shows that a text without any mark is SMTP (RFC 5321 sections 4.1 and 4.2).
 _REPLY: Final = re.compile(rb"[2-5]\d\d[ -]")
 _COMMAND: Final = re.compile(rb"(?i)(?:EHLO|HELO|LHLO|AUTH|MAIL FROM:|RCPT TO:)\b")
@@ -152,12 +114,8 @@ class Lines:
         rows = len(raw.stops) + room[1]
         buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.zeros((rows, c.LINE_WIDTH), np.int64)
         spans, lines = np.zeros((c.SPANS_WIDTH, rows), np.int32), all_lines[: len(raw.stops)]
-        lines[:, c.FILE] = self.files.index(raw.file)
-        lines[:, c.STOP] = raw.stops
-        lines[1:, c.START] = raw.stops[:-1] + 1
-        lines[:, c.NUMBER] = np.arange(raw.number, raw.number + len(lines))
-        lines[:, c.SERIAL] = np.arange(self.account.lines, self.account.lines + len(lines))
-        cut_heads(buffer, lines, MONTHS, SENTENCES)
+        names = self.files.index(raw.file), raw.number, self.account.lines
+        cut_heads(buffer, raw.stops, *names, lines, MONTHS, SENTENCES)
         self.account.lines += len(lines)
         found = self._found(buffer, lines, spans, raw)
         events = np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])

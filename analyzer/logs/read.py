@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.errors import InputError, Skip
 from analyzer.logs.account import Account
+from analyzer.logs.blocks import blocks
 from analyzer.logs.clock import Clock
 from analyzer.logs.dialogue import Dialogues
-from analyzer.logs.lines import Lines, blocks
+from analyzer.logs.lines import Lines
 from analyzer.logs.outcomes import Outcomes
 from analyzer.logs.sessions import Sessions
 from analyzer.logs.unwrap import unwrapper
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import tzinfo
 
+    from analyzer.logs.blocks import Raw
     from analyzer.logs.catalogue import Catalogue
-    from analyzer.logs.lines import Block, Raw
+    from analyzer.logs.lines import Block
     from analyzer.logs.sessions import Group
     from analyzer.smtp.sasl import Decoder
     from analyzer.wire.sources import Place, Source

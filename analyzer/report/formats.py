@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.logs import columns as c
 from analyzer.logs.account import Account, masked
-from analyzer.logs.lines import Lines, blocks
+from analyzer.logs.blocks import blocks
+from analyzer.logs.lines import Lines
 from analyzer.logs.read import HEAD_BYTES, forced_of
 from analyzer.logs.unwrap import unwrapper
 from analyzer.report import safe
