@@ -30,6 +30,9 @@ _SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
 #: Binding, authorization identity, name and nonce (RFC 5802 section 7).
 _SCRAM_FIRST: Final = re.compile(rb"[nyp][^,]*,[^,]*,n=[^,]*,r=[^,]*\Z")
 
+#: Pairs of a reply and a line that are known at a time.
+_MOST_ECHOES: Final = 1 << 16
+
 #: Client lines before a reply that are looked for in it.
 _LINES: Final = 4
 
@@ -40,6 +43,16 @@ def is_open(line: bytes) -> bool:
     return bool(words) and _SCRAM_FIRST.match(unbase64(words[-1]) or b"") is not None
 
 
+class Echoes(dict[tuple[bytes, bytes], frozenset[bytes]]):
+    """What a reply holds of a client's line, found out once: guessers say the same again and again."""
+
+    def __missing__(self, pair: tuple[bytes, bytes]) -> frozenset[bytes]:
+        if len(self) >= _MOST_ECHOES:
+            self.clear()
+        found = self[pair] = redact.echoed(*pair)
+        return found
+
+
 class Said:
     """The units of a batch with their lines and replies.
 
@@ -47,8 +60,8 @@ class Said:
     `before` has, by session, lines of its earlier parts.
     """
 
-    def __init__(self, rows: Rows, before: dict[int, list[bytes]]) -> None:
-        self.rows, self.before = rows, before
+    def __init__(self, rows: Rows, before: dict[int, list[bytes]], echoes: Echoes) -> None:
+        self.rows, self.before, self.echoes = rows, before, echoes
         self.units: Any = memoryview(rows.units)
         self._stream = memoryview(rows.stream)
         kinds, verbs = rows.units[:, s.U_KIND], rows.units[:, s.U_VERB]
@@ -132,9 +145,7 @@ class Said:
         key = np.where(before >= 0, which[:, np.newaxis] * len(texts) + before, -1)
         met, place = np.unique(key, return_inverse=True)
         echoed = [
-            redact.echoed(replies[pair // len(texts)].text, texts[pair % len(texts)])
-            if pair >= 0
-            else frozenset[bytes]()
+            self.echoes[replies[pair // len(texts)].text, texts[pair % len(texts)]] if pair >= 0 else frozenset[bytes]()
             for pair in met.tolist()
         ]
         words = [replies[number].shown for number in which.tolist()]

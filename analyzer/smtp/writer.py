@@ -19,7 +19,7 @@ from analyzer.smtp.findings import FLAGS, OFFERED, Notes, Sight
 from analyzer.smtp.law import Flag, Mode
 from analyzer.smtp.products import is_told, product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
-from analyzer.smtp.said import Said
+from analyzer.smtp.said import Echoes, Said
 from analyzer.smtp.texts import Texts
 from analyzer.smtp.via import via_text
 from analyzer.tables import Builder, Ids, Places, Table, Text, distinct, mixed, selected, taken
@@ -77,7 +77,7 @@ class Writer:
         self.facts: dict[int, Kept] = {}
         self.seen = self.unreadable = 0
         self._described = described(wanted)
-        self._texts = Texts()
+        self._texts, self._echoes = Texts(), Echoes()
         self._addresses = {"client": Addresses(), "server": Addresses()}
 
     def write(self, rows: Rows) -> None:
@@ -86,7 +86,7 @@ class Writer:
         owners = zip(owned.tolist(), rows.sessions[owned, c.OWNER].tolist(), strict=True)
         before = {k: self.facts.pop(owner) for k, owner in owners if owner in self.facts}
         facts = Facts(len(rows.sessions), before)
-        said = Said(rows, facts.secrets)
+        said = Said(rows, facts.secrets, self._echoes)
         ends = self._ends(rows)
         shown = np.flatnonzero(rows.units[:, s.U_FLAGS] & _HIDDEN == 0)
         if self._described:
