@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.report import safe
 from analyzer.report.screen import padded
+from analyzer.smtp.challenge import challenge_text
 from analyzer.smtp.law import REPLY_KINDS, Kind
-from analyzer.smtp.sasl import challenge_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

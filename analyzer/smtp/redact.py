@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from analyzer.smtp.encoding import printable, unbase64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 REMOVED: Final = b"<removed>"
 
@@ -84,14 +84,6 @@ class Form(NamedTuple):
     size: int
 
 
-def describe(mechanism: str | None, index: int, line: bytes, initial: bool = False) -> str:  # noqa: FBT001, FBT002
-    """Say what a client's AUTH line is.
-
-    `index` counts the real responses (not empty, no ``*``) before this one, an initial response included.
-    """
-    return described(mechanism, 0 if initial else index, form_of(line))
-
-
 def form_of(line: bytes) -> Form:
     """Give all that is shown of a client's AUTH line."""
     if line in _NOTHING:
@@ -101,7 +93,10 @@ def form_of(line: bytes) -> Form:
 
 
 def described(mechanism: str | None, index: int, form: Form) -> str:
-    """Say what a client's AUTH line of a form is; `index` as in `describe`."""
+    """Say what a client's AUTH line of a form is.
+
+    `index` counts the real responses (not empty, no ``*``) before this one, an initial response included.
+    """
     if form.words:
         return form.words.format(form.size)
     name = (mechanism or "").upper()
@@ -112,13 +107,8 @@ def described(mechanism: str | None, index: int, form: Form) -> str:
     return f"<{_name(name)}response, {form.size} bytes>"
 
 
-def unknown_line(line: bytes) -> str:
-    """Say of a line with an unknown verb only how long it is: it may be a password sent too early."""
-    return unknown_bytes(len(line))
-
-
 def unknown_bytes(size: int) -> str:
-    """Say of a line of so many bytes what `unknown_line` says of it."""
+    """Say of a line with an unknown verb only how long it is: it may be a password sent too early."""
     return f"<line of {size} bytes>"
 
 
@@ -141,31 +131,25 @@ def is_strange(text: bytes) -> bool:
     return bool(_strange(text))
 
 
-def may_echo(text: bytes, lines: Sequence[bytes]) -> bool:
-    """Whether `scrub` could change anything: some word of the reply, or a part of one, is in the lines."""
-    echoes = _echoes(text) if lines else ()
-    if not echoes:
-        return False
-    decoded = [unbase64(raw) or b"" for line in lines for raw in _WORD.findall(line)]
-    said = b"\n".join([*lines, *decoded]).lower()
-    for echo in echoes:  # a generator takes twice as long
-        if echo in said:
-            return True
-    return False
-
-
-def scrub(text: bytes, lines: Sequence[bytes]) -> bytes:
-    """Remove from a reply what the client's `lines` hold, as sent and decoded from base64, whole or cut short."""
-    return without(text, frozenset().union(*(echoed(text, line) for line in lines)))
-
-
 def echoed(text: bytes, line: bytes) -> frozenset[bytes]:
     """Give the words of a reply that a client's line holds: those of several lines are those of each of them."""
-    if not may_echo(text, [line]):
+    if not _may_echo(text, line):
         return frozenset()
     said = set(_words(line))
     windows = {part for word in _secrets(line) for part in _windows(word.lower())}
     return frozenset(word for word in _strange(text) if word in said or not windows.isdisjoint(_windows(word)))
+
+
+def _may_echo(text: bytes, line: bytes) -> bool:
+    """Say whether some word of the reply, or a part of one, is in a line: nearly always this tells that none is."""
+    echoes = _echoes(text)
+    if not echoes:
+        return False
+    said = b"\n".join([line, *(unbase64(raw) or b"" for raw in _WORD.findall(line))]).lower()
+    for echo in echoes:  # a generator takes twice as long
+        if echo in said:
+            return True
+    return False
 
 
 def without(text: bytes, words: frozenset[bytes]) -> bytes:
@@ -182,8 +166,8 @@ def _auth(rest: bytes) -> str:
     mechanism, *responses = rest.split()
     named = _MECHANISM.fullmatch(mechanism)
     shown = [mechanism.decode() if named else f"<{len(mechanism)} bytes>"]
-    shown += [describe(shown[0], 0, response, initial=True) for response in responses[:1]]
-    shown += [unknown_line(b" ".join(responses[1:]))] if responses[1:] else []
+    shown += [described(shown[0], 0, form_of(response)) for response in responses[:1]]
+    shown += [unknown_bytes(len(b" ".join(responses[1:])))] if responses[1:] else []
     return " ".join(shown)
 
 

@@ -12,17 +12,14 @@ from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.schema import NULL
 from analyzer.smtp import gssapi, ntlm
-from analyzer.smtp.challenge import COMMON, challenge_text, is_oauth_error, kind, oauth_error
 from analyzer.smtp.encoding import readable, unbase64, unbase64_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-__all__ = ["Decoded", "Decoder", "Turn", "challenge_text", "is_oauth_error"]
 
 #: A line of the client that may hold a response, and whether its tail was cut off.
 Response = tuple[bytes | None, bool]
@@ -45,55 +42,13 @@ _OAUTH_USER: Final = re.compile(rb"user=(\S*)|[ny],a=([^,\s]*)")
 _BEARER: Final = re.compile(rb"auth=bearer\s+(.+)", re.IGNORECASE | re.DOTALL)
 
 
-class Turn(NamedTuple):
-    """One round: the text after ``334 ``, and the client's line; None for what was not captured or never given."""
-
-    challenge: bytes | None
-    answer: bytes | None
-    cut: bool = False  # the capture cut one of them off: its tail says nothing
-
-    def __repr__(self) -> str:
-        return f"Turn(challenge={_size(self.challenge)}, answer={_size(self.answer)}, cut={self.cut})"
-
-
-class Decoded(NamedTuple):
-    """What an exchange tells without its secrets."""
-
-    identity: str | None = None
-    authzid: str | None = None
-    realm: str | None = None
-    host: str | None = None
-    challenge: str | None = None  # kinds of the challenges in order, space-joined
-    oauth_error: str | None = None  # the refusal that an OAuth mechanism put into a challenge, in short
-    secret: bytes | None = None  # keyed digest of the password or token
-
-
 class Decoder:
-    """Decodes exchanges; digests of one decoder can be compared with each other and with no others."""
+    """Makes digests of secrets, which can be compared with others of the same decoder, and with none of another."""
 
     __slots__ = ("_keyed",)
 
     def __init__(self) -> None:
         self._keyed = blake2b(key=token_bytes(32), digest_size=8)
-
-    def decode(
-        self,
-        mechanism: str | None,
-        initial: bytes | None,
-        turns: Sequence[Turn],
-        initial_cut: bool = False,  # noqa: FBT001, FBT002 (a fact like the others, per exchange)
-    ) -> Decoded:
-        """Decode one exchange. `initial` is None without an initial response, ``=`` for an empty one."""
-        said: list[Response] = [turn[1:] for turn in turns]
-        if initial is not None:
-            said.insert(0, (initial, initial_cut))
-        identity, authzid, realm, host, secret = _claim(mechanism, said)
-        asked, error = None, None
-        if turns:
-            asked = " ".join([COMMON.get(turn[0]) or kind(turn[0]) for turn in turns])
-            if "oauth-error" in asked:
-                error = next(filter(None, (oauth_error(turn.challenge) for turn in turns if turn.challenge)), None)
-        return Decoded(identity, authzid, realm, host, asked, error, self._digest(secret) if secret else None)
 
     def number(self, secret: bytes | None) -> int:
         """Give the digest of a secret as a number; NULL where there is none."""
@@ -109,10 +64,6 @@ class Decoder:
         return keyed.digest()
 
 
-def _size(line: bytes | None) -> str:
-    return "None" if line is None else f"<{len(line)} bytes>"
-
-
 def way_of(mechanism: str | None) -> Way:
     """Say where a mechanism tells who its client is."""
     return _teller(mechanism)[0]
@@ -126,22 +77,6 @@ def first_claim(mechanism: str | None, response: Response) -> Claim:
 def whole_claim(mechanism: str | None, said: Sequence[Response]) -> Claim:
     """Give what the responses together tell, of a mechanism that needs all of them."""
     return _teller(mechanism)[1](said)
-
-
-def _claim(mechanism: str | None, said: Sequence[Response]) -> Claim:
-    """Give what the responses of one exchange tell."""
-    way, teller = _teller(mechanism)
-    if way is Way.ALL:
-        return teller(said)
-    spoken = [response for response in said if response[0] not in NOT_SAID]
-    # Where the first was not captured, the meaning of what comes behind it is unknown.
-    if not spoken or spoken[0][0] is None or way is Way.NOBODY:
-        return NOBODY
-    following = spoken[1] if len(spoken) > 1 else (None, False)
-    if way is Way.NAME and following[0] is None and said[0][0] == b"=":
-        return NOBODY
-    claim = teller(spoken[0])
-    return (*claim[:-1], _whole(following)) if claim[-1] is FOLLOWS else claim
 
 
 def _head(response: Response) -> bytes | None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from analyzer.schema import NULL
 from analyzer.smtp.claims import NAMES, Responses, claims
-from analyzer.smtp.sasl import Decoder, Turn
+from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.texts import LOST, Texts
 from analyzer.tables import Text
+from tests.exchange import Turn, read_alone
 
 PLAIN = base64.b64encode(b"\0alice\0secret")
 LINES = (
@@ -50,10 +51,10 @@ def test_as_one_by_one(made):
         told, secret = claims(Text.of(each[0] for each in made), responses, texts, decoder)
 
     alone = [
-        decoder.decode(mechanism, initial, [Turn(None, line, cut) for line, cut in answers], torn)
+        read_alone(decoder, mechanism, initial, [Turn(None, line, cut) for line, cut in answers], initial_cut=torn)
         for mechanism, initial, torn, answers in made
     ]
     for name in NAMES:
         assert told[name].list() == [getattr(each, name) for each in alone]
-    digests = [NULL if each.secret is None else int.from_bytes(each.secret, "little", signed=True) for each in alone]
+    digests = [NULL if each.secret is None else each.secret for each in alone]
     assert secret.tolist() == digests

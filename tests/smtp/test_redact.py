@@ -12,11 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.smtp.redact import argument, describe, may_echo, scrub, unknown_line
+from analyzer.smtp.redact import argument, described, echoed, form_of, unknown_bytes, without
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 SECRET = b"tr0ub4dor&3"
 PLAIN = b64encode(b"\0alice@example.test\0" + SECRET)
+
+
+def scrub(reply: bytes, lines: list[bytes]) -> bytes:
+    """Remove from a reply what lines hold."""
+    return without(reply, frozenset().union(*(echoed(reply, line) for line in lines)))
 
 
 @pytest.mark.parametrize(
@@ -38,17 +43,12 @@ PLAIN = b64encode(b"\0alice@example.test\0" + SECRET)
 )
 def test_describe(mechanism: str | None, index: int, line: bytes, shown: str) -> None:
     """An AUTH line is shown as its kind and length."""
-    assert describe(mechanism, index, line) == shown
-
-
-def test_an_initial_response_of_login_is_the_user_name() -> None:
-    """The initial response of LOGIN is the user name, whatever number is given."""
-    assert describe("LOGIN", 1, b64encode(b"alice"), initial=True) == "<user name, 5 bytes>"
+    assert described(mechanism, index, form_of(line)) == shown
 
 
 def test_a_line_with_an_unknown_verb_is_its_length() -> None:
     """A password that was sent as a command is not shown."""
-    assert unknown_line(SECRET) == "<line of 11 bytes>"
+    assert unknown_bytes(len(SECRET)) == "<line of 11 bytes>"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,6 @@ def test_echoes_are_removed(said: bytes, line: bytes, echo: bytes) -> None:
     reply = said % echo
     cleaned = scrub(reply, [b"", line])
 
-    assert may_echo(reply, [line])
     assert echo.lower() not in cleaned.lower()
     assert b"<removed>" in cleaned
 
@@ -129,7 +128,6 @@ def test_stock_replies_stay(reply: bytes) -> None:
     """A reply that servers give anyway stays whole, even if a password is one of its words: removing would tell it."""
     lines = [b64encode(b"authentication"), b64encode(b"failed"), b64encode(b"\0Error\0password")]
 
-    assert not may_echo(reply, lines)
     assert scrub(reply, lines) == reply
 
 
@@ -137,9 +135,7 @@ def test_other_words_stay() -> None:
     """Names of hosts, ids and what the client did not say stay."""
     reply = b"4.4.2 mx.example.test Error: timeout exceeded (id 1hh7w7XwCX)"
 
-    assert may_echo(reply, [PLAIN])
     assert scrub(reply, [PLAIN, b64encode(b"alice@example.test")]) == reply
-    assert not may_echo(reply, [])
 
 
 def test_replies_of_the_lab_stay() -> None:
@@ -171,10 +167,9 @@ def test_nothing_raises(text: bytes, lines: list[bytes]) -> None:
     """Any bytes are cleaned, described and shown without an exception; a second cleaning changes nothing."""
     cleaned = scrub(text, lines)
 
-    assert cleaned == text or may_echo(text, lines)
     assert scrub(cleaned, lines) == cleaned
     for line in lines:
-        describe("PLAIN", 0, line)
+        described("PLAIN", 0, form_of(line))
         for verb in ("AUTH", "MAIL", "XCLIENT", "???"):
             argument(verb, line)
 

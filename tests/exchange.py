@@ -1,0 +1,68 @@
+"""One AUTH exchange read alone, its responses one by one: what the reading of whole batches is held against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from analyzer.schema import NULL
+from analyzer.smtp.challenge import kind, oauth_error
+from analyzer.smtp.encoding import unbase64
+from analyzer.smtp.sasl import FOLLOWS, NOBODY, NOT_SAID, Claim, Decoder, Way, first_claim, way_of, whole_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.smtp.sasl import Response
+
+
+class Turn(NamedTuple):
+    """One round: the text after ``334 ``, and the client's line; None for what was not captured or never given."""
+
+    challenge: bytes | None
+    answer: bytes | None
+    cut: bool = False  # the capture cut one of them off: its tail says nothing
+
+
+class Decoded(NamedTuple):
+    """What an exchange tells without its secrets."""
+
+    identity: str | None = None
+    authzid: str | None = None
+    realm: str | None = None
+    host: str | None = None
+    challenge: str | None = None  # kinds of the challenges in order, space-joined
+    oauth_error: str | None = None  # the refusal that an OAuth mechanism put into a challenge, in short
+    secret: int | None = None  # keyed digest of the password or token
+
+
+def read_alone(
+    decoder: Decoder, mechanism: str | None, initial: bytes | None, turns: Sequence[Turn], *, initial_cut: bool = False
+) -> Decoded:
+    """Decode one exchange. `initial` is None without an initial response, ``=`` for an empty one."""
+    said: list[Response] = [turn[1:] for turn in turns]
+    if initial is not None:
+        said.insert(0, (initial, initial_cut))
+    identity, authzid, realm, host, secret = _claim(mechanism, said)
+    asked, error = None, None
+    if turns:
+        asked = " ".join([kind(turn.challenge) for turn in turns])
+        error = next(filter(None, (oauth_error(turn.challenge) for turn in turns if turn.challenge)), None)
+    digest = decoder.number(secret)
+    return Decoded(identity, authzid, realm, host, asked, error, None if digest == NULL else digest)
+
+
+def _claim(mechanism: str | None, said: Sequence[Response]) -> Claim:
+    way = way_of(mechanism)
+    if way is Way.ALL:
+        return whole_claim(mechanism, said)
+    spoken = [response for response in said if response[0] not in NOT_SAID]
+    # Where the first was not captured, the meaning of what comes behind it is unknown.
+    if not spoken or spoken[0][0] is None or way is Way.NOBODY:
+        return NOBODY
+    following, cut = spoken[1] if len(spoken) > 1 else (None, False)
+    if way is Way.NAME and following is None and said[0][0] == b"=":
+        return NOBODY
+    claim = first_claim(mechanism, spoken[0])
+    if claim[-1] is not FOLLOWS:
+        return claim
+    return (*claim[:-1], None if following is None or cut else unbase64(following))
