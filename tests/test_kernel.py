@@ -369,7 +369,7 @@ NAMES = [
 ]
 EVERY = {each for name in NAMES for each in vars(import_module(name)).values() if isinstance(each, kernel.Kernel)}
 
-ALL = {"track", "sweep", "assemble", "recognise", "run", "walk", "number_words"}
+ALL = {"track", "sweep", "assemble", "recognise", "run", "walk_rounds", "number_words"}
 NEEDED = {"pcap": {"walk_records", "decode", *ALL}, "pcapng": {"walk_blocks", "decode", *ALL}}
 NEEDED["log"] = {"line_ends", "cut_heads", "match", "gather", "number_words"}
 

@@ -23,7 +23,7 @@ CODE_BYTES: Final = 4  # of a reply before its text
 ATTEMPTS: Final = 1 << 32  # more than a session can have
 
 
-# columns of what `walk` gives: of a round, and of an attempt; texts are from one place in the stream to another
+# columns of what `walk_rounds` gives: of a round, and of an attempt; texts are from one place of the stream to another
 ATTEMPT, ASKED, ASKED_STOP, SAID, SAID_STOP, CUT, ROUND_WIDTH = range(7)
 SEEN, NAME, NAME_STOP, INITIAL, INITIAL_STOP, REPLY, REPLY_STOP, LAST, ATTEMPT_WIDTH = range(9)
 
@@ -47,7 +47,7 @@ def rounds_of(rows: Rows, attempts: Array, texts: Texts) -> Rounds:
     """Take the rounds of some attempts, in their order, from the units of a batch."""
     rounds = np.empty((len(rows.units) + len(attempts), ROUND_WIDTH), np.int64)
     whole = np.zeros((len(attempts), ATTEMPT_WIDTH), np.int64)
-    rounds = rounds[: walk(rows.units, attempts, rows.stream, rounds, whole)]
+    rounds = rounds[: walk_rounds(rows.units, attempts, rows.stream, rounds, whole)]
 
     def numbers(table: Array, column: int) -> Array:
         return texts.number(rows.stream, table[:, column], table[:, column + 1])
@@ -94,7 +94,7 @@ def put_round(rounds: Any, n: int, attempt: int, start: int, stop: int) -> Any:
 
 
 @kernel("int64(int64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], int64[:, ::1])")
-def walk(units: Any, attempts: Any, stream: Any, rounds: Any, whole: Any) -> Any:
+def walk_rounds(units: Any, attempts: Any, stream: Any, rounds: Any, whole: Any) -> Any:
     """Write the rounds, and what is one of each attempt; gives how many rounds there are.
 
     Attempts stand in the order of their sessions and numbers. Texts that are lost begin at LOST.
