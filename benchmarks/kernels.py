@@ -54,6 +54,7 @@ UNITS: dict[str, tuple[str, Callable[[Values, Values, Any], int]]] = {
     "own_times": ("lines", lambda before, *_: len(before["chosen"])),
     "match": ("lines", lambda before, *_: len(before["chosen"])),
     "gather": ("bytes", lambda before, *_: len(before["kept"])),
+    "holding": ("spans", lambda before, *_: len(before["starts"])),
     "hear": ("lines", lambda before, *_: len(before["said"])),
     "part": ("lines", lambda before, *_: len(before["said"])),
     "lay": ("lines", lambda before, *_: len(before["said"])),

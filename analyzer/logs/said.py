@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from analyzer.kernel import kernel
 from analyzer.logs import columns as c
 from analyzer.logs.escapes import MARKS, lines_of
 from analyzer.logs.formats import ESCAPES, EVENT_NAMES, SIDES
 from analyzer.schema import NULL
 from analyzer.tables import PLACE_BITS, distinct, in_order
+from analyzer.wire.octets import find_octet
 from analyzer.words.vocabulary import Store
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.sessions import Group
+    from analyzer.wire.octets import Cells, Octets
 
     Array = np.ndarray[Any, Any]
 
@@ -154,10 +157,11 @@ def _unescaped(buffer: Array, texts: _Texts) -> tuple[Array, _Texts]:
     ends = buffer.take(np.maximum(texts.stop, 1) - 1)
     odd = (texts.code > 0) | (full & (ends == _RETURN))
     for number in np.flatnonzero(np.bincount(texts.escape)).tolist():
+        mine = np.flatnonzero(texts.escape == number)
+        start, stop, holds = texts.start[mine], texts.stop[mine], np.zeros(len(mine), np.int64)
         for mark in MARKS[ESCAPES[number]]:
-            places = np.flatnonzero(buffer == mark)
-            holds = np.searchsorted(places, texts.start) < np.searchsorted(places, texts.stop)
-            odd |= (texts.escape == number) & holds
+            holding(buffer, start, stop, mark, holds)
+        odd[mine] |= holds > 0
     rows = np.flatnonzero(odd)
     if not len(rows):
         return buffer, texts
@@ -177,6 +181,14 @@ def _unescaped(buffer: Array, texts: _Texts) -> tuple[Array, _Texts]:
     pick, again, result = piece[spread] + nth, odd[spread], texts.take(spread)
     start, stop = (np.where(again, bounds[pick + k], old) for k, old in ((0, result.start), (1, result.stop)))
     return _joined(buffer, pieces), result._replace(start=start, stop=stop)
+
+
+@kernel("void(uint8[::1], int64[::1], int64[::1], int64, int64[::1])")
+def holding(buffer: Octets, starts: Cells, stops: Cells, octet: int, holds: Cells) -> None:
+    """Mark the spans that hold an octet."""
+    for row in range(len(starts)):
+        if find_octet(buffer, octet, starts[row], stops[row]) >= 0:
+            holds[row] = 1
 
 
 def _lines(buffer: Array, texts: _Texts, row: int) -> list[bytes]:
