@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from scapy.utils import PcapNgWriter, rdpcap
 from analyzer import kernel, read
 from analyzer.report import progress
 from analyzer.smtp import law, machine
+from analyzer.wire.octets import be16, be32, be64, find_octet, le16, le32, le64
 
 pytest.importorskip("numba")
 
@@ -91,6 +93,52 @@ def test_arrays_of_each_kind(way):
     assert [array.ravel().tolist() for array in (octets, places, grid)] == [
         [0, 0, 9], [0, 0, 0, 0, -9], [0] * 13 + [9],
     ]  # fmt: skip
+
+
+@kernel.kernel("void(uint8[::1], int64, int64[::1])")
+def integers(buffer, at, made):
+    """Read an integer of each kind."""
+    made[0] = be16(buffer, at)
+    made[1] = be32(buffer, at)
+    made[2] = be64(buffer, at)
+    made[3] = le16(buffer, at)
+    made[4] = le32(buffer, at)
+    made[5] = le64(buffer, at)
+
+
+@kernel.kernel("int64(uint8[::1], int64, int64, int64)")
+def found(buffer, octet, at, stop):
+    """Look for an octet."""
+    return find_octet(buffer, octet, at, stop)
+
+
+def test_integers_of_a_buffer(way):
+    """Integers are those of the octets, of either order and sign, wherever they stand; none goes beyond the ends."""
+    data = bytes(random.Random(1).randrange(256) for _ in range(64)) + bytes([255] * 8)
+    buffer, made = np.frombuffer(bytearray(data), np.uint8), np.zeros(6, np.int64)
+    kinds = [("big", 2, False), ("big", 4, False), ("big", 8, True)]
+    kinds += [("little", 2, False), ("little", 4, False), ("little", 8, True)]
+    for at in range(len(data) - 7):
+        integers(buffer, at, made)
+        assert made.tolist() == [
+            int.from_bytes(data[at : at + size], order, signed=sign) for order, size, sign in kinds
+        ]
+    for at in (-1, -8, len(data) - 1, len(data) - 7, len(data), 1 << 40):
+        with pytest.raises(IndexError):
+            integers(buffer, at, made)
+
+
+def test_octets_are_found(way):
+    """The first octet of a value is found, whatever stands around it, and none outside of what is asked about."""
+    chance = random.Random(2)
+    for value in (0, 1, 10, 127, 128, 129, 255):
+        for _ in range(300):
+            near = [value, (value - 1) % 256, (value + 1) % 256, value ^ 128, 0, 255]
+            data = bytes(chance.choice(near[chance.randrange(2) :]) for _ in range(chance.randrange(1, 40)))
+            at = chance.randrange(len(data) + 1)
+            stop = chance.randrange(len(data) + 1)
+            told = found(np.frombuffer(bytearray(data), np.uint8), value, at, stop)
+            assert told == data.find(value, at, max(at, stop))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from analyzer.kernel import helper, load
 
@@ -30,40 +30,48 @@ class Grid(Protocol):
         """Set a cell."""
 
 
+def _part(buffer: Octets, at: int, size: int) -> Any:
+    """Give octets; what is beyond an end of the buffer raises, as it does compiled."""
+    part = buffer[at : at + size]
+    if at < 0 or len(part) < size:
+        raise IndexError
+    return part
+
+
 @load(2, big=True)
 def be16(buffer: Octets, at: int) -> int:
     """Two octets, most significant first."""
-    return int.from_bytes(buffer[at : at + 2], "big")
+    return int.from_bytes(_part(buffer, at, 2), "big")
 
 
 @load(4, big=True)
 def be32(buffer: Octets, at: int) -> int:
     """Four octets, most significant first."""
-    return int.from_bytes(buffer[at : at + 4], "big")
+    return int.from_bytes(_part(buffer, at, 4), "big")
 
 
 @load(8, big=True)
 def be64(buffer: Octets, at: int) -> int:
     """Eight octets, most significant first, as a signed integer."""
-    return int.from_bytes(buffer[at : at + 8], "big", signed=True)
+    return int.from_bytes(_part(buffer, at, 8), "big", signed=True)
 
 
 @load(2)
 def le16(buffer: Octets, at: int) -> int:
     """Two octets, least significant first."""
-    return int.from_bytes(buffer[at : at + 2], "little")
+    return int.from_bytes(_part(buffer, at, 2), "little")
 
 
 @load(4)
 def le32(buffer: Octets, at: int) -> int:
     """Four octets, least significant first."""
-    return int.from_bytes(buffer[at : at + 4], "little")
+    return int.from_bytes(_part(buffer, at, 4), "little")
 
 
 @load(8)
 def le64(buffer: Octets, at: int) -> int:
     """Eight octets, least significant first, as a signed integer."""
-    return int.from_bytes(buffer[at : at + 8], "little", signed=True)
+    return int.from_bytes(_part(buffer, at, 8), "little", signed=True)
 
 
 @helper
