@@ -21,7 +21,7 @@ _RANKS: Final = {"observed": 0, "decrypted": 0, "logged": 1, "inferred": 2}
 
 
 def once(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Give the tables with one row an event in `sessions` and `auth`: what counts and totals are made of.
+    """Give `sessions` and `auth` with one row an event: what counts and totals are made of.
 
     Of rows that share `event`, the one with the best evidence stays (observed or decrypted before logged before
     inferred, exact rounds first); what it does not know is taken from the others.
@@ -33,7 +33,7 @@ def once(tables: Mapping[str, Table]) -> dict[str, Table]:
     vague = ~known.mask([word == "exact" for word in known.words])
     sessions = tables["sessions"]
     told = sessions.array("packets") == NULL  # a log has no packets
-    return {**tables, "auth": _merged(auth, 2 * ranks + vague), "sessions": _merged(sessions, told.astype(np.int64))}
+    return {"auth": _merged(auth, 2 * ranks + vague), "sessions": _merged(sessions, told.astype(np.int64))}
 
 
 def _merged(table: Table, rank: Array) -> Table:

@@ -11,6 +11,7 @@ import fnmatch
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,10 +19,10 @@ import numpy as np
 from analyzer.errors import AnalyzerError
 from analyzer.schema import NULL
 from analyzer.smtp.law import OUTCOMES
-from analyzer.tables import among
+from analyzer.tables import among, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from analyzer.tables import Table
 
@@ -80,10 +81,10 @@ class Conditions:
         return any(value is not None for value in (self.identity, self.mechanism, self.outcome, self.reason))
 
 
-def select(tables: Mapping[str, Table], conditions: Conditions) -> dict[str, Table]:
+def select(tables: Mapping[str, Table], conditions: Conditions) -> Mapping[str, Table]:
     """Keep the rows of every table that meet the conditions; what was skipped stays."""
     if conditions == Conditions(timezone=conditions.timezone):
-        return dict(tables)
+        return tables
     auth, sessions = tables["auth"], tables["sessions"]
     since, until = _span(conditions, _first_day(sessions, auth, zone(conditions.timezone)))
     attempts = (
@@ -100,15 +101,18 @@ def select(tables: Mapping[str, Table], conditions: Conditions) -> dict[str, Tab
         kept &= _among(sessions, _names(auth.take(attempts)))
     sessions = sessions.take(kept)
     names = _names(sessions)
-    followers = {name: table for name, table in tables.items() if name in ("exchanges", "messages")}
-    told = {"findings": tables["findings"]} if "findings" in tables else {}
-    return {
-        **tables,
-        "auth": auth.take(attempts),
-        "sessions": sessions,
-        **{name: table.take(_among(table, names)) for name, table in followers.items()},
-        **{name: table.take(_concerned(table, names, conditions, since, until)) for name, table in told.items()},
-    }
+
+    def following(name: str) -> Table:
+        table = tables[name]
+        return table.take(_among(table, names))
+
+    def concerned() -> Table:
+        findings = tables["findings"]
+        return findings.take(_concerned(findings, names, conditions, since, until))
+
+    others: dict[str, Callable[[], Table]] = {name: partial(following, name) for name in ("exchanges", "messages")}
+    others = {name: table for name, table in {**others, "findings": concerned}.items() if name in tables}
+    return replaced(tables, {**others, "auth": auth.take(attempts), "sessions": sessions})
 
 
 def _concerned(findings: Table, names: Array, conditions: Conditions, since: int, until: int) -> Array:

@@ -15,10 +15,10 @@ from analyzer import limits
 from analyzer.schema import NULL, TABLES
 from analyzer.smtp.findings import Notes
 from analyzer.smtp.writer import KEYS, WRITTEN
-from analyzer.tables import Table, Timeline, among, changed, concatenate, in_order, letters, packed
+from analyzer.tables import Table, Tables, Timeline, among, changed, concatenate, in_order, letters, packed, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from analyzer.smtp.writer import Writer
 
@@ -28,29 +28,44 @@ if TYPE_CHECKING:
 _NUMBER: Final = {"auth": "attempt", "exchanges": "n", "messages": "n"}
 
 
-def sorted_tables(writers: Sequence[Writer]) -> dict[str, Table]:
-    """Join what was written and sort it by (first, session), with `secret_group` numbered in that order."""
+def sorted_tables(writers: Sequence[Writer]) -> Tables:
+    """Join what was written, and sort each table by (first, session) when it is asked for.
+
+    `secret_group` is numbered in that order.
+    """
     made = [writer.tables() for writer in writers]
     if not made:
-        return {name: Table.empty(name) for name in WRITTEN}
-    tables = {name: _in_order(concatenate([part[name] for part in made])) for name in made[0] if name != "findings"}
+        return Tables({name: Table.empty(name) for name in WRITTEN})
     notes = Notes()
     for writer in writers:
         notes.merge(writer.notes)
-    tables["findings"] = notes.table()
-    groups, secret = Groups(), ("secret_group",)
-    if any((part.array(*secret) != NULL).any() for part in tables["auth"].slices(limits.TABLE_ROWS, secret)):
-        tables["auth"] = changed(tables["auth"], secret, lambda part, _: {secret[0]: groups.of(part.array(*secret))})
-    return tables
+    parts = {name: [part[name] for part in made] for name in made[0] if name != "findings"}
+    tables: dict[str, Callable[[], Table]] = {name: partial(_sorted, several) for name, several in parts.items()}
+    return Tables({**tables, "auth": partial(_grouped, parts["auth"]), "findings": notes.table()})
 
 
-def joined(tables: dict[str, Table]) -> dict[str, Table]:
+def _sorted(parts: list[Table]) -> Table:
+    """Join parts of a table and sort it; they are gone then."""
+    table = concatenate(parts)
+    parts.clear()
+    return _in_order(table)
+
+
+def _grouped(parts: list[Table]) -> Table:
+    """Join and sort the parts of `auth`, and number its secrets."""
+    table, groups, secret = _sorted(parts), Groups(), ("secret_group",)
+    if any((part.array(*secret) != NULL).any() for part in table.slices(limits.TABLE_ROWS, secret)):
+        table = changed(table, secret, lambda part, _: {secret[0]: groups.of(part.array(*secret))})
+    return table
+
+
+def joined(tables: Tables) -> Tables:
     """Put together what several logs, or logs and captures, tell of one AUTH exchange."""
     from analyzer.logs.join import folded, once_written, same_events
 
     auth = tables["auth"]
     if "sessions" not in tables:  # of one log alone
-        return {**tables, "auth": folded(auth)[0]}
+        return replaced(tables, {"auth": folded(auth)[0]})
     sessions = tables["sessions"]
     several = len(auth.words("source")) > 1
     for fold in (partial(once_written, sessions=sessions), folded) if several else (folded,):
@@ -59,7 +74,7 @@ def joined(tables: dict[str, Table]) -> dict[str, Table]:
         if not kept.all():  # a session of which no row is left goes, too
             sessions = _without(sessions, before, kept)
     auth, sessions = same_events(auth, sessions)
-    return {**tables, "sessions": sessions, "auth": auth}
+    return replaced(tables, {"sessions": sessions, "auth": auth})
 
 
 def _in_order(table: Table) -> Table:

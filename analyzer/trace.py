@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,14 +23,14 @@ from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import Writer
 from analyzer.sorting import joined, sorted_tables
-from analyzer.tables import Table, number_of
+from analyzer.tables import Table, number_of, replaced
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.feed import Feed
 from analyzer.wire.sources import size_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -159,30 +159,26 @@ def skips(capture: Capture, shards: Sequence[Shard]) -> Iterator[Skip]:
     yield from (Skip(capture.name, stage, reason, count, None) for (stage, reason), count in counts.items() if count)
 
 
-class Tables(dict[str, Table]):
-    """The tables by their names; one that was left out is told."""
-
-    def __missing__(self, name: str) -> Table:
-        """Raise AnalyzerError."""
-        raise AnalyzerError(f"the table {name} was left out: read again without {name}=False")
-
-
 class Trace:
     """The tables of what was read."""
 
     def __init__(
         self,
-        tables: dict[str, Table],
+        tables: Mapping[str, Table],
         sources: list[str],
         warnings: list[str],
         inputs: Sequence[Input] = (),
         cannot: Sequence[dict[str, str]] = (),
     ) -> None:
-        self.tables, self.sources, self.warnings = Tables(tables), sources, warnings
+        self.tables, self.sources, self.warnings = tables, sources, warnings
         self.inputs = list(inputs)
-        self.found = len(tables["sessions"]) if "sessions" in tables else 0  #: sessions, also those without a table
         #: What the logs among the sources do not show (``format``, ``what``), and the ``setting`` that would show it.
         self.cannot = list(cannot)
+
+    @cached_property
+    def found(self) -> int:
+        """How many SMTP sessions there are, with a table of them or without."""
+        return len(self.tables["sessions"])
 
     @property
     def sessions(self) -> pd.DataFrame:
@@ -437,15 +433,22 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
             writers += [shard.writer for shard in shards]
             skipped += skips(capture, shards)
             warnings += capture.warnings
-        made = sorted_tables(writers)
+        made, found = sorted_tables(writers), sum(writer.seen for writer in writers)
         if any(each.kind == "text" for each in inputs):
             made = joined(made)
+            found = len(made["sessions"]) if "sessions" in made else found
     names = [column.name for column in TABLES["skipped"]]
+    last: dict[str, Any] = {
+        "skipped": Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
+    }
     if "findings" in how.tables:
-        from analyzer.findings.find import find as find_in
-
-        made["findings"] = find_in(made, how.thresholds)
-    made["skipped"] = Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
-    trace = Trace(made, [each.name for each in inputs], warnings, inputs, cannot)
-    trace.found = len(made["sessions"]) if "sessions" in made else sum(writer.seen for writer in writers)
+        last["findings"] = partial(_findings, made, how.thresholds)
+    trace = Trace(replaced(made, last), [each.name for each in inputs], warnings, inputs, cannot)
+    trace.found = found
     return trace
+
+
+def _findings(tables: Mapping[str, Table], thresholds: Thresholds) -> Table:
+    from analyzer.findings.find import find as find_in
+
+    return find_in(tables, thresholds)

@@ -32,6 +32,10 @@ def _jsonl(table: Table, file: BinaryIO) -> None:
     file.writelines(rows.jsonl(table, column_names(table.name)))
 
 
+#: The order in which tables are written: what takes long first; findings are found while exchanges are written.
+_ORDER: Final = ("findings", "exchanges", "auth", "sessions", "messages", "skipped")
+assert set(_ORDER) == set(TABLES)
+
 #: The formats, each the ending of its files.
 FORMATS: Final[dict[str, Callable[[Table, BinaryIO], None]]] = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
 
@@ -103,7 +107,7 @@ def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> N
                 file.close()  # nothing more can be written to it
 
     try:
-        side_by_side(make, sorted(paths, key=lambda name: -len(tables[name])), stop)
+        side_by_side(make, sorted(paths, key=_ORDER.index), stop)
         for path in paths.values():
             with _told(path):
                 os.replace(beside[path], path)

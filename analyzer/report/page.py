@@ -26,6 +26,7 @@ from analyzer.report.explanation import topic_blocks
 from analyzer.report.gather import ENTRY, alarms, gather
 from analyzer.report.ladder import ladder
 from analyzer.report.screen import LEAST_WIDTH, Screen
+from analyzer.tables import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +79,7 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
 ) -> Iterator[str]:
     """Give the parts of a page; `paths` and `conditions` are those of the command line, for the commands in it."""
     said = knowledge.words("report", lang)
-    joined = {**tables, **once(tables)}
+    joined = replaced(tables, once(tables))
     report = gather(joined, sources, cannot, lang)
     named = inputs(paths or sources)
     evidence = Evidence(joined["auth"], [*named, *conditions], clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analyzer.tables.arrays import ROOM, among, distinct, in_order, mixed, packed, selected, span
 from analyzer.tables.builder import Builder, changed, concatenate
 from analyzer.tables.columns import Column, taken
+from analyzer.tables.lazy import Tables, replaced
 from analyzer.tables.names import PLACE_BITS, Ids, Places, letters, number_of, spelled
 from analyzer.tables.table import Table, rows_of, series
 from analyzer.tables.text import Text, Words
@@ -18,6 +19,7 @@ __all__ = [
     "Ids",
     "Places",
     "Table",
+    "Tables",
     "Text",
     "Timeline",
     "Words",
@@ -30,6 +32,7 @@ __all__ = [
     "mixed",
     "number_of",
     "packed",
+    "replaced",
     "rows_of",
     "selected",
     "series",
