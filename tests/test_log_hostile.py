@@ -167,6 +167,29 @@ _FAILED: Final = (
 )
 
 
+TELLING: Final = b" mx postfix/smtpd[9]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: x\n"
+DATES: Final = (b"Nov 23 %b 10:00:00", b"%b-11-23T10:00:00Z", b"23-Nov-%b 10:00:00", b"23.11.%b 10:00:00")
+
+
+@pytest.mark.parametrize("way", ["interpreted", "compiled"])
+@pytest.mark.parametrize("year", [b"0126", b"1677", b"1969", b"2262", b"9999"])
+def test_years_of_no_log(monkeypatch: pytest.MonkeyPatch, year: bytes, way: str) -> None:
+    """A date whose nanoseconds may not be a number of 64 bits is no time; the lines stay."""
+    if way == "compiled":
+        pytest.importorskip("numba")
+    monkeypatch.setenv(kernel.FORCE, way)
+    kernel.select(0)
+    try:
+        log, tables = log_of(b"".join(date % year + TELLING for date in DATES))
+    finally:
+        monkeypatch.undo()
+        kernel.select(0)
+
+    check(log, tables)
+    assert log.account.lines == len(DATES)
+    assert set(tables["auth"].lists()["started"]) <= {None}
+
+
 def _numbered(line: bytes) -> Callable[[int], bytes]:
     return lambda count: b"".join(line % (k + 1) for k in range(count))
 

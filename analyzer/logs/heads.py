@@ -164,10 +164,12 @@ def daytime(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
 @helper
 def dated(buffer: Octets, at: int, stop: int, lines: Grid, row: int, year: int, month: int, day: int) -> int:
     """Read the time of day behind a date, with what may stand between; gives the end, or -1."""
-    if year < 0 or month < 1 or month > 12 or day < 1 or day > 31 or year > 2200:
+    if month < 1 or month > 12 or day < 1 or day > 31:
         return -1
-    if year < 100:
+    if 0 <= year < 100:
         year += 2000
+    if not 1970 <= year <= 2200:  # nanoseconds of other years may leave int64
+        return -1
     lines[row, c.MARK] = Mark.LOCAL
     lines[row, c.TIME] = days(year, month, day) * DAY
     if at < stop and buffer[at] == CLOSE:
