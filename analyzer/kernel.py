@@ -115,8 +115,12 @@ def select(input_bytes: int, *entries: Kernel) -> bool:
 
 
 def available() -> bool:
-    """Whether numba is installed (extra ``fast``), and not switched off by its own variable."""
-    return os.environ.get("NUMBA_DISABLE_JIT", "0") == "0" and importlib.util.find_spec("numba") is not None
+    """Whether numba is installed (extra ``fast``), not switched off by its own variable, and this is little endian."""
+    return (
+        sys.byteorder == "little"
+        and os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
+        and importlib.util.find_spec("numba") is not None
+    )
 
 
 def needs_compiling(*entries: Kernel) -> bool:

@@ -29,9 +29,13 @@ def meanwhile(read: Callable[[], Result | None], *, threaded: bool, calls: int =
 
     with ThreadPoolExecutor(1) as pool:
         upcoming = deque(pool.submit(read) for _ in range(calls))
-        while (result := upcoming.popleft().result()) is not None:
-            upcoming.append(pool.submit(read))
-            yield result
+        try:
+            while (result := upcoming.popleft().result()) is not None:
+                upcoming.append(pool.submit(read))
+                yield result
+        finally:
+            for call in upcoming:
+                call.cancel()
 
 
 def ahead(parts: Iterable[Result]) -> Iterator[Result]:
@@ -46,14 +50,16 @@ def ahead(parts: Iterable[Result]) -> Iterator[Result]:
 def side_by_side(make: Callable[[Item], object], items: Iterable[Item], stop: Callable[[], object]) -> None:
     """Call `make` with each item, two at a time: for what does not hold the lock of the interpreter.
 
-    Where one of them fails, and on Ctrl-C, `stop` is called: it makes those fail that are still at work, which are
-    waited for.
+    Where one of them fails, and on Ctrl-C, no other is begun, and `stop` is called: it lets those end soon that are at
+    work, which are waited for.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, as_completed
 
     with ThreadPoolExecutor(2) as pool:
         try:
-            list(pool.map(make, items))
+            for call in as_completed([pool.submit(make, item) for item in items]):
+                call.result()
         except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
             stop()
             raise

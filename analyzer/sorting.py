@@ -45,10 +45,8 @@ def sorted_tables(writers: Sequence[Writer]) -> Tables:
 
 
 def _sorted(parts: list[Table]) -> Table:
-    """Join parts of a table and sort it; they are gone then."""
-    table = concatenate(parts)
-    parts.clear()
-    return _in_order(table)
+    """Join parts of a table and sort it; they stay as they are, so that this can be done again after Ctrl-C."""
+    return _in_order(concatenate(parts))
 
 
 def _grouped(parts: list[Table]) -> Table:

@@ -178,7 +178,7 @@ class Trace:
     @cached_property
     def found(self) -> int:
         """How many SMTP sessions there are, with a table of them or without."""
-        return len(self.tables["sessions"])
+        return len(self.tables["sessions"]) if "sessions" in self.tables else 0
 
     @property
     def sessions(self) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,6 +66,43 @@ def test_replaced(counted):
     )  # fmt: skip
     assert both["sessions"] is tables["sessions"]
     assert made == ["sessions"]
+
+
+@pytest.mark.parametrize("name", ["auth", "exchanges", "findings"])
+def test_interrupted(monkeypatch, name):
+    """A table whose making was interrupted is made when somebody asks again."""
+    from analyzer import sorting
+
+    trace, whole = analyzer.read(SAMPLE), analyzer.read(SAMPLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(sorting, "_in_order", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            trace.tables[name]
+    first, second = (each.tables[name].lists() for each in (trace, whole))
+    assert first == second
+
+
+def test_copies():
+    """A trace can be copied and written with pickle, tables and all."""
+    trace = analyzer.read(SAMPLE)
+    for other in (copy.deepcopy(trace), pickle.loads(pickle.dumps(trace))):
+        assert other.auth.equals(trace.auth)
+        assert len(other.findings) == len(trace.findings)
+
+
+def test_found_without_a_table():
+    """A trace without sessions has counted them; one that is filtered has none to count."""
+    lean = analyzer.read(SAMPLE, tables=("auth",), sessions=False)
+    assert lean.found > 0
+    assert lean.filter().found == 0
+
+
+def test_export_tells_first(tmp_path):
+    """A table that was left out is told before anything is written."""
+    lean = analyzer.read(SAMPLE, tables=("auth",), sessions=False)
+    with pytest.raises(AnalyzerError, match="the table sessions was left out"):
+        lean.export(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_found_that_nobody_asks_for(monkeypatch):

@@ -190,6 +190,15 @@ def test_years_of_no_log(monkeypatch: pytest.MonkeyPatch, year: bytes, way: str)
     assert set(tables["auth"].lists()["started"]) <= {None}
 
 
+@pytest.mark.parametrize("before", [b"", b'{"log":"hello\\n","stream":"stdout","time":"2026-03-02T09:00:00Z"}\n'])
+def test_an_envelope_of_nothing(before: bytes) -> None:
+    """An envelope whose text is blank, without an end of its own, is a blank line, also where a block has no other."""
+    line = b'{"log":"\\n","stream":"stdout","time":"2026-03-02T09:00:00Z"}'
+    for data in (before + line, before + line + b"\n"):
+        assert [(skip.reason, skip.count) for skip in log_of(data, size=80)[0].account.skips()][-1:] != []
+        assert not len(analyzer.read(io.BytesIO(data)).tables["auth"])
+
+
 def _numbered(line: bytes) -> Callable[[int], bytes]:
     return lambda count: b"".join(line % (k + 1) for k in range(count))
 

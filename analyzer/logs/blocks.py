@@ -68,7 +68,7 @@ def _stops(data: Array) -> Array:
         if count < len(stops):
             break
         stops = np.append(stops, np.empty_like(stops))
-    if data[-1] != LF:
+    if not len(data) or data[-1] != LF:
         stops[count] = len(data)
         count += 1
     return stops[:count]

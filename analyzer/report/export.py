@@ -87,17 +87,21 @@ def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> N
     """Write tables to the files that `files` named.
 
     All of them get their names at the end: a run that is interrupted, or that finds no room, leaves what was there
-    before. Raises AnalyzerError for what the system refuses.
+    before. Raises AnalyzerError for what the system refuses, and for tables that were left out.
     """
+    for name in paths:
+        if name not in tables:
+            tables[name]  # tells so, before anything is written
     beside = {path: f"{path}.{os.getpid()}.part" for path in paths.values()}
     files: list[BinaryIO] = []
     stopped = False
 
     def make(name: str) -> None:
+        table = tables[name]
         with _told(paths[name]), open(beside[paths[name]], "xb") as file:
             files.append(file)
             if not stopped:
-                FORMATS[form](tables[name], file)
+                FORMATS[form](table, file)
 
     def stop() -> None:
         nonlocal stopped

@@ -30,8 +30,8 @@ _SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
 #: Binding, authorization identity, name and nonce (RFC 5802 section 7).
 _SCRAM_FIRST: Final = re.compile(rb"[nyp][^,]*,[^,]*,n=[^,]*,r=[^,]*\Z")
 
-#: Pairs of a reply and a line that are known at a time.
-_MOST_ECHOES: Final = 1 << 16
+#: Pairs of a reply and a line that are known at a time, and octets of them.
+_MOST_ECHOES, _MOST_ECHOED = 1 << 16, 1 << 23
 
 #: Client lines before a reply that are looked for in it.
 _LINES: Final = 4
@@ -43,13 +43,21 @@ def is_open(line: bytes) -> bool:
     return bool(words) and _SCRAM_FIRST.match(unbase64(words[-1]) or b"") is not None
 
 
-class Echoes(dict[tuple[bytes, bytes], frozenset[bytes]]):
-    """What a reply holds of a client's line, found out once: guessers say the same again and again."""
+class Echoes:
+    """What replies hold of clients' lines, found out once: guessers say the same again and again."""
 
-    def __missing__(self, pair: tuple[bytes, bytes]) -> frozenset[bytes]:
-        if len(self) >= _MOST_ECHOES:
-            self.clear()
-        found = self[pair] = redact.echoed(*pair)
+    def __init__(self) -> None:
+        self._found: dict[tuple[bytes, bytes], frozenset[bytes]] = {}
+        self._octets = 0
+
+    def of(self, text: bytes, line: bytes) -> frozenset[bytes]:
+        """Give the words of a reply that a line holds."""
+        found = self._found.get((text, line))
+        if found is None:
+            if self._octets > _MOST_ECHOED or len(self._found) >= _MOST_ECHOES:
+                self._found, self._octets = {}, 0
+            found = self._found[text, line] = redact.echoed(text, line)
+            self._octets += len(text) + len(line)
         return found
 
 
@@ -145,7 +153,9 @@ class Said:
         key = np.where(before >= 0, which[:, np.newaxis] * len(texts) + before, -1)
         met, place = np.unique(key, return_inverse=True)
         echoed = [
-            self.echoes[replies[pair // len(texts)].text, texts[pair % len(texts)]] if pair >= 0 else frozenset[bytes]()
+            self.echoes.of(replies[pair // len(texts)].text, texts[pair % len(texts)])
+            if pair >= 0
+            else frozenset[bytes]()
             for pair in met.tolist()
         ]
         words = [replies[number].shown for number in which.tolist()]

@@ -43,6 +43,10 @@ class Tables(Mapping[str, Table]):
     def __contains__(self, name: object) -> bool:
         return name in self._tables
 
+    def __reduce__(self) -> tuple[type[Tables], tuple[dict[str, Table]]]:
+        """Copies, and what is written with pickle, have all tables."""
+        return Tables, ({**self},)
+
     def get(self, name: str, default: Any = None) -> Any:
         """Give a table, or the default for one that was left out."""
         return self[name] if name in self._tables else default

@@ -20,7 +20,7 @@ SPARE = 1
 
 
 class Feed:
-    """Gives every reader all windows, each at its own pace: who is first reads the next one from the disk."""
+    """Gives every reader all windows, each at its own pace: who has few left reads the next one from the disk."""
 
     def __init__(self, read: Callable[[], Window | None], readers: int) -> None:
         """`read` gives the next window, or None at the end; it is called by one thread at a time."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import analyzer
+from analyzer.smtp import said
 from analyzer.smtp.texts import LOST, Texts
 from analyzer.words import vocabulary
 from analyzer.words.vocabulary import NONE
@@ -74,3 +75,18 @@ def test_too_many(monkeypatch, name):
     for table in ("auth", "sessions", "exchanges"):
         rows, others = (trace.tables[table].lists() for trace in (whole, forgetful))
         assert rows == others
+
+
+def test_echoes_are_bounded(monkeypatch):
+    """What replies hold of lines is found out once, and forgotten where it is much; its words are not shown."""
+    asked = []
+    monkeypatch.setattr(said.redact, "echoed", lambda text, line: asked.append(1) or frozenset((line,)))
+    monkeypatch.setattr(said, "_MOST_ECHOED", 1000)
+    echoes = said.Echoes()
+
+    assert [echoes.of(b"no", b"secret") for _ in range(3)] == [frozenset((b"secret",))] * 3
+    assert len(asked) == 1
+    assert "secret" not in repr(echoes)
+    for number in range(100):
+        echoes.of(b"no", b"%0100d" % number)
+    assert len(echoes._found) < 20
