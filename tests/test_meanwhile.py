@@ -33,7 +33,7 @@ def test_parts_that_nobody_takes():
     def parts():
         for number in range(10 * FEW):
             if number > FEW:
-                time.sleep(0.05)
+                time.sleep(0.2)
             made.append(number)
             yield number
 
