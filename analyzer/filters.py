@@ -110,9 +110,13 @@ def select(tables: Mapping[str, Table], conditions: Conditions) -> Mapping[str, 
         findings = tables["findings"]
         return findings.take(_concerned(findings, names, conditions, since, until))
 
-    others: dict[str, Callable[[], Table]] = {name: partial(following, name) for name in ("exchanges", "messages")}
-    others = {name: table for name, table in {**others, "findings": concerned}.items() if name in tables}
-    return replaced(tables, {**others, "auth": auth.take(attempts), "sessions": sessions})
+    others: dict[str, Callable[[], Table]] = {
+        "exchanges": partial(following, "exchanges"),
+        "messages": partial(following, "messages"),
+        "findings": concerned,
+    }
+    there = {name: make for name, make in others.items() if name in tables}
+    return replaced(tables, {**there, "auth": auth.take(attempts), "sessions": sessions})
 
 
 def _concerned(findings: Table, names: Array, conditions: Conditions, since: int, until: int) -> Array:

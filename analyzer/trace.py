@@ -270,9 +270,7 @@ class Trace:
 
     def find(self, **thresholds: float) -> pd.DataFrame:
         """Give the findings of these sessions with other thresholds; see `analyzer.findings.thresholds`."""
-        from analyzer.findings.find import find as find_in
-
-        return find_in(self.tables, Thresholds.of(thresholds)).frame()
+        return _findings(self.tables, Thresholds.of(thresholds)).frame()
 
     @property
     def charts(self) -> Charts:

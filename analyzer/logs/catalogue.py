@@ -135,22 +135,14 @@ class Catalogue:
         first: list[int] = []  # of each of these places, the first rule that came by
         made: list[tuple[int, int, int]] = []
         for number, rule in enumerate(rules):
-            steps_ = self.steps[rule]
+            mine = self.steps[rule]
             path = [-1]
-            for step in ((*self.rules[rule, 4:].tolist(),), *steps_):  # what is cut off has to be the same, too
+            for step in ((*self.rules[rule, 4:].tolist(),), *mine):  # what is cut off has to be the same, too
                 at = tree.setdefault((path[-1], step), len(first))
                 path.append(at)
                 if at == len(first):
                     first.append(number)
-            common = sum(first[at] < number for at in path[1:]) - 1
-            shared = next(
-                (
-                    k
-                    for k, step in enumerate(steps_[: max(common, 0)])
-                    if step.kind == OPTION and k < common < k + 1 + step.of
-                ),
-                common,
-            )
+            shared = _whole(mine, sum(first[at] < number for at in path[1:]) - 1)
             made.append((rule, first[path[1 + shared]], shared) if shared > 0 else (rule, -1, 0))
         return made
 
@@ -163,6 +155,14 @@ MEMBERS: Final = tuple(
 
 #: A rule: its format, its pattern, its steps (from, to), and its cut (offset and length in `letters`).
 RULE_WIDTH: Final = 6
+
+
+def _whole(made: Sequence[Step], count: int) -> int:
+    """Give how many of the first steps are no part of an optional part that goes on behind them."""
+    for place, step in enumerate(made[: max(count, 0)]):
+        if step.kind == OPTION and place < count < place + 1 + step.of:
+            return place
+    return count
 
 
 def _first_octets(made: Sequence[Step]) -> frozenset[int]:

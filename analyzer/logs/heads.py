@@ -32,6 +32,9 @@ LEAP_YEAR = 2000
 #: TAI is ahead of UTC by this since 2017 (IERS bulletin C 52).
 TAI_AHEAD = 37 * SECOND
 
+#: Octets behind a time that may decide where it ends: a space, and a zone.
+AHEAD = 8
+
 # The kernels' table of words: the months as numbers, three letters each, in lower case.
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec"
 MONTHS: Final = np.array([int.from_bytes(name.encode()) for name in _MONTHS.split()], np.int64)
@@ -57,10 +60,6 @@ def number(buffer: Octets, at: int, stop: int, digits: int) -> int:
             return -1
         value = value * 10 + octet - 48
     return value
-
-
-#: Octets behind a time that may decide where it ends: a space, and a zone.
-AHEAD = 8
 
 
 @helper
@@ -372,15 +371,15 @@ def last_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sent
 
 @kernel("void(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], int64[::1], uint8[::1])")
 def cut_heads(
-    buffer: Octets, stops: Cells, file: int, number: int, serial: int, lines: Grid, months: Cells, sentences: Octets
+    buffer: Octets, stops: Cells, file: int, ordinal: int, serial: int, lines: Grid, months: Cells, sentences: Octets
 ) -> None:
-    """Cut the heads of lines that end at `stops`; number and serial are those of the first. All is zero before."""
+    """Cut the heads of lines that end at `stops`; ordinal and serial are those of the first. All is zero before."""
     before, width, time, mark = 0, 0, 0, 0  # where the last time was that was read, how wide it was, and what it told
     following = 0
     for row in range(len(stops)):
         start, stop = following, stops[row]
         following = stop + 1
-        lines[row, c.FILE], lines[row, c.NUMBER], lines[row, c.SERIAL] = file, number + row, serial + row
+        lines[row, c.FILE], lines[row, c.NUMBER], lines[row, c.SERIAL] = file, ordinal + row, serial + row
         lines[row, c.START] = start
         while stop > start and (buffer[stop - 1] == 13 or buffer[stop - 1] == SPACE):  # CR, and what pastes add
             stop -= 1

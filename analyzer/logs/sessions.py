@@ -23,7 +23,7 @@ from analyzer.logs.lines import Block
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Ids, Text, in_order, mixed
-from analyzer.tcp.table import copy
+from analyzer.wire.octets import copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -93,20 +93,20 @@ def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> N
         if name not in tables:
             tables[name]  # tells so, before anything is written
     beside = {path: f"{path}.{os.getpid()}.part" for path in paths.values()}
-    files: list[BinaryIO] = []
+    opened: list[BinaryIO] = []
     stopped = False
 
     def make(name: str) -> None:
         table = tables[name]
         with _told(paths[name]), open(beside[paths[name]], "xb") as file:
-            files.append(file)
+            opened.append(file)
             if not stopped:
                 FORMATS[form](table, file)
 
     def stop() -> None:
         nonlocal stopped
         stopped = True
-        for file in files:
+        for file in opened:
             with suppress(OSError):
                 file.close()  # nothing more can be written to it
 

@@ -14,7 +14,7 @@ from analyzer.smtp.law import SHARED_KINDS, TELLING_CODES
 from analyzer.smtp.machine import LF, SPACE, F, M, reply_code, text_end, verb_of
 from analyzer.tcp.columns import LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
 from analyzer.tcp.track import TLS_PORTS
-from analyzer.wire.octets import alike, find_octet
+from analyzer.wire.octets import alike, be16, find_octet
 
 #: Bytes of a side that are looked at, and lines of them.
 LOOK_BYTES, LOOK_LINES = 8192, 64
@@ -178,7 +178,7 @@ def strip_proxy(
             found[k, VIA_LENGTH] = text_end(stream, c, lf) - c - 6
             strip[0] = lf + 1
     elif c_end - c >= 16 and looks_like(stream, c, c_end, words[14:26]):
-        size = (int(stream[c + 14]) << 8) | int(stream[c + 15])
+        size = be16(stream, c + 14)
         if c + 16 + size <= c_end:
             found[k, VIA] = PROXY_2
             found[k, VIA_AT] = c + 12

@@ -60,7 +60,7 @@ def rounds_of(rows: Rows, attempts: Array, texts: Texts) -> Rounds:
 
 @helper
 def word_at(stream: Any, at: int, stop: int) -> tuple[int, int]:
-    """Give where the next word begins, stop where there is none, and where it ends."""
+    """Give where the next word begins (`stop`: there is none) and ends, words as `bytes.split` has them."""
     while at < stop and (stream[at] == SPACE or 9 <= stream[at] <= 13):
         at += 1
     end = at

@@ -14,7 +14,7 @@ from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Kind
 from analyzer.smtp.reply import reply_of
 from analyzer.tables import Text, among
-from analyzer.words.vocabulary import Store, distinct_of
+from analyzer.words.vocabulary import MOST_OCTETS, MOST_WORDS, Store, distinct_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +30,6 @@ _SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
 #: Binding, authorization identity, name and nonce (RFC 5802 section 7).
 _SCRAM_FIRST: Final = re.compile(rb"[nyp][^,]*,[^,]*,n=[^,]*,r=[^,]*\Z")
 
-#: Pairs of a reply and a line that are known at a time, and octets of them.
-_MOST_ECHOES, _MOST_ECHOED = 1 << 16, 1 << 23
-
 #: Client lines before a reply that are looked for in it.
 _LINES: Final = 4
 
@@ -44,7 +41,10 @@ def is_open(line: bytes) -> bool:
 
 
 class Echoes:
-    """What replies hold of clients' lines, found out once: guessers say the same again and again."""
+    """What replies hold of clients' lines, found out once: guessers say the same again and again.
+
+    As many pairs of them are known as a vocabulary knows words.
+    """
 
     def __init__(self) -> None:
         self._found: dict[tuple[bytes, bytes], frozenset[bytes]] = {}
@@ -54,7 +54,7 @@ class Echoes:
         """Give the words of a reply that a line holds."""
         found = self._found.get((text, line))
         if found is None:
-            if self._octets > _MOST_ECHOED or len(self._found) >= _MOST_ECHOES:
+            if self._octets > MOST_OCTETS or len(self._found) >= MOST_WORDS:
                 self._found, self._octets = {}, 0
             found = self._found[text, line] = redact.echoed(text, line)
             self._octets += len(text) + len(line)

@@ -12,7 +12,7 @@ from analyzer.tcp import columns as c
 from analyzer.tcp import pieces as p
 from analyzer.tcp.pieces import place
 from analyzer.tcp.sequence import NEAR
-from analyzer.tcp.table import copy
+from analyzer.wire.octets import copy
 
 LF = 10
 

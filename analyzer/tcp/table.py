@@ -7,6 +7,7 @@ from typing import Any
 from analyzer.kernel import helper, kernel
 from analyzer.tcp import columns as c
 from analyzer.wire import segments as wire
+from analyzer.wire.octets import copy
 
 #: An odd number without a pattern, of 31 bits, so that its product with 32 bits stays in the range of int64.
 FACTOR = 0x5BD1E995
@@ -52,15 +53,6 @@ def sent_by(table: Any, row: int, side: int, segments: Any, i: int) -> Any:
         and table[row, c.HI_0 + side] == segments[i, wire.SRC_HI]
         and table[row, c.HI_1 - side] == segments[i, wire.DST_HI]
     )
-
-
-@helper
-def copy(target: Any, at: int, source: Any, offset: int, size: int) -> None:
-    """Copy bytes. A loop over two slices compiles in a tenth of the time of a slice assignment, and runs as fast."""
-    here = target[at : at + size]
-    there = source[offset : offset + size]
-    for k in range(min(len(here), len(there))):
-        here[k] = there[k]
 
 
 @helper

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.kernel import helper, kernel
 from analyzer.limits import RECORD_BYTES, RESYNC_BYTES, SNAPLEN_BYTES
-from analyzer.wire.octets import be32, be64, le32, u16, u32
+from analyzer.wire.octets import be32, be64, le32, le64, u16, u32
 from analyzer.wire.records import (
     BIG,
     END,
@@ -115,12 +115,7 @@ def add_interface(buffer: Octets, at: int, length: int, state: Cells, interfaces
                 interfaces[row, BINARY] = digits - 128
                 digits = 0 if digits == 128 else 9
         elif code == 14 and size == 8:  # if_tsoffset, in seconds
-            seconds = be64(buffer, value)
-            if not big:
-                seconds = le32(buffer, value) + (le32(buffer, value + 4) & 0x7FFFFFFF) * 4294967296
-                if buffer[value + 7] > 127:
-                    seconds -= 9223372036854775807
-                    seconds -= 1
+            seconds = be64(buffer, value) if big else le64(buffer, value)
             interfaces[row, OFFSET] = min(max(seconds, -4000000000), 4000000000) * 1000000000
         option = value + (size + 3) // 4 * 4
     interfaces[row, TIMES] = 10 ** max(9 - digits, 0)

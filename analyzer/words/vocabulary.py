@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.kernel import kernel
 from analyzer.tables import Text, Words
-from analyzer.wire.octets import alike, le32
+from analyzer.wire.octets import alike, copy, le32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ KEY: Final = int.from_bytes(os.urandom(4))
 
 #: With more distinct words than this, or so many octets of them, a vocabulary begins anew: where nearly every row has a
 #: word of its own, nothing is gained by knowing those before.
-_MOST_WORDS: Final = 1 << 16
-_MOST_OCTETS: Final = 1 << 23
+MOST_WORDS: Final = 1 << 16
+MOST_OCTETS: Final = 1 << 23
 
 #: Columns of the state of `number_words`: the next row, the words that are known, and the octets of them.
 _ROW, _KNOWN, _USED = range(3)
@@ -76,9 +76,7 @@ def number_words(
         while found == NONE:
             code = slots[slot]
             if code == NONE:
-                room = store[used : used + octets]
-                for k in range(min(len(room), octets)):
-                    room[k] = word[k]
+                copy(store, used, word, 0, octets)
                 used += octets
                 slots[slot], hashes[known], ends[known] = known, value, used
                 found = known
@@ -131,7 +129,7 @@ class Store:
     @property
     def is_large(self) -> bool:
         """Whether there are so many words that nothing is gained by knowing them."""
-        return bool(self._state[_KNOWN] > _MOST_WORDS or self._state[_USED] > _MOST_OCTETS)
+        return bool(self._state[_KNOWN] > MOST_WORDS or self._state[_USED] > MOST_OCTETS)
 
     @property
     def known(self) -> int:

@@ -67,7 +67,7 @@ def test_too_many(monkeypatch, name):
     path = str(SAMPLES / name / "capture.pcap")
     whole = analyzer.read(path, capacity=1)
     begun = []
-    monkeypatch.setattr(vocabulary, "_MOST_WORDS", 0)
+    monkeypatch.setattr(vocabulary, "MOST_WORDS", 0)
     monkeypatch.setattr(Texts, "_begin", lambda self, begin=Texts._begin: begun.append(1) or begin(self))
     forgetful = analyzer.read(path, capacity=1)
 
@@ -81,7 +81,7 @@ def test_echoes_are_bounded(monkeypatch):
     """What replies hold of lines is found out once, and forgotten where it is much; its words are not shown."""
     asked = []
     monkeypatch.setattr(said.redact, "echoed", lambda text, line: asked.append(1) or frozenset((line,)))
-    monkeypatch.setattr(said, "_MOST_ECHOED", 1000)
+    monkeypatch.setattr(said, "MOST_OCTETS", 1000)
     echoes = said.Echoes()
 
     assert [echoes.of(b"no", b"secret") for _ in range(3)] == [frozenset((b"secret",))] * 3
