@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -91,6 +91,14 @@ _COMMAND: Final = re.compile(rb"(?i)(?:EHLO|HELO|LHLO|AUTH|MAIL FROM:|RCPT TO:)\
 _SAMPLE: Final = 400
 
 
+class _Draft(NamedTuple):
+    """A block whose lines are being matched."""
+
+    buffer: Array
+    lines: Array
+    spans: Array
+
+
 class Lines:
     """Makes events of the blocks of one source. `forced`: the formats that it has to be; none: found by content."""
 
@@ -112,12 +120,12 @@ class Lines:
         used = len(raw.data), len(raw.stops)
         raw.data.extend(bytes(room[0]))
         rows = len(raw.stops) + room[1]
-        buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.zeros((rows, c.LINE_WIDTH), np.int64)
+        buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.empty((rows, c.LINE_WIDTH), np.int64)
         spans, lines = np.zeros((c.SPANS_WIDTH, rows), np.int32), all_lines[: len(raw.stops)]
         names = self.files.index(raw.file), raw.number, self.account.lines
         cut_heads(buffer, raw.stops, *names, lines, MONTHS, SENTENCES)
         self.account.lines += len(lines)
-        found = self._found(buffer, lines, spans, raw)
+        found = self._found(_Draft(buffer, lines, spans), raw)
         events = np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])
         telling = self.account.taken(self.catalogue, events)
         telling = np.flatnonzero(telling)
@@ -138,8 +146,9 @@ class Lines:
         events = _repeated(lines, events)
         return Block(buffer, all_lines, events, spans, filled, self.files, self.vocabularies, used)
 
-    def _found(self, buffer: Array, lines: Array, spans: Array, raw: Raw) -> list[Array]:
+    def _found(self, draft: _Draft, raw: Raw) -> list[Array]:
         """Give the events of the lines that patterns took; account for the others."""
+        buffer, lines = draft.buffer, draft.lines
 
         def left(reason: str, rows: Array) -> None:
             self.account.left(reason, buffer, lines, rows, raw)
@@ -150,8 +159,8 @@ class Lines:
         self.account.understood += int(again.sum())
         filled &= ~again
         if self.forced:
-            made, missed = self._taken(buffer, lines, spans, np.flatnonzero(filled), c.BODY, self.forced)
-            more, missed = self._taken(buffer, lines, spans, missed, c.AFTER_TIME, self.forced)
+            made, missed = self._taken(draft, np.flatnonzero(filled), c.BODY, self.forced)
+            more, missed = self._taken(draft, missed, c.AFTER_TIME, self.forced)
             left(UNKNOWN, missed)
             return [made, more]
         made_of: list[Array] = []
@@ -159,53 +168,51 @@ class Lines:
         kinds = list(map(self.of_program, programs.words))
         for formats in dict.fromkeys(formats for formats, _ in kinds if formats):
             mine = programs.mask([formats == kind[0] for kind in kinds])
-            made, missed = self._taken(buffer, lines, spans, np.flatnonzero(mine), c.BODY, formats)
+            made, missed = self._taken(draft, np.flatnonzero(mine), c.BODY, formats)
             left(UNKNOWN, missed)
             made_of.append(made)
         left(DULL, np.flatnonzero(programs.mask([irrelevant and not formats for formats, irrelevant in kinds])))
         known = programs.mask([bool(formats) or irrelevant for formats, irrelevant in kinds])
-        made, missed = self._bare(buffer, lines, spans, np.flatnonzero(filled & ~known))
+        made, missed = self._bare(draft, np.flatnonzero(filled & ~known))
         foreign = programs.codes[missed] >= 0
         left(FOREIGN, missed[foreign])
         left(UNKNOWN, missed[~foreign])
         return [*made_of, made]
 
-    def _bare(self, buffer: Array, lines: Array, spans: Array, rows: Array) -> tuple[Array, Array]:
+    def _bare(self, draft: _Draft, rows: Array) -> tuple[Array, Array]:
         """Match lines of no known program: first against the formats that this source has shown, then against all."""
-        made, missed = self._taken(buffer, lines, spans, rows, c.AFTER_TIME, self.bare)
+        made, missed = self._taken(draft, rows, c.AFTER_TIME, self.bare)
         if len(missed):
-            self.bare += self._shown(buffer, lines, missed[:_SAMPLE])
-            more, missed = self._taken(buffer, lines, spans, missed, c.AFTER_TIME, self.bare)
+            self.bare += self._shown(draft, missed[:_SAMPLE])
+            more, missed = self._taken(draft, missed, c.AFTER_TIME, self.bare)
             made = np.concatenate((made, more))
         return made, missed
 
-    def _shown(self, buffer: Array, lines: Array, rows: Array) -> tuple[int, ...]:
+    def _shown(self, draft: _Draft, rows: Array) -> tuple[int, ...]:
         """Give the formats that these lines show: first the one that takes most of those that tell something."""
         scores: dict[int, tuple[int, int]] = {}
         for number in self.catalogue.bare:
             generic = self.catalogue.formats[number].generic
             if number in self.bare or (generic and (scores or self.account.understood)):
                 continue
-            spans = np.zeros((c.SPANS_WIDTH, len(lines)), np.int32)
-            events, _ = self._taken(buffer, lines, spans, rows, c.AFTER_TIME, (number,))
+            spans = np.zeros((c.SPANS_WIDTH, int(rows[-1]) + 1), np.int32)
+            events, _ = self._taken(_Draft(draft.buffer, draft.lines, spans), rows, c.AFTER_TIME, (number,))
             patterns = events[:, c.E_PATTERN]
             own = ~self.catalogue.greedy[patterns]
-            if own.any() or (generic and _is_dialogue(buffer, lines, rows)):
+            if own.any() or (generic and _is_dialogue(draft.buffer, draft.lines, rows)):
                 telling = own & ~self.catalogue.dull[patterns]
                 scores[number] = int(telling.sum()), int(own.sum())
         return tuple(sorted(scores, key=lambda number: scores[number], reverse=True))
 
-    def _taken(
-        self, buffer: Array, lines: Array, spans: Array, rows: Array, body: int, formats: tuple[int, ...]
-    ) -> tuple[Array, Array]:
+    def _taken(self, draft: _Draft, rows: Array, body: int, formats: tuple[int, ...]) -> tuple[Array, Array]:
         """Match lines against formats; gives the events, and the lines that none takes."""
         if not formats or not len(rows):
             return np.zeros((0, c.EVENT_WIDTH), np.int64), rows
         events = np.zeros((len(rows), c.EVENT_WIDTH), np.int64)
         catalogue = self.catalogue
         match(
-            buffer, lines, rows, body, *catalogue.rules_of(formats), catalogue.rules, catalogue.moves,
-            catalogue.letters, catalogue.sets, catalogue.marks, events, spans,
+            draft.buffer, draft.lines, rows, body, *catalogue.rules_of(formats), catalogue.rules, catalogue.moves,
+            catalogue.letters, catalogue.sets, catalogue.marks, events, draft.spans,
         )  # fmt: skip
         missed = events[:, c.E_PATTERN] == NONE
         return (events.take(np.flatnonzero(~missed), axis=0), rows[missed]) if missed.any() else (events, rows[:0])

@@ -58,6 +58,9 @@ def write(table: Table, file: BinaryIO) -> None:
                 store_schema=False,
                 use_dictionary=[name for name, kind in kinds.items() if kind.encoding == _WORDS],
                 column_encoding={name: kind.encoding for name, kind in kinds.items() if kind.encoding != _WORDS},
+                # Who looks for a time or a number skips row groups by these; of words they cost more than they tell.
+                write_statistics=[name for name, kind in kinds.items() if kind.encoding == _NEAR],
+                write_batch_size=limits.TABLE_ROWS,
             )
         writer.write_table(made)
     assert writer is not None

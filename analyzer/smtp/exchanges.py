@@ -25,31 +25,30 @@ if TYPE_CHECKING:
 _MASKED: Final = "<hidden by the log>"
 
 
-def columns(units: Array, shown: Array, said: Said, began: Array) -> dict[str, Any]:
-    """Give all columns but the session's id, for the rows of `units` that `shown` numbers.
+def columns(said: Said, shown: Array, began: Array) -> dict[str, Any]:
+    """Give all columns but the session's id, for the units that `shown` numbers.
 
     `began`, by session, stands in for the time of a greeting that was never seen.
     """
-    u = units[shown]
-    code = u[:, s.U_CODE]
+    code, sent_at, reply_at = (said.of(column, shown) for column in (s.U_CODE, s.U_AT, s.U_REPLY_AT))
+    frame, reply_frame = (said.of(column, shown) for column in (s.U_FRAME, s.U_REPLY_FRAME))
     replied = code > 0
-    sent = u[:, s.U_FRAME] > 0
-    at = np.where(u[:, s.U_AT] > 0, u[:, s.U_AT], np.where(replied, u[:, s.U_REPLY_AT], began[u[:, s.U_SESSION]]))
-    waited = (u[:, s.U_REPLY_AT] - u[:, s.U_AT]) / 1e9
+    at = np.where(sent_at > 0, sent_at, np.where(replied, reply_at, began.take(said.of(s.U_SESSION, shown))))
+    waited = (reply_at - sent_at) / 1e9
     _, enhanced, text = said.replies(shown)
     return {
-        "n": u[:, s.U_NUMBER],
+        "n": said.of(s.U_NUMBER, shown),
         "at": at,
-        "verb": Text(u[:, s.U_VERB].astype(np.int32), list(law.VERB_NAMES)),
-        "argument": arguments(units, shown, said),
+        "verb": Text(said.of(s.U_VERB, shown).astype(np.int32), list(law.VERB_NAMES)),
+        "argument": arguments(said, shown),
         "code": np.where(replied, code, NULL),
         "enhanced": enhanced,
         "text": text,
-        "seconds": np.where(replied & sent & (waited >= 0), waited, np.nan),
-        "pipelined": u[:, s.U_FLAGS] & int(Flag.PIPELINED) != 0,
-        "attempt": _known(u[:, s.U_ATTEMPT]),
-        "frame": _known(u[:, s.U_FRAME]),
-        "reply_frame": np.where(replied, _known(u[:, s.U_REPLY_FRAME]), NULL),
+        "seconds": np.where(replied & (frame > 0) & (waited >= 0), waited, np.nan),
+        "pipelined": said.of(s.U_FLAGS, shown) & int(Flag.PIPELINED) != 0,
+        "attempt": _known(said.of(s.U_ATTEMPT, shown)),
+        "frame": _known(frame),
+        "reply_frame": np.where(replied & (reply_frame > 0), reply_frame, NULL),
     }
 
 
@@ -57,19 +56,18 @@ def _known(numbers: Array) -> Array:
     return np.where(numbers > 0, numbers, NULL)
 
 
-def arguments(units: Array, shown: Array, said: Said) -> Text:
-    """Say what the client's lines are, for the rows of `units` that `shown` numbers; secrets as kind and length.
+def arguments(said: Said, shown: Array) -> Text:
+    """Say what the client's lines are, for the units that `shown` numbers; secrets as kind and length.
 
     An answer is told by the mechanism of the AUTH command before it, and by the responses between them.
     """
-    u = units.take(shown, axis=0)
-    kind, verb, flags, session = (u[:, column] for column in (s.U_KIND, s.U_VERB, s.U_FLAGS, s.U_SESSION))
+    kind, verb, flags, session = (said.of(column, shown) for column in (s.U_KIND, s.U_VERB, s.U_FLAGS, s.U_SESSION))
     masked, lost = flags & int(Flag.MASKED) != 0, flags & int(Flag.LOST_LINE) != 0
     answer, command = verb == law.ANSWER_UNIT, verb >= law.FIRST_VERB
-    told = _Told(len(u))
+    told = _Told(len(shown))
 
     rows = np.flatnonzero(among(verb, (law.UNKNOWN_VERB, law.INJECTED)) | (answer & ~masked & lost))
-    told.put(rows, (u[rows, s.U_LENGTH],), redact.unknown_bytes)
+    told.put(rows, (said.of(s.U_LENGTH, shown[rows]),), redact.unknown_bytes)
     told.put(np.flatnonzero(answer & masked), (), lambda: _MASKED)
 
     rows = np.flatnonzero(command)
@@ -81,7 +79,7 @@ def arguments(units: Array, shown: Array, said: Said) -> Text:
     numbers, line = distinct_of(which[opens])
     names, responses = zip(*((None, 0), *(_opened(lines[number]) for number in numbers)), strict=True)
     mechanisms, auth = Text.of(names[1:]), np.append(-1, rows[opens])  # the first stands for none
-    place = np.searchsorted(auth, np.arange(len(u)), "right") - 1
+    place = np.searchsorted(auth, np.arange(len(shown)), "right") - 1
     mine = (place > 0) & (session[auth[place]] == session)
     place = np.where(mine, place, 0)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from analyzer.smtp.reader import Rows
+    from analyzer.smtp.said import Said
 
     Array = np.ndarray[Any, Any]
 
@@ -99,11 +100,11 @@ class Facts:
         flags = {name: bool(self.flags[name][row]) for name in FLAGS}
         return Kept(words, flags, self.mail[row].copy())
 
-    def hear(self, rows: Rows, shown: Array) -> None:
+    def hear(self, rows: Rows, said: Said, shown: Array) -> None:
         """Take banners, names and offers from the units that `shown` numbers."""
-        kinds, verbs = (rows.units[:, column].take(shown) for column in (s.U_KIND, s.U_VERB))
+        kinds, verbs = (said.of(column, shown) for column in (s.U_KIND, s.U_VERB))
         shown = shown[_TELLING.take(kinds) | (verbs == law.GREETING)]
-        units, stages, store = rows.units.take(shown, axis=0), Stages(rows.units, rows.states), Store()
+        units, stages, store = rows.units.take(shown, axis=0), Stages(said, rows.states), Store()
         owners, kinds, codes = units[:, s.U_SESSION], units[:, s.U_KIND], units[:, s.U_CODE]
         replied = np.where(codes > 0, units[:, s.U_REPLY_LENGTH], 0)
         greeted = np.flatnonzero(units[:, s.U_VERB] == law.GREETING)

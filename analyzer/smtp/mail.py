@@ -72,7 +72,7 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     `mail` (int64[sessions, M_WIDTH]) holds what earlier parts left, and gets what this one leaves. Gives what is over
     and, by session, the unit of MAIL of the transaction under way (-1: no unit of this batch).
     """
-    kinds, owners = (rows.units[:, column].take(shown) for column in (s.U_KIND, s.U_SESSION))
+    kinds, owners = (said.of(column, shown) for column in (s.U_KIND, s.U_SESSION))
     mailing = mail[:, s.M_OPEN] > 0
     mailing[owners[kinds == Kind.MAIL]] = True
     numbers = np.append(shown[_IN_MAIL[kinds] & mailing[owners]], -1)

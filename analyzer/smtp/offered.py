@@ -17,6 +17,8 @@ from analyzer.tables import among
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analyzer.smtp.said import Said
+
     Array = np.ndarray[Any, Any]
 
 #: A line of the reply that lists mechanisms. ``AUTH=`` is written for clients that are older than the RFC (Postfix:
@@ -43,14 +45,14 @@ def mechanisms(reply: bytes) -> str:
 class Stages:
     """Which units of a batch were said before the first AUTH of their session, and which inside TLS."""
 
-    def __init__(self, units: Array, states: Array) -> None:
-        kinds, owners = units[:, s.U_KIND], units[:, s.U_SESSION]
-        begun = (kinds == Kind.STARTTLS) & (units[:, s.U_CODE] // 100 == 2)
+    def __init__(self, said: Said, states: Array) -> None:
+        kinds, owners = said.column(s.U_KIND), said.column(s.U_SESSION)
+        begun = (kinds == Kind.STARTTLS) & (said.column(s.U_CODE) // 100 == 2)
         self.first_auth = _first(owners, kinds == Kind.AUTH, len(states))
         self.first_tls = _first(owners, begun, len(states))
         self.first_tls[states[:, s.TLS] == _IMPLICIT] = -1
         # Units that are held come again with the next part, and what was said before them may come with them.
-        done = units[:, s.U_FLAGS] & int(Flag.HELD) == 0
+        done = said.column(s.U_FLAGS) & int(Flag.HELD) == 0
         self.tried, self.secured = (
             _first(owners, chosen & done, len(states)) < _NEVER for chosen in (kinds == Kind.AUTH, begun)
         )

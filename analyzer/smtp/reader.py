@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Rows(NamedTuple):
-    """What a batch gave. Rows of units and attempts that are HELD or VOID (U_FLAGS, A_FLAGS) are not to be shown."""
+    """What a batch gave, until the next one is read: the arrays are used again.
+
+    Rows of units and attempts that are HELD or VOID (U_FLAGS, A_FLAGS) are not to be shown.
+    """
 
     sessions: Array  # int64[n, analyzer.tcp.columns.SESSION_WIDTH]
     states: Array  # int64[n, STATE_WIDTH]
@@ -45,6 +48,7 @@ class Reader:
         self.law, self.verbs, self.codes, self.traits = matrices()
         self.words = np.frombuffer(bytearray(PROXY_WORDS), np.uint8)
         self.parts: dict[int, _Part] = {}
+        self._units, self._attempts = np.empty((0, s.U_WIDTH), np.int64), np.empty((0, s.A_WIDTH), np.int64)
         self.other_sessions = 0
         self.silent_sessions = 0
 
@@ -74,8 +78,8 @@ class Reader:
     ) -> Rows:
         """Run the machine."""
         lines = int(np.count_nonzero(batch.stream == 10)) + len(batch.steps) + 2 * len(sessions)
-        units = np.empty((2 * lines + len(held_units), s.U_WIDTH), np.int64)
-        attempts = np.empty((lines + len(held_attempts), s.A_WIDTH), np.int64)
+        units = self._units = _room(self._units, 2 * lines + len(held_units))
+        attempts = self._attempts = _room(self._attempts, lines + len(held_attempts))
         counters = np.zeros(2, np.int64)
         run(
             sessions, states, units, attempts, counters, batch.stream, batch.steps, self.law, self.verbs, self.codes,
@@ -120,6 +124,11 @@ class Reader:
                 stream[states[k, s.KEEP_0 + i] : sessions[k, c.STREAM_0 + i] + sessions[k, c.LENGTH_0 + i]].copy()
                 for i in range(2)
             )
+
+
+def _room(array: Array, rows: int) -> Array:
+    """Give an array of at least so many rows: this one, if it is long enough, since memory that is new costs time."""
+    return array if rows <= len(array) else np.empty((max(rows, 2 * len(array)), array.shape[1]), array.dtype)
 
 
 def _held(rows: Array, session: int, flags: int) -> dict[int, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from analyzer.smtp import law, redact
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Kind
 from analyzer.smtp.reply import reply_of
-from analyzer.tables import Text, among
+from analyzer.tables import Text, among, distinct
 from analyzer.words.vocabulary import MOST_OCTETS, MOST_WORDS, Store, distinct_of
 
 if TYPE_CHECKING:
@@ -72,11 +73,25 @@ class Said:
         self.rows, self.before, self.echoes = rows, before, echoes
         self.units: Any = memoryview(rows.units)
         self._stream = memoryview(rows.stream)
-        kinds, verbs = rows.units[:, s.U_KIND], rows.units[:, s.U_VERB]
+        self._columns: dict[int, Array] = {}
+        kinds, verbs = self.column(s.U_KIND), self.column(s.U_VERB)
         secretive = (kinds == Kind.AUTH) | among(verbs, _SECRETIVE)
         #: The units that may hold a secret; and for each unit, the last one up to it; -1: there is none.
         self._secrets = np.flatnonzero(secretive)
         self._last: Any = memoryview(np.maximum.accumulate(np.where(secretive, np.arange(len(kinds)), -1)))
+
+    def column(self, number: int) -> Array:
+        """Give a column of the units; many ask for the same few, and in one piece they are much faster."""
+        return self._padded(number)[:-1]
+
+    def of(self, number: int, units: Array) -> Array:
+        """Give a column of some units, 0 for none (-1)."""
+        return self._padded(number).take(units)
+
+    def _padded(self, number: int) -> Array:
+        if number not in self._columns:
+            self._columns[number] = np.append(self.rows.units[:, number], 0)
+        return self._columns[number]
 
     def cut(self, offset: int, length: int) -> bytes:
         """Give bytes of the stream."""
@@ -88,13 +103,13 @@ class Said:
 
     def lines(self, numbers: Array) -> tuple[list[bytes], Array]:
         """Give the distinct lines of some units (-1: none), behind them an empty one, and which of these each has."""
-        return self._distinct(self._of(s.U_OFF, numbers), self._of(s.U_LENGTH, numbers))
+        return self._distinct(self.of(s.U_OFF, numbers), self.of(s.U_LENGTH, numbers))
 
     def replies(self, numbers: Array) -> tuple[Array, Text, Text]:
         """Give the replies to some units (-1: none) as columns: codes (NULL: there was none), enhanced codes, texts."""
-        code = self._of(s.U_CODE, numbers)
-        lengths = np.where(code > 0, self._of(s.U_REPLY_LENGTH, numbers), 0)
-        raw, which = self._distinct(self._of(s.U_REPLY_OFF, numbers), lengths)
+        code = self.of(s.U_CODE, numbers)
+        lengths = np.where(code > 0, self.of(s.U_REPLY_LENGTH, numbers), 0)
+        raw, which = self._distinct(self.of(s.U_REPLY_OFF, numbers), lengths)
         replies = [reply_of(each) for each in raw]
         replied = which < len(raw) - 1
         enhanced = Text.of(each.enhanced for each in replies).take(which)
@@ -114,8 +129,8 @@ class Said:
         rows = rows[strange[which[rows]]]
         if not len(rows):
             return whole, rows
-        text = whole.put(rows, self._cleaned(replies, which[rows], numbers[rows]))
-        return text, rows[text.codes[rows] != whole.codes[rows]]
+        rows, cleaned = self._cleaned(replies, which, numbers, rows)
+        return whole.put(rows, Text.of(cleaned)), rows
 
     def secrets(self, number: int) -> list[bytes]:
         """Give the last client lines up to unit `number` that hold, or may hold, a secret."""
@@ -129,10 +144,6 @@ class Said:
             number = self._last[number - 1] if number else -1
         return lines + self.before.get(session, [])[: _LINES - len(lines)]
 
-    def _of(self, column: int, numbers: Array) -> Array:
-        """Give a column of some units, 0 for none."""
-        return np.append(self.rows.units[:, column], 0).take(numbers)
-
     def _distinct(self, offsets: Array, lengths: Array) -> tuple[list[bytes], Array]:
         """Give the distinct spans of the stream, behind them an empty one, and which of these each is."""
         store = Store()
@@ -141,40 +152,47 @@ class Said:
 
     def _secretive(self, numbers: Array) -> Array:
         """Say which units have lines before them, or are such, that may hold a secret."""
-        last, owner = np.append(self._last, -1).take(numbers), self._of(s.U_SESSION, numbers)
+        last, owner = np.append(self._last, -1).take(numbers), self.of(s.U_SESSION, numbers)
         before = np.zeros(len(self.rows.sessions) + 1, bool)
         before[list(self.before)] = True
-        secretive: Array = (last >= 0) & (self._of(s.U_SESSION, last) == owner) | before[owner]
+        secretive: Array = (last >= 0) & (self.of(s.U_SESSION, last) == owner) | before[owner]
         return secretive
 
-    def _cleaned(self, replies: Sequence[Reply], which: Array, numbers: Array) -> Text:
-        """Give the texts of replies without echoes, which are found once of each reply and line that meet."""
-        texts, before = self._guarded(numbers)
-        key = np.where(before >= 0, which[:, np.newaxis] * len(texts) + before, -1)
-        met, place = np.unique(key, return_inverse=True)
-        echoed = [
-            self.echoes.of(replies[pair // len(texts)].text, texts[pair % len(texts)])
-            if pair >= 0
-            else frozenset[bytes]()
-            for pair in met.tolist()
-        ]
-        words = [replies[number].shown for number in which.tolist()]
-        place = place.reshape(key.shape)
-        for row in np.flatnonzero(np.array([*map(bool, echoed)])[place].any(axis=1)).tolist():
-            found = frozenset[bytes]().union(*(echoed[pair] for pair in place[row].tolist()))
-            words[row] = printable(redact.without(replies[which[row]].text, found))
-        return Text.of(words)
+    def _cleaned(self, replies: Sequence[Reply], which: Array, numbers: Array, rows: Array) -> tuple[Array, list[str]]:
+        """Give those of some rows whose replies hold echoes, and their texts without.
+
+        Echoes are found once of each reply and line that meet.
+        """
+        texts, before = self._guarded(numbers.take(rows))
+        at, nth = np.nonzero(before >= 0)
+        reply, line = which.take(rows.take(at)), before[at, nth]
+        first, met = distinct(reply, line)
+        pairs = zip(reply.take(first).tolist(), line.take(first).tolist(), strict=True)
+        echoed = [self.echoes.of(replies[a].text, texts[b]) for a, b in pairs]
+        found: dict[int, frozenset[bytes]] = {}
+        for k in np.flatnonzero(np.array([*map(bool, echoed)], bool).take(met)).tolist():
+            row = int(rows[at[k]])
+            found[row] = found.get(row, frozenset()) | echoed[met[k]]
+        cleaned = {row: printable(redact.without(replies[which[row]].text, words)) for row, words in found.items()}
+        changed = [row for row, text in cleaned.items() if text != replies[which[row]].shown]
+        return np.array(changed, np.int64), [cleaned[row] for row in changed]
+
+    @cached_property
+    def _hidden(self) -> tuple[list[bytes], Array, Array]:
+        """The distinct lines that may hold secrets, the units that have one, and which of the lines each has."""
+        known, which = self.lines(self._secrets)
+        hidden = np.array([not is_open(line) for line in known], bool)[which]
+        return known, self._secrets[hidden], which[hidden]
 
     def _guarded(self, numbers: Array) -> tuple[list[bytes], Array]:
         """Give lines that may hold secrets, and which of them are the last before some units, -1 for none: int64[n, 4].
 
         Those of earlier parts stand behind the others.
         """
-        known, which = self.lines(self._secrets)
-        hidden = np.array([not is_open(line) for line in known], bool)[which]
-        units, which = self._secrets[hidden], which[hidden]
+        known, units, which = self._hidden
+        known = [*known]
         last = np.searchsorted(units, numbers, "right")
-        owner, whose = self._of(s.U_SESSION, numbers), self._of(s.U_SESSION, units)
+        owner, whose = self.of(s.U_SESSION, numbers), self.of(s.U_SESSION, units)
         place = last[:, np.newaxis] - 1 - np.arange(_LINES)
         mine = np.zeros(place.shape, bool)
         if len(units):

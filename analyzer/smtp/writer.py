@@ -93,8 +93,8 @@ class Writer:
             self._hear(rows, said, facts, shown)
         self._attempts(rows, said, facts, ends)
         if "exchanges" in self.wanted:
-            whose = rows.units[shown, s.U_SESSION]
-            columns = exchanges.columns(rows.units, shown, said, rows.sessions[:, c.FIRST_TIME])
+            columns = exchanges.columns(said, shown, rows.sessions[:, c.FIRST_TIME])
+            whose = said.of(s.U_SESSION, shown)
             self._put("exchanges", len(shown), columns | _named(ends, whose))
         self._mail(rows, said, facts, shown, ends)
         self._sessions(rows, facts, ends)
@@ -126,7 +126,7 @@ class Writer:
 
     def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         """Take banners, names, offers and TLS hellos."""
-        facts.hear(rows, shown)
+        facts.hear(rows, said, shown)
         for k in np.flatnonzero(rows.found[:, VIA]).tolist():
             kind, at, length = rows.found[k, (VIA, VIA_AT, VIA_LENGTH)].tolist()
             facts.put("via", [k], [via_text(VIAS[kind], said.cut(at, length))])

@@ -54,8 +54,8 @@ class Builder:
 
     def _numbered(self, name: str, column: Column) -> tuple[Array, ...]:
         """Give the arrays of a column with the numbers that its words have in this table."""
-        if isinstance(column, np.ndarray):  # a column of a matrix would keep all of it
-            return (np.ascontiguousarray(column) if any(column.strides) else column,)
+        if isinstance(column, np.ndarray):  # what is part of another array would keep all of it, and change with it
+            return (column if column.base is None or not any(column.strides) else column.copy(),)
         if isinstance(column, Text):
             return (self._words[name].renamed(column),)
         return (column.renamed(self._words[name].numbers) if isinstance(column, Places) else column).arrays

@@ -55,7 +55,10 @@ class Bounds(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Sessions with their streams: `sessions` int64[n, SESSION_WIDTH], `stream` uint8, `steps` int64[m, STEP_WIDTH]."""
+    """Sessions with their streams: `sessions` int64[n, SESSION_WIDTH], `stream` uint8, `steps` int64[m, STEP_WIDTH].
+
+    They are there until the tracker goes on: the arrays are used again, since memory that is new costs time.
+    """
 
     sessions: Array
     stream: Array
@@ -157,11 +160,11 @@ class Tracker:
         """Give what there is of a batch that is not full."""
         made = self._made
         if made.sessions:
-            sessions, self.ready = self.ready[: made.sessions], np.empty_like(self.ready)
-            self._made = _Streams(self.capacity)
+            batch = Batch(self.ready[: made.sessions], made.stream[: made.bytes], made.steps[: made.written])
+            made.sessions = made.bytes = made.written = 0
             self.counters[c.BATCH] += 1
             self.counters[[c.READY, c.READY_BYTES]] = 0
-            yield Batch(sessions, made.stream[: made.bytes], made.steps[: made.written])
+            yield batch
 
     def forget(self, row: int) -> None:
         """Drop an open session that is not SMTP: from here on it is only counted."""
