@@ -18,7 +18,7 @@ from analyzer.findings.thresholds import Thresholds
 from analyzer.inputs import find
 from analyzer.logs.heads import cut_heads
 from analyzer.schema import TABLES
-from analyzer.smtp.machine import run as machine
+from analyzer.smtp.machine.steps import run as machine
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.sasl import Decoder
 from analyzer.smtp.writer import Writer

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from analyzer import kernel
-from analyzer.smtp import law, machine, reader, recognise
+from analyzer.smtp import law, reader, recognise
 from analyzer.smtp.law import Action, Kind, Mode
+from analyzer.smtp.machine import steps
 from tests.smtp.test_law import (
     FINAL,
     REPLIES,
@@ -221,7 +222,7 @@ class Recorder:
 @cache
 def used() -> dict[tuple[str, object], list[str]]:
     """Say which witnesses read which place of the kernel's tables."""
-    real, places = machine.run, {name: set[object]() for name in ("law", "codes", "traits")}
+    real, places = steps.run, {name: set[object]() for name in ("law", "codes", "traits")}
     names = list(inspect.signature(real.function).parameters)
 
     def run(*arguments: Any) -> Any:

@@ -16,7 +16,8 @@ from analyzer.kernel import helper, kernel
 from analyzer.logs.columns import *
 from analyzer.smtp.columns import FLAGS, MODE
 from analyzer.smtp.law import CHALLENGE, GO_ON, READY
-from analyzer.smtp.machine import DASH, POINT, F, K, M, is_command, number_at, reply_code, skip_word, verb_of
+from analyzer.smtp.machine.grammar import DASH, POINT, is_command, number_at, reply_code, skip_word, verb_of
+from analyzer.smtp.machine.work import F, K, M
 from analyzer.tcp.columns import (
     CUT,
     DATA,

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.smtp import columns as s
 from analyzer.smtp.law import Flag, matrices
-from analyzer.smtp.machine import run
+from analyzer.smtp.machine.steps import run
 from analyzer.smtp.recognise import FOUND_WIDTH, IS_SMTP, PROXY_WORDS, SIGNS, recognise
 from analyzer.tables import selected
 from analyzer.tcp import columns as c

@@ -10,7 +10,8 @@ import numpy as np
 from analyzer.kernel import helper, kernel
 from analyzer.smtp import columns as s
 from analyzer.smtp.law import CHALLENGE, UNSOLICITED_UNIT
-from analyzer.smtp.machine import SPACE, F, K
+from analyzer.smtp.machine.grammar import SPACE
+from analyzer.smtp.machine.work import F, K
 from analyzer.smtp.texts import LOST
 
 if TYPE_CHECKING:

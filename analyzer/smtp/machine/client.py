@@ -1,0 +1,190 @@
+"""The client's stream: read as far as the mode allows, across what is missing of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analyzer.kernel import helper
+from analyzer.smtp.columns import *
+from analyzer.smtp.machine.commands import begin_body, body_line, end_data, take_answer, take_command
+from analyzer.smtp.machine.grammar import LF, is_command, text_end
+from analyzer.smtp.machine.units import close_attempt, locate
+from analyzer.smtp.machine.work import KINDS, A, F, H, K, M
+from analyzer.tcp.columns import CUT, STEP_END, STEP_KIND, STEP_SIZE
+from analyzer.wire.octets import find_octet
+
+
+@helper
+def went_on(w: Any, k: int, start: int, end: int) -> None:
+    """Decide what the reply was that we wait for and that is missing, from the line that the client sent next."""
+    st = w.st
+    mode = st[k, MODE]
+    command = is_command(w.stream, start, end, w.verbs)
+    st[k, OPEN] = st[k, NEXT]
+    st[k, SERVER_GAP] = 0
+    if mode == M.AUTH and not command:
+        w.au[st[k, ATTEMPT], A_ROUNDS] += 1
+        w.au[st[k, ATTEMPT], A_FLAGS] |= F.AT_LEAST
+        st[k, R_STEP] = -1
+        st[k, R_TIME] = 0
+        st[k, MODE] = M.ANSWER
+    elif mode == M.DATA and not command:
+        st[k, MODE] = M.BODY
+        begin_body(w, k)
+    else:
+        if st[k, ATTEMPT] >= 0:
+            close_attempt(w, k, H.UNSEEN)
+        st[k, MODE] = M.CHECK if mode == M.STARTTLS else M.COMMAND
+
+
+@helper
+def cross_gap(w: Any, k: int) -> None:
+    """Go on behind missing bytes of the client."""
+    st = w.st
+    after = w.law[st[k, MODE] * KINDS + K.GAP, 0]
+    if after >= 0:
+        st[k, MODE] = after
+    st[k, HOLE] = 1
+    st[k, CRLF] = 0
+    st[k, CPOS] = st[k, CGAP]
+    st[k, CSCAN] = st[k, CGAP]
+    st[k, CGAP] = -1
+
+
+@helper
+def tentative(w: Any, k: int) -> Any:
+    """Say whether the newest unit is a verb behind missing bytes that has had no reply."""
+    newest = w.st[k, NEXT] - 1
+    return w.st[k, OPEN] <= newest and w.un[newest, U_FLAGS] & F.TENTATIVE != 0
+
+
+@helper
+def take_back(w: Any, k: int) -> None:
+    """Take back a verb behind missing bytes: what followed does not fit, so it was text."""
+    st = w.st
+    row = st[k, NEXT] - 1
+    w.un[row, U_FLAGS] |= F.VOID
+    if w.un[row, U_KIND] == K.AUTH and st[k, ATTEMPT] >= 0:
+        w.au[st[k, ATTEMPT], A_FLAGS] |= F.VOID
+        st[k, ATTEMPT] = -1
+        st[k, ATTEMPTS] -= 1
+    st[k, COUNT] -= 1
+    st[k, COMMANDS] -= 1
+    st[k, OPEN] = st[k, NEXT]
+    st[k, MODE] = M.LOST
+
+
+@helper
+def first_byte(w: Any, k: int, mode: int, limit: int) -> Any:
+    """Let the client's next byte decide, in the modes where it does; gives whether the mode changed."""
+    st = w.st
+    at = st[k, CPOS]
+    byte = int(w.stream[at])
+    record = 20 <= byte <= 23 and (w.stream[at + 1] == 3 if at + 1 < limit else mode == M.CHECK)
+    if record and (mode == M.LOST or mode == M.ANSWER) and st[k, SPOS] < st[k, SEND]:
+        record = 20 <= w.stream[st[k, SPOS]] <= 23  # what the server says next is no TLS: this was not understood
+    kind = K.TLS_BYTE if record else (K.ZERO_BYTE if byte == 0 else K.OTHER_BYTE)
+    after = w.law[mode * KINDS + kind, 0]
+    if after < 0 or after == mode:
+        return False
+    st[k, MODE] = after
+    if after == M.TLS:
+        st[k, TLS] = max(1, st[k, TLS])
+        st[k, TLS_CLIENT] = at
+        st[k, TLS_SERVER] = st[k, SPOS]
+        if st[k, ATTEMPT] >= 0:
+            close_attempt(w, k, H.UNSEEN)
+    return True
+
+
+@helper
+def take_line(w: Any, k: int, mode: int, start: int, lf: int, first: int, last: int) -> None:
+    """Read one client line in the modes that read lines."""
+    st = w.st
+    end = text_end(w.stream, start, lf)
+    st[k, CPOS] = lf + 1
+    st[k, CSCAN] = lf + 1
+    if mode == M.BODY:
+        if body_line(w, k, start, lf) and w.law[M.BODY * KINDS + K.DOT, 1] == A.END_DATA:
+            end_data(w, k, locate(w, k, first, last, lf + 1), 0)
+        return
+    if mode == M.LOST and (lf + 1 < st[k, CLIM] or not is_command(w.stream, start, end, w.verbs)):
+        return  # text behind a gap, or a verb whose reply nobody waits for
+    at = locate(w, k, first, last, lf + 1)
+    flags = 0
+    cut = at < 0 and st[k, C_CUT] > 0 and st[k, C_HELD] == lf + 1
+    if cut or (at >= 0 and w.steps[at, STEP_KIND] == CUT and w.steps[at, STEP_END] == lf + 1):
+        flags = F.TRUNCATED
+    elif end == lf:
+        st[k, FLAGS] |= F.BARE_LF
+    if mode == M.ANSWER:
+        if st[k, HOLE] == 1:
+            flags |= F.GAP_CLIENT | F.LOST_LINE  # the end of an answer whose beginning is missing
+            st[k, HOLE] = 0
+        take_answer(w, k, start, end, at, flags)
+    else:
+        take_command(w, k, start, end, at, flags | (F.GAP_CLIENT if mode == M.LOST and st[k, HOLE] == 1 else 0))
+
+
+@helper
+def pump(w: Any, k: int, first: int, last: int) -> None:
+    """Read as much of the client's stream as the mode allows."""
+    st = w.st
+    while True:
+        mode = st[k, MODE]
+        if mode == M.TLS or mode == M.LAYER or mode == M.OVER:
+            st[k, CPOS] = st[k, CLIM]
+            return
+        limit = st[k, CLIM] if st[k, CGAP] < 0 else st[k, CGAP]
+        waits = mode == M.AUTH or mode == M.DATA or mode == M.STARTTLS or mode == M.TURN
+        if waits and st[k, CPOS] < limit and tentative(w, k):
+            take_back(w, k)
+            continue
+        if waits and st[k, SERVER_GAP] == 0:
+            return
+        if mode == M.CHUNK:
+            size = min(st[k, CHUNK_LEFT], limit - st[k, CPOS])
+            st[k, CPOS] += size
+            st[k, CSCAN] = st[k, CPOS]
+            st[k, CHUNK_LEFT] -= size
+            if st[k, CHUNK_LEFT] == 0:
+                st[k, MODE] = M.COMMAND
+                continue
+        if st[k, CPOS] < limit and mode != M.COMMAND and mode != M.BODY and not waits and first_byte(w, k, mode, limit):
+            continue
+        lf = find_octet(w.stream, LF, max(st[k, CSCAN], st[k, CPOS]), limit)
+        if lf < 0:
+            st[k, CSCAN] = limit
+            if st[k, CGAP] < 0:
+                return
+            cross_gap(w, k)
+        elif waits:
+            went_on(w, k, st[k, CPOS], text_end(w.stream, st[k, CPOS], lf))
+        else:
+            take_line(w, k, mode, st[k, CPOS], lf, first, last)
+
+
+@helper
+def take_client_gap(w: Any, k: int, at: int, first: int, last: int) -> None:
+    """Bytes of the client are missing here."""
+    st = w.st
+    if st[k, MODE] == M.TLS:
+        return
+    st[k, FLAGS] |= F.GAP_CLIENT
+    if st[k, ATTEMPT] >= 0:
+        w.au[st[k, ATTEMPT], A_FLAGS] |= F.GAP_CLIENT
+    if st[k, MODE] == M.CHUNK and st[k, CHUNK_LEFT] > w.steps[at, STEP_SIZE]:
+        st[k, CHUNK_LEFT] -= w.steps[at, STEP_SIZE]
+        return
+    st[k, CGAP] = st[k, CLIM]
+    pump(w, k, first, last)
+
+
+@helper
+def lost_octets(w: Any, k: int, at: int) -> None:
+    """Count the octets of a chunk that were not captured; the stream holds at most one byte, a LF, in their place."""
+    st = w.st
+    pump_size = st[k, CLIM] - st[k, CPOS]
+    st[k, CHUNK_LEFT] = max(0, st[k, CHUNK_LEFT] - w.steps[at, STEP_SIZE] - pump_size)
+    st[k, CPOS] = st[k, CLIM]
+    st[k, CSCAN] = st[k, CLIM]
