@@ -7,24 +7,29 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analyzer.reading import read
     from analyzer.report.explanation import explain
-    from analyzer.trace import Session, Trace, read
+    from analyzer.trace import Session, Trace
 
 __all__ = ["Session", "Trace", "__version__", "explain", "read"]
 __version__ = "0.1.0"
 
+#: Where what a notebook needs is.
+_ROOMS = {
+    "Session": "analyzer.trace",
+    "Trace": "analyzer.trace",
+    "explain": "analyzer.report.explanation",
+    "read": "analyzer.reading",
+}
+
 
 def __getattr__(name: str) -> Any:
     """Import what a notebook needs when it is used: `import analyzer` itself loads nothing heavy."""
-    if name in ("Session", "Trace", "read"):
-        from analyzer import trace
-
-        return getattr(trace, name)
-    if name == "explain":
-        from analyzer.report.explanation import explain
-
-        return explain
+    room = _ROOMS.get(name)
+    if room:
+        return getattr(import_module(room), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -96,7 +96,7 @@ def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> Non
     """
     from analyzer.report.formats import listed, tried
     from analyzer.report.screen import Clock, Screen
-    from analyzer.trace import catalogue
+    from analyzer.stages import catalogue
 
     screen = Screen.of(sys.stdout, Clock(None))
     known = catalogue(formats)

@@ -59,7 +59,8 @@ def _grouped(parts: list[Table]) -> Table:
 
 def joined(tables: Tables) -> Tables:
     """Put together what several logs, or logs and captures, tell of one AUTH exchange."""
-    from analyzer.logs.join import folded, once_written, same_events
+    from analyzer.logs.captured import same_events
+    from analyzer.logs.join import folded, once_written
 
     auth = tables["auth"]
     if "sessions" not in tables:  # of one log alone

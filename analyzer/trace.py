@@ -2,161 +2,28 @@
 
 from __future__ import annotations
 
-import gc
-from collections import Counter
-from contextlib import ExitStack, contextmanager
-from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analyzer import kernel, limits
-from analyzer.errors import AnalyzerError, Skip
-from analyzer.filters import LocalZone
+from analyzer.errors import AnalyzerError
 from analyzer.filters import zone as zone_of
 from analyzer.findings.thresholds import Thresholds
-from analyzer.inputs import find
-from analyzer.logs.heads import cut_heads
-from analyzer.schema import TABLES
-from analyzer.smtp.machine.steps import run as machine
-from analyzer.smtp.reader import Reader
-from analyzer.smtp.sasl import Decoder
-from analyzer.smtp.writer import Writer
-from analyzer.sorting import joined, sorted_tables
-from analyzer.tables import Table, number_of, replaced
-from analyzer.tcp.stage import Tracker
-from analyzer.wire.feed import Feed
-from analyzer.wire.sources import size_of
+from analyzer.tables import Table, number_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
 
     from analyzer.inputs import Input
-    from analyzer.logs.catalogue import Catalogue
-    from analyzer.logs.read import Log
     from analyzer.report.charts import Charts
-    from analyzer.tcp.stage import Batch
-    from analyzer.wire import Capture, Window
 
     Array = np.ndarray[Any, Any]
-    Progress = Callable[[int, int | None], None]
-
-ALL_TABLES = frozenset(TABLES)
-
-
-class Settings(NamedTuple):
-    """How to read: which tables to make, and how much at a time; only the tables make a difference to the result."""
-
-    tables: frozenset[str] = ALL_TABLES
-    sessions: bool = True  # False: that table is not asked for, and left out where nothing needs it
-    window_bytes: int = limits.WINDOW_BYTES
-    window_packets: int | None = None
-    capacity: int | None = None  # rows that kernels get room for at first; tests make it small
-    workers: int = 1
-    timezone: str = "local"  # of log lines that tell none
-    year: int | None = None  # of the first line of logs whose lines tell none
-    formats: tuple[str, ...] = ()  # folders with log formats of your own
-    log_format: str | None = None  # the format that every log is in; None: found by content
-    thresholds: Thresholds = Thresholds()  # from when on something is a finding
-
-
-class Shard:
-    """All stages behind `wire`, for the connections whose hash falls to one of the workers."""
-
-    def __init__(self, source: str, number: int, settings: Settings, decoder: Decoder) -> None:
-        self.tracker = Tracker(number, settings.workers, settings.capacity or 8192)
-        self.reader = Reader()
-        self.writer = Writer(source, settings.tables, decoder)
-
-    def eat(self, windows: Iterable[Window]) -> None:
-        """Take all windows of the capture."""
-        for window in windows:
-            self._take(self.tracker.eat(window))
-        self._take(self.tracker.end())
-
-    def _take(self, batches: Iterable[Batch]) -> None:
-        for batch in batches:
-            self.writer.write(self.reader.read(batch, self.tracker))
-
-    def skipped(self) -> Iterator[tuple[str, str, int]]:
-        """Give stage, reason and count of what this shard could not use."""
-        yield "tcp", "connection without payload", self.reader.silent_sessions
-        yield "smtp", "connection is not SMTP", self.reader.other_sessions + self.tracker.dull_sessions
-        yield "tls", "dialogue inside TLS, no keys", self.writer.unreadable
-
-
-def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progress: Progress | None) -> list[Shard]:
-    """Run one capture through all stages, one shard a worker."""
-    shards = [Shard(capture.name, number, settings, decoder) for number in range(settings.workers)]
-
-    def read() -> Window | None:
-        window = capture.read()
-        if progress and window:
-            progress(capture.consumed, capture.total_bytes)
-        return window
-
-    if len(shards) == 1:
-        shards[0].eat(iter(read, None))
-    else:
-        _eat_at_once(shards, Feed(read, len(shards)))
-    return shards
-
-
-def _eat_at_once(shards: Sequence[Shard], feed: Feed) -> None:
-    """Let shards take the windows of a capture in a thread each."""
-    from concurrent.futures import ThreadPoolExecutor  # with it comes logging
-
-    def eat(number: int) -> None:
-        with feed.windows(number) as windows:
-            shards[number].eat(windows)
-
-    with ThreadPoolExecutor(len(shards)) as pool:
-        try:
-            list(pool.map(eat, range(len(shards))))
-        finally:
-            feed.stop()  # where one fails, the others end, too
-
-
-def read_log(given: Input, settings: Settings, decoder: Decoder, progress: Progress | None) -> Log:
-    """Read one log, or one transcript."""
-    from analyzer.logs.read import Log
-
-    zone = zone_of(settings.timezone) or LocalZone()
-    log = Log(
-        given.name, catalogue(settings.formats), zone, settings.year, settings.log_format, settings.tables, decoder
-    )
-    log.read(given.sources(), given.places, progress, threaded=settings.workers > 1)
-    return log
-
-
-def _weight(given: Input) -> int:
-    """Say how much work an input is, in bytes of a capture; one whose size nobody can tell is worth compiling."""
-    sizes = [size_of(place) for place in given.places]
-    each = limits.LOG_WEIGHT if given.kind == "text" else 1
-    return limits.COMPILE_ABOVE_BYTES if None in sizes else each * sum(size or 0 for size in sizes)
-
-
-@cache
-def catalogue(folders: tuple[str, ...]) -> Catalogue:
-    """Give the log formats that are known."""
-    from analyzer.logs.catalogue import Catalogue
-    from analyzer.logs.formats import formats
-
-    return Catalogue(formats(folders))
-
-
-def skips(capture: Capture, shards: Sequence[Shard]) -> Iterator[Skip]:
-    """Give what could not be read of a capture."""
-    yield from capture.skipped
-    counts: Counter[tuple[str, str]] = Counter()
-    for shard in shards:
-        for stage, reason, count in shard.skipped():
-            counts[stage, reason] += count
-    yield from (Skip(capture.name, stage, reason, count, None) for (stage, reason), count in counts.items() if count)
 
 
 class Trace:
@@ -270,7 +137,7 @@ class Trace:
 
     def find(self, **thresholds: float) -> pd.DataFrame:
         """Give the findings of these sessions with other thresholds; see `analyzer.findings.thresholds`."""
-        return _findings(self.tables, Thresholds.of(thresholds)).frame()
+        return findings_of(self.tables, Thresholds.of(thresholds)).frame()
 
     @property
     def charts(self) -> Charts:
@@ -381,72 +248,8 @@ class Session:
         return f"<Session {self.id}: {a['client_ip']}:{a['client_port']} to {a['server_ip']}:{a['server_port']}>"
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Look for no garbage in cycles: reading makes none, and looking takes a twentieth of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
-    """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
-
-    `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are; with ``sessions=False``
-    that one is left out where nothing needs it, which saves time where only attempts count); `thresholds` are those of
-    `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`.
-    Raises InputError for what cannot be read at all; what is damaged in part is told in
-    `Trace.skipped` and `Trace.warnings`.
-    """
-    inputs = find(sources)
-    # the kernels of a kind that take longest to compile: the machine as long as all that captures need before it
-    slow = {cut_heads if each.kind == "text" else machine for each in inputs}
-    compiled = kernel.select(sum(map(_weight, inputs)), *slow)
-    how = Settings(**settings, workers=workers or (2 if compiled else 1))
-    several = len(inputs) > 1 and any(each.kind == "text" for each in inputs)  # they are put together by sessions
-    needed = how.sessions or "findings" in how.tables or several
-    wanted = frozenset(how.tables) - {"sessions"} | ({"sessions"} if needed else set())
-    how = how._replace(tables=wanted, thresholds=Thresholds.of(how.thresholds))
-    decoder = Decoder()
-    writers: list[Any] = []
-    skipped: list[Skip] = []
-    warnings: list[str] = []
-    cannot: list[dict[str, str]] = []
-    with _undisturbed(), kernel.ahead(*slow - {cut_heads}):
-        for each in inputs:
-            if each.kind == "text":
-                log = read_log(each, how, decoder, progress)
-                writers += log.writers
-                skipped += [*each.skipped, *log.skips()]
-                warnings += log.clock.warnings
-                cannot += [entry for entry in log.cannot() if entry not in cannot]
-                continue
-            options = {"window_bytes": how.window_bytes, "window_packets": how.window_packets, "capacity": how.capacity}
-            capture = each.open(**options)
-            shards = read_capture(capture, how, decoder, progress)
-            writers += [shard.writer for shard in shards]
-            skipped += skips(capture, shards)
-            warnings += capture.warnings
-        made, found = sorted_tables(writers), sum(writer.seen for writer in writers)
-        if any(each.kind == "text" for each in inputs):
-            made = joined(made)
-            found = len(made["sessions"]) if "sessions" in made else found
-    names = [column.name for column in TABLES["skipped"]]
-    last: dict[str, Any] = {
-        "skipped": Table.of("skipped", {name: [getattr(skip, name) for skip in skipped] for name in names})
-    }
-    if "findings" in how.tables:
-        last["findings"] = partial(_findings, made, how.thresholds)
-    trace = Trace(replaced(made, last), [each.name for each in inputs], warnings, inputs, cannot)
-    trace.found = found
-    return trace
-
-
-def _findings(tables: Mapping[str, Table], thresholds: Thresholds) -> Table:
+def findings_of(tables: Mapping[str, Table], thresholds: Thresholds) -> Table:
+    """Give the table `findings`; what finds is loaded where somebody asks."""
     from analyzer.findings.find import find as find_in
 
     return find_in(tables, thresholds)

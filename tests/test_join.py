@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analyzer.logs.join import folded, joined, same_events
+from analyzer.logs.captured import same_events
+from analyzer.logs.join import folded, joined
 from analyzer.schema import NULL, TABLES
 from analyzer.tables import Ids, Places, Table, Text
 from tests.records import id_of

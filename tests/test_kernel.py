@@ -299,7 +299,7 @@ def test_an_edit_beside_a_kernel_is_seen(tmp_path):
     """A copy of the package whose law is edited has another cache: numba itself sees only the kernel's own file."""
     package = tmp_path / "analyzer"
     shutil.copytree(Path(kernel.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    ask = "import analyzer.trace; from analyzer import kernel; print(kernel._digest(), kernel.__file__)"
+    ask = "import analyzer.reading; from analyzer import kernel; print(kernel._digest(), kernel.__file__)"
     states = []
     for edit in ("", "", "#"):
         with (package / "smtp" / "law.py").open("a") as file:

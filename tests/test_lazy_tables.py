@@ -107,10 +107,10 @@ def test_export_tells_first(tmp_path):
 
 def test_nothing_is_found_that_nobody_asks_for(monkeypatch):
     """Findings are found when they are looked at, also those of a filtered trace."""
-    from analyzer import trace as room
+    from analyzer import reading as room
 
-    asked, find = [], room._findings
-    monkeypatch.setattr(room, "_findings", lambda *args: asked.append(1) or find(*args))
+    asked, find = [], room.findings_of
+    monkeypatch.setattr(room, "findings_of", lambda *args: asked.append(1) or find(*args))
     trace = analyzer.read(SAMPLE)
     assert len(trace.auth)
     assert len(trace.filter(outcome="rejected").auth)

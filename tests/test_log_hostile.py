@@ -22,7 +22,7 @@ from analyzer.logs.read import Log
 from analyzer.schema import TABLES
 from analyzer.smtp.sasl import Decoder
 from analyzer.sorting import sorted_tables
-from analyzer.trace import catalogue
+from analyzer.stages import catalogue
 from analyzer.wire.sources import Source
 from tests.logs import rows_of
 from tests.rendering import head_of

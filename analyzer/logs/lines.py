@@ -11,8 +11,9 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
-from analyzer.logs.heads import MONTHS, SENTENCES, cut_heads, own_times
+from analyzer.logs.heads import SENTENCES, cut_heads
 from analyzer.logs.match import NONE, match
+from analyzer.logs.moments import MONTHS, own_times
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text
 from analyzer.words.vocabulary import Vocabularies, Vocabulary
