@@ -98,6 +98,7 @@ def _load(octets: int, big: bool) -> Callable[..., Any]:  # noqa: FBT001
 @functools.cache
 def _compilers() -> tuple[type, type]:
     """Make numba's compilers for kernels and for helpers."""
+    from llvmlite.binding import Linkage
     from numba.core.codegen import JITCodeLibrary
     from numba.core.compiler import Compiler
 
@@ -123,6 +124,13 @@ def _compilers() -> tuple[type, type]:
                 parts += [each for each in part._linking_libraries if each not in parts]  # noqa: SLF001
             self._linking_libraries = parts
             super().finalize()
+
+        def _optimize_final_module(self) -> None:
+            """Optimise, where nobody else can call the helpers: no argument is passed that none of them reads."""
+            for function in self._final_module.functions:
+                if function.linkage is Linkage.linkonce_odr:
+                    function.linkage = Linkage.internal
+            super()._optimize_final_module()
 
     class KernelCompiler(Compiler):  # type: ignore[misc]
         def __init__(self, typing: Any, target: Any, _: None, *rest: Any) -> None:
