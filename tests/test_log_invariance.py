@@ -5,19 +5,28 @@ A log and a capture of the same traffic make one event of what both tell.
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import analyzer
 from analyzer import kernel
 from analyzer.cli import main
+from analyzer.logs import columns as c
 from analyzer.logs import read as reading
+from analyzer.logs.account import Account
 from analyzer.logs.blocks import blocks
+from analyzer.logs.catalogue import Catalogue
+from analyzer.logs.clock import Clock
+from analyzer.logs.formats import formats
+from analyzer.logs.lines import Lines
+from analyzer.wire.sources import Source
 from tests.matching import records
 from tests.rendering import pen_of
 from tests.truth import DATA, needs_data
@@ -264,3 +273,27 @@ def test_counted_once(group: str) -> None:
 
     assert once[:1] == ["Seen"]
     assert both == once
+
+
+def test_room_is_empty(folder: Path) -> None:
+    """Behind a block there is room for the lines of sessions that go on; whoever looks at all rows finds nothing there.
+
+    What was in that memory before could be a secret, or no place in the block at all.
+    """
+    path = folder / "room.log"
+    path.write_text(_own())
+    found = []
+    for room in ((0, 0), (5000, 300)):
+        np.full((400, c.LINE_WIDTH), 1 << 40)  # what the memory held before
+        np.full((c.SPANS_WIDTH, 400), 1 << 20, np.int32)
+        lines = Lines(Catalogue(formats()), Clock(dt.UTC, 2026, None), Account("room.log"))
+        with path.open("rb") as file:
+            block = lines.block(next(blocks(Source(file))), room)
+        octets, rows = block.used
+        assert (len(block.buffer), len(block.lines)) == (octets + room[0], rows + room[1])
+        assert not block.buffer[octets:].any()
+        assert not block.lines[rows:].any()
+        assert not block.spans[:, rows:].any()
+        found.append(block.events.tolist())
+    assert found[0] == found[1]
+    assert found[0]

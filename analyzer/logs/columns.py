@@ -42,8 +42,10 @@ FIELDS: Final = (
 (
     E_LINE,                         # row of its line
     E_FORMAT, E_PATTERN,            # numbers in the catalogue
+    E_KEY,                          # equal for the events of one session, in all blocks of a source
+    E_ALONE,                        # it stands alone: nothing says which session it is of
     EVENT_WIDTH,
-) = range(4)  # fmt: skip
+) = range(6)  # fmt: skip
 SPANS_WIDTH: Final = 2 * len(FIELDS)
 
 # --- a line that was said: one row of a dialogue. `analyzer.logs.said` makes them, `analyzer.logs.turns` adds the rest

@@ -173,14 +173,12 @@ def last_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sent
 def cut_heads(
     buffer: Octets, stops: Cells, file: int, ordinal: int, serial: int, lines: Grid, months: Cells, sentences: Octets
 ) -> None:
-    """Cut the heads of lines that end at `stops`; ordinal and serial are those of the first."""
+    """Cut the heads of lines that end at `stops`; ordinal and serial are those of the first. All is zero before."""
     before, width, time, mark = 0, 0, 0, 0  # where the last time was that was read, how wide it was, and what it told
     following = 0
     for row in range(len(stops)):
         start, stop = following, stops[row]
         following = stop + 1
-        for column in range(c.LINE_WIDTH):
-            lines[row, column] = 0
         lines[row, c.FILE], lines[row, c.NUMBER], lines[row, c.SERIAL] = file, ordinal + row, serial + row
         lines[row, c.START] = start
         while stop > start and (buffer[stop - 1] == 13 or buffer[stop - 1] == SPACE):  # CR, and what pastes add

@@ -12,6 +12,7 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
 from analyzer.logs.heads import SENTENCES, cut_heads
+from analyzer.logs.keys import put_keys
 from analyzer.logs.match import NONE, match
 from analyzer.logs.moments import MONTHS, own_times
 from analyzer.smtp.encoding import printable
@@ -57,8 +58,8 @@ class Block:
             row = c.span_of(name) if of_line is None else of_line
             starts, stops = (self.spans if of_line is None else self.lines.T)[row : row + 2]
             if len(lines) * _FEW < len(starts):
-                return self.vocabularies[name, made].text(self.buffer, starts.take(lines), stops.take(lines))
-            self._words[name, made] = self.vocabularies[name, made].text(self.buffer, starts, stops)
+                return self.vocabularies.text(name, made, self.buffer, starts.take(lines), stops.take(lines))
+            self._words[name, made] = self.vocabularies.text(name, made, self.buffer, starts, stops)
         return self._words[name, made].take(lines)
 
     def has(self, name: str, lines: Array) -> Array:
@@ -107,7 +108,7 @@ class Lines:
         self.catalogue, self.clock, self.account, self.forced = catalogue, clock, account, forced
         self.bare: tuple[int, ...] = ()
         self.vocabularies = Vocabularies()  # of the blocks
-        self.programs = Vocabulary(printable)  # another thread may use those of the blocks meanwhile
+        self.programs = Vocabulary(printable)  # nobody else has to wait for these
         self.of_program = lru_cache(1 << 12)(catalogue.of_program)
         self.files: list[str] = []
         self.fills = np.zeros((len(catalogue.patterns), c.SPANS_WIDTH + 1), bool)  # what each pattern may take
@@ -121,7 +122,7 @@ class Lines:
         used = len(raw.data), len(raw.stops)
         raw.data.extend(bytes(room[0]))
         rows = len(raw.stops) + room[1]
-        buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.empty((rows, c.LINE_WIDTH), np.int64)
+        buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.zeros((rows, c.LINE_WIDTH), np.int64)
         spans, lines = np.zeros((c.SPANS_WIDTH, rows), np.int32), all_lines[: len(raw.stops)]
         names = self.files.index(raw.file), raw.number, self.account.lines
         cut_heads(buffer, raw.stops, *names, lines, MONTHS, SENTENCES)
@@ -145,7 +146,9 @@ class Lines:
         utc = self.clock.utc(times[heads], marks[heads])
         lines[:, c.TIME] = np.repeat(utc, np.diff(np.append(heads, len(lines))))
         events = _repeated(lines, events)
-        return Block(buffer, all_lines, events, spans, filled, self.files, self.vocabularies, used)
+        block = Block(buffer, all_lines, events, spans, filled, self.files, self.vocabularies, used)
+        put_keys(block, self.catalogue)
+        return block
 
     def _found(self, draft: _Draft, raw: Raw) -> list[Array]:
         """Give the events of the lines that patterns took; account for the others."""

@@ -6,11 +6,8 @@ there is. So results do not depend on where blocks are cut.
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
-import re
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +16,7 @@ from analyzer import limits
 from analyzer.kernel import kernel
 from analyzer.logs import columns as c
 from analyzer.logs.formats import EVENT_NAMES
+from analyzer.logs.keys import address, number_of, stable
 from analyzer.logs.lines import Block
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
@@ -42,18 +40,6 @@ _AFTERWARDS_NS: Final = 60 * 10**9
 
 _CONNECT, _DISCONNECT, _LINE = (EVENT_NAMES.index(name) for name in ("connect", "disconnect", "line"))
 _ENDING: Final = np.array([name in ("disconnect", "lost", "timeout", "closed") for name in EVENT_NAMES])
-_MASKED: Final = re.compile(r"(?=.*[:.])(?=.*[\dx*])[0-9A-Fa-fx*:.]{3,45}")
-
-
-@lru_cache(maxsize=1 << 16)
-def address(text: bytes) -> str | None:
-    """Give an address as captures write it; one that a person has masked in part as it stands; None for other words."""
-    word = printable(text).removeprefix("IPv6:").removeprefix("ipv6:")
-    try:
-        parsed = ipaddress.ip_address(word.partition("%")[0])
-    except ValueError:
-        return word if _MASKED.fullmatch(word) else None
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 @dataclass(frozen=True)
@@ -104,7 +90,7 @@ class Group:
     def numbers(self, field: str, rows: Array | None = None) -> Array:
         """Give a field of digits as numbers; NULL where it is not there."""
         text = self.words(field, rows=rows)
-        return text.numbers(_number, NULL)
+        return text.numbers(number_of, NULL)
 
     def first_with(self, field: str) -> Array:
         """Give the row of the first event of each session that has a field; -1: none has."""
@@ -160,17 +146,6 @@ class Group:
         return Ids(mixed(keys).view(np.int64)) if len(heads) else Ids(np.zeros(0, np.int64))
 
 
-def _number(word: str) -> int:
-    """Read digits; NULL for anything else."""
-    return int(word) if word.isdecimal() and len(word) < 18 else NULL
-
-
-@lru_cache(maxsize=1 << 16)
-def stable(word: str) -> int:
-    """Give a number of a word that is the same in every run."""
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), signed=True)
-
-
 class Sessions:
     """Cuts the events of one source into sessions."""
 
@@ -205,9 +180,9 @@ class Sessions:
 
     def _cut(self, block: Block, now: int) -> tuple[Group, Array]:
         """Cut the events of a block into sessions; says which of them are over at the time `now`."""
-        keys, alone = self._keys(block)
-        order = in_order(keys.view(np.int64))
-        keys, events = keys.take(order), block.events.take(order, axis=0)
+        order = in_order(np.ascontiguousarray(block.events[:, c.E_KEY]))
+        events = block.events.take(order, axis=0)
+        keys, alone = events[:, c.E_KEY], events[:, c.E_ALONE] == 1
         group = Group(block, events, np.array([0, len(events)], np.int64), self.catalogue, self.source)
         kinds, times = group.kinds, group.times
         begins = np.ones(len(events), bool)
@@ -228,43 +203,9 @@ class Sessions:
         follows = np.append(~begins[heads[1:]], False) if len(heads) else np.zeros(0, bool)
         last = np.where(times[tails] == NULL, now, times[tails])
         ended = _ENDING[kinds[tails]]
-        over = (
-            follows | alone[order][heads] | (ended & (now - last > _AFTERWARDS_NS)) | (now - last > limits.LOG_IDLE_NS)
-        )
+        over = follows | alone[heads] | (ended & (now - last > _AFTERWARDS_NS)) | (now - last > limits.LOG_IDLE_NS)
         rank = np.argsort(group.order, kind="stable")
         return _ordered(group, rank), over[rank]
-
-    def _keys(self, block: Block) -> tuple[Array, Array]:
-        """Give what the events of one session have in common as a number, and which events stand alone."""
-        events, lines = block.events, np.ascontiguousarray(block.events[:, c.E_LINE])
-        keys, alone = mixed([np.full(len(events), -1, np.int64), np.arange(len(events))]), np.ones(len(events), bool)
-        for number in np.flatnonzero(np.bincount(events[:, c.E_FORMAT])).tolist():
-            family = self.catalogue.formats[number].family
-            for choice in self.catalogue.formats[number].key:
-                rows = np.flatnonzero(alone & (events[:, c.E_FORMAT] == number))
-                for name in choice:
-                    rows = rows[_has(block, name, lines.take(rows))]
-                parts = [np.full(len(rows), stable(f"{family} {choice}"), np.int64)]
-                parts += [_part(block, name, lines.take(rows)) for name in choice]
-                keys[rows], alone[rows] = mixed(parts), False
-        return keys, alone
-
-
-def _has(block: Block, name: str, lines: Array) -> Array:
-    """Say which lines have a part of a key; every line has a host, if only an unknown one."""
-    if name == "host":
-        return np.ones(len(lines), bool)
-    has = block.has(name, lines)
-    return has | (block.column(c.PID).take(lines) > 0) if name == "pid" else has
-
-
-def _part(block: Block, name: str, lines: Array) -> Array:
-    """Give a part of a key as numbers: equal ones for equal values of this block."""
-    codes = block.words(name, address if name.endswith("_ip") else printable, lines)
-    if name == "pid":
-        values = codes.numbers(_number, NULL)
-        return np.where(values == NULL, block.column(c.PID).take(lines), values)
-    return codes.numbers(stable, 0)
 
 
 def _moved(group: Group, begins: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
-from analyzer.logs.sessions import stable
+from analyzer.logs.keys import stable
 from analyzer.logs.told import VAGUE, mechanism_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -203,9 +204,17 @@ class Vocabulary:
         return code
 
 
-class Vocabularies(dict[tuple[str, "Callable[[bytes], str | None]"], Vocabulary]):
-    """The vocabularies of a source, by field and by what makes a word."""
+class Vocabularies:
+    """The vocabularies of a source, by field and by what makes a word; several threads may use them."""
 
-    def __missing__(self, key: tuple[str, Callable[[bytes], str | None]]) -> Vocabulary:
-        self[key] = vocabulary = Vocabulary(key[1])
-        return vocabulary
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Callable[[bytes], str | None]], Vocabulary] = {}
+        self._lock = threading.Lock()
+
+    def text(self, name: str, made: Callable[[bytes], str | None], buffer: Array, starts: Array, stops: Array) -> Text:
+        """Give spans as a column of text."""
+        with self._lock:
+            vocabulary = self._known.get((name, made))
+            if vocabulary is None:
+                vocabulary = self._known[name, made] = Vocabulary(made)
+            return vocabulary.text(buffer, starts, stops)
