@@ -17,7 +17,7 @@ from analyzer.tables import mixed
 
 if TYPE_CHECKING:
     from analyzer.logs.catalogue import Catalogue
-    from analyzer.logs.lines import Block
+    from analyzer.logs.fields import Block
 
     Array = np.ndarray[Any, Any]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,17 +10,15 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
+from analyzer.logs.fields import Block
 from analyzer.logs.heads import SENTENCES, cut_heads
 from analyzer.logs.keys import put_keys
 from analyzer.logs.match import NONE, match
 from analyzer.logs.moments import MONTHS, own_times
 from analyzer.smtp.encoding import printable
-from analyzer.tables import Text
 from analyzer.words.vocabulary import Vocabularies, Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from analyzer.logs.account import Account
     from analyzer.logs.blocks import Raw
     from analyzer.logs.catalogue import Catalogue
@@ -30,59 +27,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _WHEN: Final = c.span_of("when")
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Whole lines and what they tell; spans are places in `buffer`."""
-
-    buffer: Array  # uint8
-    lines: Array  # int64[n, LINE_WIDTH]; TIME is UTC, or NULL
-    events: Array  # int64[m, EVENT_WIDTH], in the order of the lines, a repeated one as often as it was
-    spans: Array  # int32[SPANS_WIDTH, n]: the fields of the lines, as patterns took them; equal ends: not there
-    filled: Array  # bool[SPANS_WIDTH + 1]: at the row where a field begins, whether any line may have it
-    files: list[str]  # FILE of a line counts them
-    vocabularies: Vocabularies  # of the source
-    #: What of `buffer` and of `lines` is used; behind it there is room for what is put in front of this block.
-    used: tuple[int, int]
-    _words: dict[tuple[str, Any], Text] = field(default_factory=dict, init=False)  # made once, of all lines
-    _has: dict[str, Array] = field(default_factory=dict, init=False)
-    _columns: dict[int, Array] = field(default_factory=dict, init=False)
-
-    def words(self, name: str, made: Callable[[bytes], str | None], lines: Array) -> Text:
-        """Give a field of some lines, by their rows, as text."""
-        of_line = _OF_LINES.get(name)
-        if of_line is None and not self.filled[c.span_of(name)]:
-            return Text(np.broadcast_to(np.int32(-1), len(lines)), [])
-        if (name, made) not in self._words:
-            row = c.span_of(name) if of_line is None else of_line
-            starts, stops = (self.spans if of_line is None else self.lines.T)[row : row + 2]
-            if len(lines) * _FEW < len(starts):
-                return self.vocabularies.text(name, made, self.buffer, starts.take(lines), stops.take(lines))
-            self._words[name, made] = self.vocabularies.text(name, made, self.buffer, starts, stops)
-        return self._words[name, made].take(lines)
-
-    def has(self, name: str, lines: Array) -> Array:
-        """Give which of some lines, by their rows, have a field."""
-        row = c.span_of(name)
-        if not self.filled[row]:
-            return np.zeros(len(lines), bool)
-        if name not in self._has:
-            self._has[name] = self.spans[row + 1] > self.spans[row]
-        return self._has[name].take(lines)
-
-    def column(self, number: int) -> Array:
-        """Give a column of the lines: where it is asked for more than once, that is much faster in one piece."""
-        if number not in self._columns:
-            self._columns[number] = np.ascontiguousarray(self.lines[:, number])
-        return self._columns[number]
-
-
-#: Of fewer lines than one in so many, words are made of these alone: nobody asks for them often.
-_FEW: Final = 4
-
-#: Fields that are of a line, whatever the pattern.
-_OF_LINES: Final = {"host": c.HOST, "program": c.PROGRAM}
 
 
 #: What shows that a text without any mark is SMTP (RFC 5321 sections 4.1 and 4.2).

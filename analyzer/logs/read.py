@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from analyzer.logs.blocks import Raw
     from analyzer.logs.catalogue import Catalogue
-    from analyzer.logs.lines import Block
+    from analyzer.logs.fields import Block
     from analyzer.logs.sessions import Group
     from analyzer.smtp.sasl import Decoder
     from analyzer.wire.sources import Place, Source

@@ -15,9 +15,9 @@ import numpy as np
 from analyzer import limits
 from analyzer.kernel import kernel
 from analyzer.logs import columns as c
+from analyzer.logs.fields import Block
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.keys import address, number_of, stable
-from analyzer.logs.lines import Block
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Ids, Text, in_order, mixed

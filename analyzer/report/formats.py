@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from analyzer.logs.catalogue import Catalogue
+    from analyzer.logs.fields import Block
     from analyzer.logs.formats import Format
-    from analyzer.logs.lines import Block
     from analyzer.report.screen import Screen
 
 #: Fields that are shown as their shape: they may hold a secret.

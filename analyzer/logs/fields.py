@@ -1,0 +1,71 @@
+"""Blocks of lines with their events, and the fields that patterns took from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analyzer.logs import columns as c
+from analyzer.tables import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analyzer.words.vocabulary import Vocabularies
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines and what they tell; spans are places in `buffer`."""
+
+    buffer: Array  # uint8
+    lines: Array  # int64[n, LINE_WIDTH]; TIME is UTC, or NULL
+    events: Array  # int64[m, EVENT_WIDTH], in the order of the lines, a repeated one as often as it was
+    spans: Array  # int32[SPANS_WIDTH, n]: the fields of the lines, as patterns took them; equal ends: not there
+    filled: Array  # bool[SPANS_WIDTH + 1]: at the row where a field begins, whether any line may have it
+    files: list[str]  # FILE of a line counts them
+    vocabularies: Vocabularies  # of the source
+    #: What of `buffer` and of `lines` is used; behind it there is room for what is put in front of this block.
+    used: tuple[int, int]
+    _words: dict[tuple[str, Any], Text] = field(default_factory=dict, init=False)  # made once, of all lines
+    _has: dict[str, Array] = field(default_factory=dict, init=False)
+    _columns: dict[int, Array] = field(default_factory=dict, init=False)
+
+    def words(self, name: str, made: Callable[[bytes], str | None], lines: Array) -> Text:
+        """Give a field of some lines, by their rows, as text."""
+        of_line = _OF_LINES.get(name)
+        if of_line is None and not self.filled[c.span_of(name)]:
+            return Text(np.broadcast_to(np.int32(-1), len(lines)), [])
+        if (name, made) not in self._words:
+            row = c.span_of(name) if of_line is None else of_line
+            starts, stops = (self.spans if of_line is None else self.lines.T)[row : row + 2]
+            if len(lines) * _FEW < len(starts):
+                return self.vocabularies.text(name, made, self.buffer, starts.take(lines), stops.take(lines))
+            self._words[name, made] = self.vocabularies.text(name, made, self.buffer, starts, stops)
+        return self._words[name, made].take(lines)
+
+    def has(self, name: str, lines: Array) -> Array:
+        """Give which of some lines, by their rows, have a field."""
+        row = c.span_of(name)
+        if not self.filled[row]:
+            return np.zeros(len(lines), bool)
+        if name not in self._has:
+            self._has[name] = self.spans[row + 1] > self.spans[row]
+        return self._has[name].take(lines)
+
+    def column(self, number: int) -> Array:
+        """Give a column of the lines: where it is asked for more than once, that is much faster in one piece."""
+        if number not in self._columns:
+            self._columns[number] = np.ascontiguousarray(self.lines[:, number])
+        return self._columns[number]
+
+
+#: Of fewer lines than one in so many, words are made of these alone: nobody asks for them often.
+_FEW: Final = 4
+
+#: Fields that are of a line, whatever the pattern.
+_OF_LINES: Final = {"host": c.HOST, "program": c.PROGRAM}
