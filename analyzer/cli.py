@@ -212,12 +212,12 @@ def stats(**options: Any) -> None:
     """
     from contextlib import ExitStack
 
-    from analyzer.filters import zone
     from analyzer.report import rows, statistics
     from analyzer.report.overview import page
     from analyzer.stats.answer import answer, checked
     from analyzer.stats.facts import Facts
     from analyzer.stats.networks import opened
+    from analyzer.zones import zone
 
     form, measure, where = options["form"], options["measure"], options["display_timezone"]
     rates = options["failures"] or options["compare"] is not None

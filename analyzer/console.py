@@ -58,10 +58,11 @@ def read(options: dict[str, Any], *tables: str, sessions: bool = True) -> tuple[
     `tables`: what is needed of it, besides `sessions`, which conditions need always.
     """
     import analyzer
-    from analyzer.filters import Conditions, zone
+    from analyzer.filters import Conditions
     from analyzer.findings.thresholds import Thresholds
     from analyzer.report.progress import progress
     from analyzer.report.screen import Clock, Screen
+    from analyzer.zones import zone
 
     clock = Clock(zone(options["display_timezone"]))
     conditions = conditions_of(options)

@@ -21,12 +21,11 @@ from analyzer.trace import Trace, findings_of
 from analyzer.wire.sources import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from analyzer.errors import Skip
     from analyzer.inputs import Input
-
-    Progress = Callable[[int, int | None], None]
+    from analyzer.logs.read import Progress
 
 
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:

@@ -8,26 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer import limits
 from analyzer.errors import Skip
-from analyzer.filters import LocalZone
-from analyzer.filters import zone as zone_of
 from analyzer.findings.thresholds import Thresholds
 from analyzer.schema import TABLES
 from analyzer.smtp.reader import Reader
 from analyzer.smtp.writer import Writer
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.feed import Feed
+from analyzer.zones import LocalZone
+from analyzer.zones import zone as zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from analyzer.inputs import Input
     from analyzer.logs.catalogue import Catalogue
-    from analyzer.logs.read import Log
+    from analyzer.logs.read import Log, Progress
     from analyzer.smtp.sasl import Decoder
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
-
-    Progress = Callable[[int, int | None], None]
 
 ALL_TABLES = frozenset(TABLES)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyzer.errors import AnalyzerError
-from analyzer.filters import zone as zone_of
 from analyzer.findings.thresholds import Thresholds
 from analyzer.tables import Table, number_of
+from analyzer.zones import zone as zone_of
 
 if TYPE_CHECKING:
     import os

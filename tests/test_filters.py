@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from analyzer.errors import AnalyzerError
-from analyzer.filters import Conditions, select, zone
+from analyzer.filters import Conditions, select
+from analyzer.zones import zone
 from tests.records import START, attempt, rows, session
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer import limits
-from analyzer.logs.pairs import EVER, TRIED, Side, agree, codes_of, local_part, numbered, pairs
+from analyzer.logs.pairs import EVER, LATE_NS, TRIED, Side, agree, codes_of, local_part, numbered, pairs
 from analyzer.schema import NULL
 from analyzer.tables import rows_of
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-#: Whole seconds, and the way of a line into the log; a server may hold back its answer to a failure as well.
-_APART_NS, _AFTER_NS = 2 * 10**9, 4 * 10**9
+#: A log and a capture: whole seconds, and the way of a line into the log.
+_APART_NS: Final = 2 * 10**9
 
 
 def same_events(auth: Table, sessions: Table) -> tuple[Table, Table]:
@@ -61,7 +61,7 @@ def _match(auth: Table, mine: Array, whose: Array, shown: Array, partner: Array)
     ended = auth.array("ended")
     moment, order = np.where(ended == NULL, auth.array("started"), ended), auth.array("attempt")
     free = shown >= 0
-    by_order, by_time = (EVER, EVER), (_APART_NS, _AFTER_NS)
+    by_order, by_time = (EVER, EVER), (_APART_NS, LATE_NS)
     for left_key, right_key, times, apart, strict in (
         (whose, shown, order, by_order, True),
         (whose, shown, order, by_order, False),
@@ -99,13 +99,13 @@ def _sessions_of_captures(sessions: Table, of_log: Array, of_capture: Array, tol
         """Whether the log's session lies in the capture's."""
         return bool(
             first[left] >= first[right] - _APART_NS
-            and last[left] <= last[right] + _AFTER_NS
+            and last[left] <= last[right] + LATE_NS
             and all(agree(codes, left, right) for codes in ends)
         )
 
     def alike(left: int, right: int) -> bool:
         """Whether both end at the same time, too, and tell the same."""
-        ended = abs(int(last[left]) - int(last[right])) <= _AFTER_NS
+        ended = abs(int(last[left]) - int(last[right])) <= LATE_NS
         return ended and inside(left, right) and told_alike(left, right)
 
     with_port = np.where((address >= 0) & (port != NULL), address * 65536 + port, -1)

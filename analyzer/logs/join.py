@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer import limits
-from analyzer.logs.pairs import Side, about, codes_of, local_part, numbered_alike, pairs
+from analyzer.logs.pairs import LATE_NS, Side, about, codes_of, local_part, numbered_alike, pairs
 from analyzer.logs.reconcile import ALONE
 from analyzer.logs.told import VAGUE
 from analyzer.schema import NULL
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _SECOND: Final = 10**9
 
-#: A line of the authentication service and that of the mail server lie so far apart: both clocks may show whole seconds
-#: (RFC 3164), and Dovecot holds its answer to a failure back (auth_failure_delay: two seconds).
-_BEFORE_NS, _AFTER_NS = 2 * _SECOND, 4 * _SECOND
+#: The line of a mail server may be so much earlier than that of the authentication service: both clocks may show whole
+#: seconds. It may be later by `LATE_NS`.
+_BEFORE_NS: Final = 2 * _SECOND
 
 #: A stretch of time is joined with so much of the next: a row at its end may have a surer partner there.
 _MORE_NS: Final = 60 * _SECOND
@@ -113,7 +113,7 @@ def joined(auth: Table, details: dict[str, Any], own: Array | None = None) -> tu
         if size:
             mine = order[at : at + more]
             told = {name: taken(column, mine) for name, column in details.items()}
-            rows = timeline.rows(int(times[at]) - _BEFORE_NS, int(times[at + more - 1]) + _AFTER_NS + 1)
+            rows = timeline.rows(int(times[at]) - _BEFORE_NS, int(times[at + more - 1]) + LATE_NS + 1)
             rows, known = _open(auth, rows[~explained[rows]], times[at : at + more])
             left, right, value = _partners(told, known)
             sure = left < size
@@ -138,7 +138,7 @@ def _alone(auth: Table) -> Array:
 def _open(auth: Table, rows: Array, times: Array) -> tuple[Array, dict[str, Any]]:
     """Give the failed rows of mail servers' logs that are near a detail, and what is compared of them."""
     part = auth.read(rows, ("started", "session", "client_ip", "identity", "evidence", "role", "outcome", "caveats"))
-    fit = about(times, part.array("started"), (_BEFORE_NS, _AFTER_NS)) & ~_alone(part)
+    fit = about(times, part.array("started"), (_BEFORE_NS, LATE_NS)) & ~_alone(part)
     fit &= part.has("evidence", "logged") & part.has("role", "server") & ~part.has("outcome", "succeeded")
     return rows[fit], dict(part.read(np.flatnonzero(fit)).columns)
 
@@ -161,7 +161,7 @@ def _partners(details: dict[str, Any], rows: dict[str, Any]) -> tuple[Array, Arr
         mine = Side(key, details["started"]).only((partner < 0) & _hopeful(blind, 0))
         theirs = Side(row_key, times).only(open_rows & _hopeful(blind, 1))
         fits = _possible(address, users["whole"], session, blind)
-        left, right, rivals = pairs(mine, theirs, (_BEFORE_NS, _AFTER_NS), fits)
+        left, right, rivals = pairs(mine, theirs, (_BEFORE_NS, LATE_NS), fits)
         partner[left] = right
         worth[left] = value - np.where(rivals & (value < 1), _RIVALS, 0)
         open_rows[right] = False

@@ -144,7 +144,7 @@ class Lines:
             if number in self.bare or (generic and (scores or self.account.understood)):
                 continue
             spans = np.zeros((c.SPANS_WIDTH, int(rows[-1]) + 1), np.int32)
-            events, _ = self._taken(_Draft(draft.buffer, draft.lines, spans), rows, c.AFTER_TIME, (number,))
+            events, _ = self._taken(draft._replace(spans=spans), rows, c.AFTER_TIME, (number,))
             patterns = events[:, c.E_PATTERN]
             own = ~self.catalogue.greedy[patterns]
             if own.any() or (generic and _is_dialogue(draft.buffer, draft.lines, rows)):

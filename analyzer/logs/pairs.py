@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 #: Partners that are looked at for one row, where none fits: a flood must not make the time quadratic.
 TRIED: Final = 256
 
+#: A line may be so much later than what it tells of: clocks that show whole seconds (RFC 3164), and servers that hold
+#: back their answer to a failure (Dovecot, auth_failure_delay: two seconds).
+LATE_NS: Final = 4 * 10**9
+
 #: Longer than any session.
 EVER: Final = 2**61
 

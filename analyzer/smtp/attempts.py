@@ -88,7 +88,7 @@ class Attempts:
     def frames(self) -> Array:
         """Give the frame of each AUTH command; where that was not seen, of its end, or of its first challenge."""
         ends = self.attempts[:, s.A_END_FRAME]
-        ends = np.where(ends > 0, ends, self.rows.units[self.attempts[:, s.A_FIRST], s.U_REPLY_FRAME])
+        ends = np.where(ends > 0, ends, self.said.of(s.U_REPLY_FRAME, self.attempts[:, s.A_FIRST]))
         frames: Array = np.where(self.attempts[:, s.A_FRAME] > 0, self.attempts[:, s.A_FRAME], ends)
         return frames
 
@@ -130,7 +130,7 @@ class Attempts:
         """Give the columns that the texts tell: of each distinct text once."""
         a, texts = self.attempts, self.texts
         rounds = rounds_of(self.rows, a, texts)
-        flags = self.rows.units[a[:, s.A_FIRST], s.U_FLAGS]
+        flags = self.said.of(s.U_FLAGS, a[:, s.A_FIRST])
         mechanism = texts.names(mechanism_of, rounds.name)
         responses = Responses.of(rounds, flags & _TRUNCATED != 0)
         masked = a[:, s.A_FLAGS] & _MASKED != 0
@@ -185,7 +185,7 @@ class Attempts:
         """Say which AUTH commands had an initial response; -1 where nobody knows."""
         has = rounds.initial != LOST
         made = np.where(rounds.seen, has, -1).astype(np.int8)
-        missing = self.rows.units[self.attempts[:, s.A_FIRST], s.U_SIZE]
+        missing = self.said.of(s.U_SIZE, self.attempts[:, s.A_FIRST])
         # Where the line was cut off, it may have been among what is missing, unless that is the end of the line alone.
         torn = rounds.seen & ~has & (flags & _TRUNCATED != 0) & (missing > len(b"\r\n"))
         made[torn] = self.texts.facts(_ends, rounds.name[torn])

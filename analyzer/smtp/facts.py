@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,8 +15,9 @@ from analyzer.smtp.encoding import printable
 from analyzer.smtp.findings import offer
 from analyzer.smtp.law import Kind
 from analyzer.smtp.offered import Stages, mechanisms
+from analyzer.smtp.products import is_told, product
 from analyzer.smtp.reply import reply_of
-from analyzer.tables import Text, among
+from analyzer.tables import Text, among, distinct
 from analyzer.words.vocabulary import Store, distinct_of
 
 if TYPE_CHECKING:
@@ -50,6 +52,12 @@ class Kept:
     flags: dict[str, bool]
     mail: Array  # int64[M_WIDTH]
     secrets: list[bytes] = field(default_factory=list)
+
+
+@lru_cache(maxsize=4096)
+def product_of(banner: str | None, ehlo: bytes) -> str | None:
+    """Give the server's product by what it says in its greeting and its answer to EHLO."""
+    return product(banner or "", printable(ehlo))
 
 
 class Facts:
@@ -93,6 +101,18 @@ class Facts:
     def mask(self, name: str, accepted: str) -> Array:
         """Say of which sessions a fact (a named tuple) has a member that is true."""
         return np.array([*(getattr(value, accepted) for value in self.values[name]), False], bool)[self.codes[name]]
+
+    def products(self) -> Text:
+        """Name the servers' products by what they say in their greetings and their answers to EHLO."""
+        banner, ehlo = self.codes["banner"], self.codes["ehlo"]
+        if not len(banner):
+            return Text.of(())
+        told = np.array([*map(is_told, self.values["banner"]), False])
+        codes = banner, np.where(told[banner], -1, ehlo)  # answers to EHLO often hold the client's address
+        first, which = distinct(*codes)
+        banners, replies = [*self.values["banner"], None], [*self.values["ehlo"], b""]
+        pairs = zip(*(each[first].tolist() for each in codes), strict=True)
+        return Text.of(product_of(banners[banner], replies[reply]) for banner, reply in pairs).take(which)
 
     def kept(self, row: int) -> Kept:
         """Give what is to be kept of a session that goes on."""

@@ -12,6 +12,7 @@ from analyzer.smtp.machine.steps import run
 from analyzer.smtp.recognise import FOUND_WIDTH, IS_SMTP, PROXY_WORDS, SIGNS, recognise
 from analyzer.tables import selected
 from analyzer.tcp import columns as c
+from analyzer.tcp.stage import longer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -78,8 +79,8 @@ class Reader:
     ) -> Rows:
         """Run the machine."""
         lines = int(np.count_nonzero(batch.stream == 10)) + len(batch.steps) + 2 * len(sessions)
-        units = self._units = _room(self._units, 2 * lines + len(held_units))
-        attempts = self._attempts = _room(self._attempts, lines + len(held_attempts))
+        units = self._units = longer(self._units, 0, 2 * lines + len(held_units))
+        attempts = self._attempts = longer(self._attempts, 0, lines + len(held_attempts))
         counters = np.zeros(2, np.int64)
         run(
             sessions, states, units, attempts, counters, batch.stream, batch.steps, self.law, self.verbs, self.codes,
@@ -124,11 +125,6 @@ class Reader:
                 stream[states[k, s.KEEP_0 + i] : sessions[k, c.STREAM_0 + i] + sessions[k, c.LENGTH_0 + i]].copy()
                 for i in range(2)
             )
-
-
-def _room(array: Array, rows: int) -> Array:
-    """Give an array of at least so many rows: this one, if it is long enough, since memory that is new costs time."""
-    return array if rows <= len(array) else np.empty((max(rows, 2 * len(array)), array.shape[1]), array.dtype)
 
 
 def _held(rows: Array, session: int, flags: int) -> dict[int, Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,11 +12,9 @@ from analyzer.smtp import columns as s
 from analyzer.smtp import exchanges, law, mail
 from analyzer.smtp.addresses import Addresses
 from analyzer.smtp.attempts import TLS_NAMES, Attempts, caveats
-from analyzer.smtp.encoding import printable
 from analyzer.smtp.facts import Facts
 from analyzer.smtp.findings import FLAGS, OFFERED, Notes, Sight
 from analyzer.smtp.law import Flag, Mode
-from analyzer.smtp.products import is_told, product
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
 from analyzer.smtp.said import Echoes, Said
 from analyzer.smtp.texts import Texts
@@ -47,12 +44,6 @@ _HELLO_BYTES: Final = 16384
 
 _HIDDEN: Final = int(Flag.HELD | Flag.VOID)
 _IMPLICIT: Final = TLS_NAMES.index("implicit")
-
-
-@lru_cache(maxsize=4096)
-def product_of(banner: str | None, ehlo: bytes) -> str | None:
-    """Give the server's product by what it says in its greeting and its answer to EHLO."""
-    return product(banner or "", printable(ehlo))
 
 
 def builders(wanted: frozenset[str]) -> dict[str, Builder]:
@@ -88,7 +79,7 @@ class Writer:
         facts = Facts(len(rows.sessions), before)
         said = Said(rows, facts.secrets, self._echoes)
         ends = self._ends(rows)
-        shown = np.flatnonzero(rows.units[:, s.U_FLAGS] & _HIDDEN == 0)
+        shown = np.flatnonzero(said.column(s.U_FLAGS) & _HIDDEN == 0)
         if self._described:
             self._hear(rows, said, facts, shown)
         self._attempts(rows, said, facts, ends)
@@ -208,7 +199,7 @@ class Writer:
             "event": columns["session"],
             "source": self.source,
             **self._course(session, state),
-            "product": _products(facts).take(over),
+            "product": facts.products().take(over),
             "tls": Text(state[:, s.TLS].astype(np.int32), TLS_NAMES),
             "readable": ~hidden,
             "commands": state[:, s.COMMANDS],
@@ -236,9 +227,9 @@ class Writer:
 
     def _remember(self, rows: Rows, said: Said, facts: Facts) -> None:
         """Keep the facts of sessions that go on, and their last client lines: a server may echo them later."""
-        settled = np.flatnonzero(rows.units[:, s.U_FLAGS] & int(Flag.HELD) == 0)
+        settled = np.flatnonzero(said.column(s.U_FLAGS) & int(Flag.HELD) == 0)
         last = np.full(len(rows.sessions), -1)
-        last[rows.units[settled, s.U_SESSION]] = settled  # of several, the last one stays
+        last[said.of(s.U_SESSION, settled)] = settled  # of several, the last one stays
         for k in np.flatnonzero(rows.sessions[:, c.FINAL] == 0).tolist():
             kept = self.facts[int(rows.sessions[k, c.OWNER])] = facts.kept(k)
             kept.secrets = said.secrets(int(last[k])) if last[k] >= 0 else facts.secrets.get(k, [])
@@ -247,19 +238,6 @@ class Writer:
 def _named(ends: dict[str, Any], sessions: Array) -> dict[str, Any]:
     """Give the id and the keys of each row's session."""
     return {name: taken(ends[name], sessions) for name in ("session", *KEYS)}
-
-
-def _products(facts: Facts) -> Text:
-    """Name the servers' products by what they say in their greetings and their answers to EHLO."""
-    banner, ehlo = facts.codes["banner"], facts.codes["ehlo"]
-    if not len(banner):
-        return Text.of(())
-    told = np.array([*map(is_told, facts.values["banner"]), False])
-    codes = banner, np.where(told[banner], -1, ehlo)  # answers to EHLO often hold the client's address
-    first, which = distinct(*codes)
-    banners, replies = [*facts.values["banner"], None], [*facts.values["ehlo"], b""]
-    pairs = zip(*(each[first].tolist() for each in codes), strict=True)
-    return Text.of(product_of(banners[banner], replies[reply]) for banner, reply in pairs).take(which)
 
 
 def _noted(flags: Array, state: Array, facts: Facts, over: Array) -> Iterator[tuple[str, Array]]:

@@ -44,29 +44,16 @@ def mixed(columns: Iterable[Array]) -> Array:
 
 def distinct(*columns: Array) -> tuple[Array, Array]:
     """Give the first row of each distinct combination of integers, in any order, and which of these each row is."""
-    key = _near(columns)
-    if key is None:
-        mix = mixed([column.astype(np.int64) for column in columns])
-        return np.unique(mix, return_index=True, return_inverse=True)[1:]
+    key = packed(*columns)
+    places = int(key.max(initial=-1)) + 1
+    if places > _NEAR * (len(key) + _NEAR):
+        return np.unique(key, return_index=True, return_inverse=True)[1:]
     rows: Array = np.arange(len(key), dtype=np.int32)
-    table: Array = np.empty(int(key.max(initial=-1)) + 1, np.int32)
+    table: Array = np.empty(places, np.int32)
     table[key[::-1]] = rows[::-1]  # of several rows, the first one stays
     first = table.take(key)
     begins = first == rows
     return np.flatnonzero(begins), (np.cumsum(begins) - 1).take(first)
-
-
-def _near(columns: Sequence[Array]) -> Array | None:
-    """Put columns of integers into one whose numbers lie so near to each other that a table of them is small."""
-    key = np.zeros(len(columns[0]), np.int64)
-    room = _NEAR * (len(key) + _NEAR)
-    for column in columns if len(key) else ():
-        part = column.astype(np.int64, copy=False)
-        low, high = int(part.min()), int(part.max())
-        if (int(key.max()) + 1) * (high - low + 1) > room:
-            return None
-        key = key * (high - low + 1) + (part - low)
-    return key
 
 
 def span(column: Array) -> int:
@@ -75,7 +62,7 @@ def span(column: Array) -> int:
 
 
 def packed(*columns: Array) -> Array:
-    """Put columns of integers into one: equal rows, and only those, are equal. Order is that of the columns."""
+    """Put columns of integers into one, from 0 on: only equal rows are equal, in the order of the columns."""
     key = np.zeros(len(columns[0]), np.int64)
     if not len(key):
         return key

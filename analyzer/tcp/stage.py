@@ -83,11 +83,11 @@ class _Streams:
 
     def reserve(self, stream_bytes: int, steps: int) -> None:
         """Make room for more."""
-        self.stream = _longer(self.stream, self.bytes, self.bytes + stream_bytes)
-        self.steps = _longer(self.steps, self.written, self.written + steps)
+        self.stream = longer(self.stream, self.bytes, self.bytes + stream_bytes)
+        self.steps = longer(self.steps, self.written, self.written + steps)
 
 
-def _longer(array: Array, used: int, size: int) -> Array:
+def longer(array: Array, used: int, size: int) -> Array:
     """Give an array of at least `size` rows that begins with those in use."""
     if size <= len(array):
         return array
@@ -216,7 +216,7 @@ class Tracker:
         """Run `assemble` over sessions; what a part leaves over goes back into the table."""
         made, pending = self._made, sessions[:, c.PENDING]
         self._stream(sessions, 10 * int(pending.sum()) + 10 * len(sessions))
-        self._pieces = _longer(self._pieces, 0, 4 * int(pending.max()) + 4)
+        self._pieces = longer(self._pieces, 0, 4 * int(pending.max()) + 4)
         made.written = assemble(
             sessions, made.written, self._scratch, self._pieces, self.waiting, self.arena, made.stream, made.steps,
             self._limits, self.counters,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analyzer.filters import zone
 from analyzer.knowledge import ENGLISH, words
 from analyzer.report.charts import attacks, counts, ladder
 from analyzer.report.charts.paint import axes_of, painting
 from analyzer.report.gather import records
 from analyzer.report.ladder import rows_of
 from analyzer.stats.facts import Facts
+from analyzer.zones import zone
 
 if TYPE_CHECKING:
     import datetime as dt
