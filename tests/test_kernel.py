@@ -78,6 +78,26 @@ def test_bounds_are_checked(way):
         beyond(np.zeros(3, np.int64))
 
 
+@pytest.mark.parametrize("way", ["compiled"], indirect=True)
+def test_nothing_counts_from_the_end(way):
+    """Compiled, a negative index is out of bounds, too, in arrays of one and of two dimensions."""
+
+    @kernel.kernel("void(int64[::1], int64[:, ::1], int64)")
+    def before(values, table, at):
+        if at < -5:
+            table[0, at + 8] = 1
+        else:
+            values[at] = 1
+
+    values, table = np.zeros(3, np.int64), np.zeros((2, 3), np.int64)
+    for at in (-1, -3, 3, -9, -5):
+        with pytest.raises(IndexError):
+            before(values, table, at)
+    before(values, table, 2)
+    before(values, table, -6)
+    assert (values.tolist(), table.tolist()) == ([0, 0, 1], [[0, 0, 1], [0, 0, 0]])
+
+
 @kernel.kernel("void(int64, uint8[::1], int32[::1], int64[:, ::1])")
 def scattered(value, octets, places, grid):
     """Write a number to the end of arrays of each kind."""
