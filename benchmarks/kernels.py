@@ -53,12 +53,16 @@ UNITS: dict[str, tuple[str, Callable[[Values, Values, Any], int]]] = {
     "cut_heads": ("lines", lambda before, *_: len(before["stops"])),
     "own_times": ("lines", lambda before, *_: len(before["chosen"])),
     "match": ("lines", lambda before, *_: len(before["chosen"])),
+    "link": ("events", lambda before, *_: len(before["events"])),
+    "divide": ("events", lambda before, *_: len(before["events"])),
     "gather": ("bytes", lambda before, *_: len(before["kept"])),
     "holding": ("spans", lambda before, *_: len(before["starts"])),
     "hear": ("lines", lambda before, *_: len(before["said"])),
     "part": ("lines", lambda before, *_: len(before["said"])),
     "lay": ("lines", lambda before, *_: len(before["said"])),
     "number_words": ("bytes", lambda before, after, _: octets_of(before, after["state"][0])),
+    "hash_spans": ("spans", lambda before, *_: len(before["starts"])),
+    "read_numbers": ("spans", lambda before, *_: len(before["starts"])),
     "refill": ("words", lambda before, *_: before["known"]),
 }
 

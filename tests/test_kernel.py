@@ -447,7 +447,8 @@ EVERY = {each for name in NAMES for each in vars(import_module(name)).values() i
 
 ALL = {"track", "sweep", "assemble", "recognise", "run", "walk_rounds", "number_words"}
 NEEDED = {"pcap": {"walk_records", "decode", *ALL}, "pcapng": {"walk_blocks", "decode", *ALL}}
-NEEDED["log"] = {"line_ends", "cut_heads", "match", "gather", "number_words"}
+NEEDED["log"] = {"line_ends", "cut_heads", "match", "link", "divide", "gather"}
+NEEDED["log"] |= {"number_words", "hash_spans", "read_numbers"}
 
 
 @pytest.mark.parametrize("form", NEEDED)

@@ -145,6 +145,47 @@ def test_blocks(path: Path | None, size: int, workers: int, folder: Path, monkey
     assert skipped(found) == skipped(wanted)
 
 
+#: What stands behind the end of a session: seconds after it, in which log, whether it is of that session.
+_BEHIND: Final = [
+    ("postfix/smtpd[7]: lost connection after AUTH from c[192.0.2.7]", 2, True),  # two lines that changed places
+    ("postfix/smtpd[7]: lost connection after AUTH from c[192.0.2.7]", 9, False),
+    ("postfix/smtpd[7]: warning: c[192.0.2.7]: SASL PLAIN authentication failed: no", 1, False),
+    ("postfix/smtpd[7]: connect from c[192.0.2.7]", 0, False),
+]
+
+
+@pytest.mark.parametrize("behind", _BEHIND)
+@pytest.mark.parametrize("size", [100, 6_000_000])
+def test_behind_the_end(behind, size, tmp_path, monkeypatch):
+    """What still belongs to a session that is over depends on the time, and not on where blocks end."""
+    line, seconds, belongs = behind
+    lines = [
+        (0, "postfix/smtpd[7]: connect from c[192.0.2.7]"),
+        (1, "postfix/smtpd[7]: warning: c[192.0.2.7]: SASL PLAIN authentication failed: no"),
+        (1, "postfix/smtpd[7]: disconnect from c[192.0.2.7]"),
+        *((1 + k, "postfix/smtpd[8]: connect from d[192.0.2.8]") for k in range(seconds)),
+        (1 + seconds, line),
+    ]
+    (tmp_path / "mail.log").write_text("".join(f"Nov 23 10:00:{at:02} mx {text}\n" for at, text in lines))
+    monkeypatch.setattr(reading, "blocks", lambda source, unwrap=None: blocks(source, unwrap, size))
+    found = analyzer.read(tmp_path / "mail.log", **SET)
+
+    clients = found.tables["sessions"].lists()["client_ip"]
+    assert clients.count("192.0.2.7") == (1 if belongs else 2)
+
+
+def test_exim_tells_afterwards(tmp_path):
+    """Of a session of Exim, more may be told for a minute after its end."""
+    head, who = "2026-11-23 10:0", "from (c.example.test) [192.0.2.7]:40000"
+    end = f"{head}0:00 [9] SMTP connection {who} closed by QUIT\n"
+    told = f"[9] no MAIL in SMTP connection {who} D=1s A=plain_server:alice C=EHLO,AUTH,QUIT\n"
+    counts = []
+    for behind in (f"{head}0:50 {told}", f"{head}1:05 {told}"):
+        (tmp_path / "mainlog").write_text(end + behind)
+        counts.append(len(analyzer.read(tmp_path / "mainlog", **SET).tables["sessions"]))
+    assert counts == [1, 2]
+
+
 def _put_back(folder: Path, path: Path | None) -> None:
     """Write a log again: all share one name, which is in the ids."""
     (folder / "mail.log").write_bytes(_text(path))

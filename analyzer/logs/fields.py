@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.tables import Text
+from analyzer.words.spans import hashes_of, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,22 @@ class Block:
                 return self.vocabularies.text(name, made, self.buffer, starts.take(lines), stops.take(lines))
             self._words[name, made] = self.vocabularies.text(name, made, self.buffer, starts, stops)
         return self._words[name, made].take(lines)
+
+    def hashes(self, name: str, lines: Array) -> Array:
+        """Give a number of a field of some lines: equal ones for equal octets, 0 where it is not there."""
+        return hashes_of(self.buffer, *self._places(name, lines))
+
+    def numbers(self, name: str, lines: Array) -> Array:
+        """Give a field of digits of some lines as numbers; NULL where it is not there, or something else."""
+        return numbers_of(self.buffer, *self._places(name, lines))
+
+    def _places(self, name: str, lines: Array) -> tuple[Array, Array]:
+        """Give where a field of some lines begins, and where it ends."""
+        of_line = _OF_LINES.get(name)
+        if of_line is not None:
+            return self.column(of_line).take(lines), self.column(of_line + 1).take(lines)
+        row = c.span_of(name)
+        return self.spans[row].take(lines), self.spans[row + 1].take(lines)
 
     def has(self, name: str, lines: Array) -> Array:
         """Give which of some lines, by their rows, have a field."""

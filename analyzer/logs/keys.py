@@ -14,6 +14,7 @@ from analyzer.logs import columns as c
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
 from analyzer.tables import mixed
+from analyzer.words.vocabulary import KEY
 
 if TYPE_CHECKING:
     from analyzer.logs.catalogue import Catalogue
@@ -35,11 +36,6 @@ def address(text: bytes) -> str | None:
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
-def number_of(word: str) -> int:
-    """Read digits; NULL for anything else."""
-    return int(word) if word.isdecimal() and len(word) < 18 else NULL
-
-
 @lru_cache(maxsize=1 << 16)
 def stable(word: str) -> int:
     """Give a number of a word that is the same in every run."""
@@ -57,7 +53,7 @@ def put_keys(block: Block, catalogue: Catalogue) -> None:
             rows = np.flatnonzero(alone & (formats == number))
             for name in choice:
                 rows = rows[_has(block, name, lines.take(rows))]
-            parts = [np.full(len(rows), stable(f"{family} {choice}"), np.int64)]
+            parts = [np.full(len(rows), stable(f"{family} {choice}") ^ KEY, np.int64)]
             parts += [_part(block, name, lines.take(rows)) for name in choice]
             keys[rows], alone[rows] = mixed(parts), False
     events[:, c.E_KEY], events[:, c.E_ALONE] = keys.view(np.int64), alone
@@ -73,8 +69,9 @@ def _has(block: Block, name: str, lines: Array) -> Array:
 
 def _part(block: Block, name: str, lines: Array) -> Array:
     """Give a part of a key as numbers: equal ones for equal values of the source."""
-    codes = block.words(name, address if name.endswith("_ip") else printable, lines)
+    if name.endswith("_ip"):  # an address may be written in several ways
+        return block.words(name, address, lines).numbers(stable, 0)
     if name == "pid":
-        values = codes.numbers(number_of, NULL)
+        values = block.numbers(name, lines)
         return np.where(values == NULL, block.column(c.PID).take(lines), values)
-    return codes.numbers(stable, 0)
+    return block.hashes(name, lines)

@@ -15,9 +15,9 @@ import numpy as np
 from analyzer import limits
 from analyzer.kernel import kernel
 from analyzer.logs import columns as c
+from analyzer.logs.chains import cut
 from analyzer.logs.fields import Block
-from analyzer.logs.formats import EVENT_NAMES
-from analyzer.logs.keys import address, number_of, stable
+from analyzer.logs.keys import address, stable
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Ids, Text, in_order, mixed
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 _PLACES: Final = [
     c.START, c.STOP, c.HOST, c.HOST_END, c.PROGRAM, c.PROGRAM_END, c.AFTER_TIME, c.BODY, c.BODY_END,
 ]  # fmt: skip
-
-#: After a session's end something may still be told of it (Exim does) for this long.
-_AFTERWARDS_NS: Final = 60 * 10**9
-
-_CONNECT, _DISCONNECT, _LINE = (EVENT_NAMES.index(name) for name in ("connect", "disconnect", "line"))
-_ENDING: Final = np.array([name in ("disconnect", "lost", "timeout", "closed") for name in EVENT_NAMES])
 
 
 @dataclass(frozen=True)
@@ -89,8 +83,7 @@ class Group:
 
     def numbers(self, field: str, rows: Array | None = None) -> Array:
         """Give a field of digits as numbers; NULL where it is not there."""
-        text = self.words(field, rows=rows)
-        return text.numbers(number_of, NULL)
+        return self.block.numbers(field, self.at if rows is None else self.at.take(rows))
 
     def first_with(self, field: str) -> Array:
         """Give the row of the first event of each session that has a field; -1: none has."""
@@ -137,9 +130,10 @@ class Group:
     def _ids(self, made: dict[str, Any]) -> Ids:
         """Number sessions by what does not change when a log is read again: time, host, pid, key, client, line."""
         heads = self.starts[:-1]
-        keys = [made["first"], self.block.column(c.PID).take(self.at.take(heads)), self.order]
-        texts = self.words("host", rows=heads), self.words("session", rows=heads), made["client_ip"]
-        keys += [text.numbers(stable, 0) for text in texts]
+        lines = self.at.take(heads)
+        keys = [made["first"], self.block.column(c.PID).take(lines), self.order]
+        keys += [self.block.hashes("host", lines), self.block.hashes("session", lines)]
+        keys += [made["client_ip"].numbers(stable, 0)]
         # A transcript without times has nothing else that is its own.
         keys += [made["client_port"], np.where(made["first"] == NULL, stable(self.source), 0)]
         keys += [np.arange(len(heads)) - np.searchsorted(self.order, self.order)]  # of a line that was written often
@@ -180,50 +174,8 @@ class Sessions:
 
     def _cut(self, block: Block, now: int) -> tuple[Group, Array]:
         """Cut the events of a block into sessions; says which of them are over at the time `now`."""
-        order = in_order(np.ascontiguousarray(block.events[:, c.E_KEY]))
-        events = block.events.take(order, axis=0)
-        keys, alone = events[:, c.E_KEY], events[:, c.E_ALONE] == 1
-        group = Group(block, events, np.array([0, len(events)], np.int64), self.catalogue, self.source)
-        kinds, times = group.kinds, group.times
-        begins = np.ones(len(events), bool)
-        begins[1:] = keys[1:] != keys[:-1]
-        turns = begins.copy()
-        turns |= kinds == _CONNECT
-        late = np.zeros(len(events), bool)
-        soon = (times[1:] >= times[:-1]) & (times[1:] - times[:-1] <= _AFTERWARDS_NS)
-        afterwards = self.catalogue.once.take(group.patterns[1:]) & soon
-        late[1:] = (kinds[:-1] == _DISCONNECT) & ~_ENDING[kinds[1:]] & ~afterwards
-        gap = np.zeros(len(events), bool)
-        known = (times[1:] != NULL) & (times[:-1] != NULL)
-        gap[1:] = known & (times[1:] - np.where(known, times[:-1], times[1:]) > limits.LOG_IDLE_NS)
-        turns |= late | gap | _moved(group, begins)
-        starts = np.append(np.flatnonzero(turns), len(events)).astype(np.int64)
-        group = replace(group, starts=starts)
-        heads, tails = starts[:-1], starts[1:] - 1
-        follows = np.append(~begins[heads[1:]], False) if len(heads) else np.zeros(0, bool)
-        last = np.where(times[tails] == NULL, now, times[tails])
-        ended = _ENDING[kinds[tails]]
-        over = follows | alone[heads] | (ended & (now - last > _AFTERWARDS_NS)) | (now - last > limits.LOG_IDLE_NS)
-        rank = np.argsort(group.order, kind="stable")
-        return _ordered(group, rank), over[rank]
-
-
-def _moved(group: Group, begins: Array) -> Array:
-    """Say where the lines of one key go on with another client: a process id was used again."""
-    moved = np.zeros(len(group.events), bool)
-    rows = np.flatnonzero(group.block.has("client_ip", group.at))
-    codes = group.words("client_ip", address, rows).codes
-    runs = np.cumsum(begins)[rows]
-    moved[rows[1:]] = (codes[1:] != codes[:-1]) & (runs[1:] == runs[:-1])
-    return moved
-
-
-def _ordered(group: Group, rank: Array) -> Group:
-    """Put the sessions in another order."""
-    sizes = np.diff(group.starts)[rank]
-    starts = np.cumsum([0, *sizes.tolist()], dtype=np.int64)
-    rows = np.repeat(group.starts[:-1][rank] - starts[:-1], sizes) + np.arange(starts[-1])
-    return replace(group, events=group.events.take(rows, axis=0), starts=starts)
+        events, starts, over = cut(block, self.catalogue, now)
+        return Group(block, events, starts, self.catalogue, self.source), over
 
 
 def _compact(group: Group) -> Block:

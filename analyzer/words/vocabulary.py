@@ -11,7 +11,8 @@ import numpy as np
 
 from analyzer.kernel import kernel
 from analyzer.tables import Text, Words
-from analyzer.wire.octets import alike, copy, le32
+from analyzer.wire.octets import alike, copy
+from analyzer.words.spans import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,13 +65,7 @@ def number_words(
         if used + stop - start > len(store) or known >= len(ends) or 2 * known >= size:
             break
         word = buffer[start:stop]
-        value, place, octets = key, 0, len(word)
-        while place + 4 <= octets:  # four octets at a time: each step waits for the one before
-            value = ((value ^ le32(word, place)) * 1000003 + value // 16777216) & 1099511627775
-            place += 4
-        while place < octets:
-            value = (value * 1000003 + word[place]) & 1099511627775
-            place += 1
+        octets, value = len(word), hash_of(word, key, 1000003)
         value = value * 40503 + value // 65536
         slot = value & (size - 1)
         found = NONE
