@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: After a session's end something may still be told of it for this long.
 AFTERWARDS_NS: Final = 60 * 10**9
 
-#: Behind the line that says a session is over, lines of most servers only come where a log has lost their order.
+#: Behind the last line of a session there is nothing more, but where a log has lost the order of its lines.
 DISORDER_NS: Final = 4 * 10**9
 
 NONE: Final = -1
@@ -36,10 +36,11 @@ _ENDING: Final = np.array([name in ("disconnect", "lost", "timeout", "closed") f
 (
     P_KIND,                         # in EVENT_NAMES
     P_ENDS,                         # it is an end
+    P_LAST,                         # no other line is expected behind it
     P_ONCE,                         # it tells a success again, and may do so afterwards
     P_PATIENCE,                     # nanoseconds in which something may follow it, where it is an end
     PATTERN_WIDTH,
-) = range(5)  # fmt: skip
+) = range(6)  # fmt: skip
 
 # --- what stands before an event
 (
@@ -91,7 +92,7 @@ def parts(events: Grid, times: Cells, patterns: Grid, row: int, before: int) -> 
     if not -patterns[that, P_PATIENCE] <= passed <= patterns[that, P_PATIENCE]:
         return True
     follows = patterns[this, P_ENDS] == 1 or (patterns[this, P_ONCE] == 1 and passed >= 0)
-    return patterns[that, P_KIND] == DISCONNECT and not follows
+    return patterns[that, P_LAST] == 1 and not follows
 
 
 @kernel(
@@ -162,7 +163,10 @@ def traits(catalogue: Catalogue) -> Array:
         _ENDING[catalogue.kinds],
         catalogue.once & waits,
     )
-    made[:, P_PATIENCE] = np.where((catalogue.kinds == DISCONNECT) & ~waits, DISORDER_NS, AFTERWARDS_NS)
+    made[:, P_LAST] = (catalogue.kinds == DISCONNECT) | np.array(
+        [each.last for _, each in catalogue.patterns] or [False]
+    )
+    made[:, P_PATIENCE] = np.where((made[:, P_LAST] == 1) & ~waits, DISORDER_NS, AFTERWARDS_NS)
     return made
 
 

@@ -100,9 +100,10 @@ class Dialogues:
     def _told(self, group: Group, said: Said) -> Array:
         """Say which sessions show AUTH exchanges in their dialogue, or have one and tell of none at all."""
         lines, count = said.lines, len(group.starts) - 1
-        serves, code = lines[:, c.S_SERVER] == turns.SERVER, lines[:, c.S_CODE]
-        ends = (code == CHALLENGE) | np.isin(self.reader.codes[code], _AUTH_KINDS)
-        showing = np.where(serves, (code > 0) & ends, lines[:, c.S_KIND] == Kind.AUTH)
+        serves = lines[:, c.S_SERVER] == turns.SERVER
+        ends = np.isin(self.reader.codes, _AUTH_KINDS)
+        ends[0], ends[CHALLENGE] = False, True
+        showing = np.where(serves, ends.take(lines[:, c.S_CODE]), lines[:, c.S_KIND] == Kind.AUTH)
         told, shows, tells = np.zeros((3, count), bool)
         told[lines[:, c.S_SESSION]] = True
         shows[lines[showing, c.S_SESSION]] = True
@@ -139,7 +140,7 @@ class Dialogues:
         sessions, states = (np.zeros((count, width), np.int64) for width in (t.SESSION_WIDTH, s.STATE_WIDTH))
         octets = int((lines[:, c.S_STOP] - lines[:, c.S_START]).sum()) + turns.END_OF_LINE * len(lines)
         stream = np.zeros(octets + 1, np.uint8)
-        steps = np.zeros((turns.STEPS_OF_LINE * len(lines) + turns.STEPS_OF_END * count, t.STEP_WIDTH), np.int64)
+        steps = np.empty((turns.STEPS_OF_LINE * len(lines) + turns.STEPS_OF_END * count, t.STEP_WIDTH), np.int64)
         turns.lay(said.text, lines, talks, self.reader.codes, sessions, states, steps, stream)
         return Batch(sessions, stream, steps[: sessions[-1, t.STEP] + sessions[-1, t.STEPS]]), states
 
@@ -172,11 +173,14 @@ def _server_of(counts: Array, unknown: Array) -> Array:
 
 def _rehearsed(group: Group, said: Said) -> Array:
     """Say which sessions show what a client would say, and no server (s-nail does so before it connects)."""
-    alone = np.ones(len(group.starts) - 1, bool)
+    keyless = np.array([not any(each.key) for each in group.catalogue.formats], bool)
+    rehearsed: Array = keyless[group.events[group.starts[:-1], c.E_FORMAT]]
+    if not rehearsed.any():
+        return rehearsed
+    alone = np.ones(len(rehearsed), bool)
     alone[said.lines[said.lines[:, c.S_SERVER] == turns.SERVER, c.S_SESSION]] = False
     alone[said.events.session[said.events.kind == _CONNECT]] = False
-    keyless = np.array([not any(each.key) for each in group.catalogue.formats], bool)
-    rehearsed: Array = alone & keyless[group.events[group.starts[:-1], c.E_FORMAT]]
+    rehearsed &= alone
     return rehearsed
 
 

@@ -98,6 +98,7 @@ class Pattern:
     side: str = ""
     escape: str = ""
     once: bool = False  #: a success that is told again with every message of its session
+    last: bool = False  #: of its session; so is every `disconnect`, but other ends may be followed by that
     abandons: bool = False  #: a refusal that is also written where the client was gone before
     alone: bool = False  #: a detail that is an attempt of its own where no other line reports that
     stated: dict[str, Any] = field(default_factory=dict)

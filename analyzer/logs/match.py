@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from analyzer.kernel import helper, kernel
 from analyzer.logs import columns as c
 from analyzer.logs.template import LAST, LITERAL, NOWHERE, OPTION, REST, RUN
-from analyzer.wire.octets import alike, find_octet
+from analyzer.wire.octets import find_octet
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets
@@ -18,8 +18,13 @@ NONE = -1  # no pattern takes the line; such a step: no optional part is under w
 
 @helper
 def same(buffer: Octets, at: int, stop: int, letters: Octets, text: int, length: int) -> int:
-    """Whether the octets at `at` are those of a literal."""
-    return 1 if at + length <= stop and alike(buffer[at : at + length], letters[text : text + length]) else 0
+    """Whether the octets at `at` are those of a literal, which has one at least; most differ in the first one."""
+    if at + length > stop:
+        return 0
+    for k in range(length):
+        if buffer[at + k] != letters[text + k]:
+            return 0
+    return 1
 
 
 @helper
@@ -46,12 +51,11 @@ def find_last(buffer: Octets, at: int, stop: int, letters: Octets, text: int, le
 
 
 @helper
-def run(rest: Octets, members: Octets) -> int:
-    """Give how many octets at the beginning are members of a set."""
-    for k in range(len(rest)):
-        if members[rest[k]] != 1:
-            return k
-    return len(rest)
+def run(buffer: Octets, at: int, stop: int, sets: Octets, members: int) -> int:
+    """Give the first place from `at` on whose octet is no member of the set that begins at `members`."""
+    while at < stop and sets[members + buffer[at]] == 1:
+        at += 1
+    return at
 
 
 @helper
@@ -90,7 +94,7 @@ def fits(
             elif kind == LITERAL:
                 end = at + length if same(buffer, at, stop, letters, text, length) == 1 else NONE
             elif kind == RUN:
-                end = at + run(buffer[at:stop], sets[moves[step, 2] * 256 : moves[step, 2] * 256 + 256])
+                end = run(buffer, at, stop, sets, moves[step, 2] * 256)
                 if end == at:
                     end = NONE
             elif kind == REST:

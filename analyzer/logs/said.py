@@ -62,6 +62,8 @@ class Said:
 
     def kept(self, lines: Array, events: Array) -> Said:
         """Give the lines and the events that masks name."""
+        if lines.all() and events.all():
+            return self
         places = np.append(0, np.cumsum(lines))
         told = self.events.take(events)
         return Said(self.text, self.lines[lines], told._replace(at=places[told.at]))
