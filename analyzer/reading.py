@@ -51,7 +51,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     skipped: list[Skip] = []
     warnings: list[str] = []
     cannot: list[dict[str, str]] = []
-    with _undisturbed(), kernel.ahead(*slow - {cut_heads}):
+    with _undisturbed(), kernel.ahead(machine):  # a log shows only later whether it has dialogues for it
         for each in inputs:
             if each.kind == "text":
                 log = read_log(each, how, decoder, progress)

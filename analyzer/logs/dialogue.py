@@ -9,8 +9,9 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs import turns
 from analyzer.logs.escapes import hides
-from analyzer.logs.formats import EVENT_NAMES, SIDES
-from analyzer.logs.said import ANY, REPLY, A, B, said_in
+from analyzer.logs.formats import EVENT_NAMES
+from analyzer.logs.said import said_in
+from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
 from analyzer.smtp import columns as s
 from analyzer.smtp.attempts import TLS_NAMES
@@ -46,69 +47,41 @@ class Dialogues:
     def __init__(self, source: str, wanted: frozenset[str], decoder: Decoder) -> None:
         self.writer = LogWriter(source, wanted, decoder)
         self.reader = Reader()
-        self._counts: dict[int, Array] = {}  # of each format: lines of its sides, and replies among them
+        self.servers = Servers()
+        self._telling = np.isin(self.reader.codes, _AUTH_KINDS).astype(np.uint8)  # codes that only AUTH has
+        self._telling[0], self._telling[CHALLENGE] = 0, 1  # 0: no reply
 
     def write(self, group: Group) -> Array:
         """Write the sessions that show their AUTH exchanges, or tell of none; says which these were."""
         if not (group.kinds == _LINE).any():
             return np.zeros(len(group.starts) - 1, bool)
-        said = self._heard(group, said_in(group))
-        told = self._told(group, said)
+        said, shows = self._heard(group, said_in(group))
+        told = self._told(said, shows)
         wanted = told & ~_rehearsed(group, said)
         said = said.kept(wanted[said.lines[:, c.S_SESSION]], wanted[said.events.session])
         if len(said.lines):
             self._run(group, said)
         return told
 
-    def _heard(self, group: Group, said: Said) -> Said:
-        """Say who said what, and put a mark in the place of what the log hides; lines that nobody said are left out."""
+    def _heard(self, group: Group, said: Said) -> tuple[Said, Array]:
+        """Say who said what, and put a mark in the place of what the log hides; lines that nobody said are left out.
+
+        Says also what each session shows.
+        """
         lines = said.lines
-        sides = lines[:, c.S_SIDE]
-        turns.hear(said.text, lines, self.reader.verbs, np.flatnonzero(sides == ANY))
-        server = self._servers(group, lines)[lines[:, c.S_SESSION]]
-        serves = np.where(sides == ANY, lines[:, c.S_SERVER], (sides == REPLY) | (sides == server))
-        lines[:, c.S_SERVER] = serves
-        full = lines[:, c.S_START] < lines[:, c.S_STOP]
-        heard = (serves == turns.CLIENT) | ((serves == turns.SERVER) & full)
-        return _hidden(said.kept(heard, np.ones(len(said.events.row), bool)))
+        turns.hear(said.text, lines, self.reader.verbs)
+        heard = np.zeros(len(lines), np.uint8)
+        shows, doubtful = np.zeros(len(group.starts) - 1, np.int64), np.empty(len(lines), np.int64)
+        count = settle(lines, self.servers.of(group, said), self._telling, heard, shows, doubtful)
+        said = _hidden(said, doubtful[:count])
+        return said.kept(heard.view(bool), np.ones(len(said.events.row), bool)), shows
 
-    def _servers(self, group: Group, lines: Array) -> Array:
-        """Give the side of each session that is the server's: told by its lines, else by those before of its format."""
-        count = len(group.starts) - 1
-        server = np.full(count, A, np.int64)
-        sessions, replies = lines[:, c.S_SESSION], lines[:, c.S_CODE] > 0
-        mine = np.stack(
-            [
-                np.bincount(sessions[(lines[:, c.S_SIDE] == side) & chosen], minlength=count)
-                for side in (A, B)
-                for chosen in (replies, True)
-            ]
-        )
-        heads = np.flatnonzero(np.append(True, sessions[1:] != sessions[:-1])[: len(sessions)])
-        formats = np.full(count, c.NOTHING, np.int64)
-        formats[sessions[heads]] = group.events[lines[heads, c.S_ROW], c.E_FORMAT]
-        for number in np.unique(formats[sessions[heads]]).tolist():
-            those = np.flatnonzero(formats == number)
-            known = np.cumsum(mine[:, those], axis=1) + self._counts.get(number, np.zeros((4, 1), np.int64))
-            self._counts[number] = known[:, -1:]
-            side = np.array(SIDES.index(group.catalogue.formats[number].server))
-            for counts in (known, mine[:, those]):
-                side = _server_of(counts, side)
-            server[those] = side
-        return server
-
-    def _told(self, group: Group, said: Said) -> Array:
+    def _told(self, said: Said, shows: Array) -> Array:
         """Say which sessions show AUTH exchanges in their dialogue, or have one and tell of none at all."""
-        lines, count = said.lines, len(group.starts) - 1
-        serves = lines[:, c.S_SERVER] == turns.SERVER
-        ends = np.isin(self.reader.codes, _AUTH_KINDS)
-        ends[0], ends[CHALLENGE] = False, True
-        showing = np.where(serves, ends.take(lines[:, c.S_CODE]), lines[:, c.S_KIND] == Kind.AUTH)
-        told, shows, tells = np.zeros((3, count), bool)
-        told[lines[:, c.S_SESSION]] = True
-        shows[lines[showing, c.S_SESSION]] = True
+        tells = np.zeros(len(shows), bool)
         tells[said.events.session[_OUTCOMES[said.events.kind]]] = True
-        return told & (shows | ~tells)
+        told: Array = (shows == AUTH) | ((shows == NO_AUTH) & ~tells)
+        return told
 
     def _run(self, group: Group, said: Said) -> None:
         """Run the machine over dialogues."""
@@ -145,30 +118,16 @@ class Dialogues:
         return Batch(sessions, stream, steps[: sessions[-1, t.STEP] + sessions[-1, t.STEPS]]), states
 
 
-def _hidden(said: Said) -> Said:
-    """Put a mark in the place of secrets that the log hides; no other command than AUTH has one."""
-    lines = said.lines
-    kinds = lines[:, c.S_KIND]
-    secretive = (lines[:, c.S_SERVER] == turns.CLIENT) & ((kinds == Kind.AUTH) | (kinds == c.NOTHING))
-    rows = np.flatnonzero(secretive & (lines[:, c.S_STOP] > lines[:, c.S_START]))
+def _hidden(said: Said, rows: Array) -> Said:
+    """Put a mark in the place of secrets that the log hides: in lines of clients that may stand for one."""
     store = Store()
-    which = store.number(said.text, lines[rows, c.S_START], lines[rows, c.S_STOP])
+    which = store.number(said.text, *(said.lines[rows, column] for column in (c.S_START, c.S_STOP)))
     shown = [hides(text) for text in store.words()]
     hidden = np.flatnonzero(np.array([text is not None for text in shown], bool)[which])
     if len(hidden):
         said = said.written(rows[hidden], [shown[k] or b"" for k in which[hidden].tolist()])
         said.lines[rows[hidden], c.S_HIDDEN] = 1
     return said
-
-
-def _server_of(counts: Array, unknown: Array) -> Array:
-    """Give the side that is the server, by the share of replies among its lines; where they do not tell it, `unknown`.
-
-    `counts` int64[4, n]: replies and lines of side A, and those of side B.
-    """
-    one, two = (np.where(counts[k + 1], counts[k] / np.maximum(counts[k + 1], 1), 0.5) for k in (0, 2))
-    side: Array = np.where(np.abs(one - two) < 0.5, unknown, np.where(one > two, A, B))
-    return side
 
 
 def _rehearsed(group: Group, said: Said) -> Array:

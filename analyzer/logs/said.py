@@ -7,35 +7,26 @@ are looked at one by one, each distinct one once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from analyzer.kernel import kernel
 from analyzer.logs import columns as c
-from analyzer.logs.escapes import MARKS, lines_of
-from analyzer.logs.formats import ESCAPES, EVENT_NAMES, SIDES
+from analyzer.logs import quote as q
+from analyzer.logs.escapes import lines_of
+from analyzer.logs.formats import ESCAPES
 from analyzer.schema import NULL
-from analyzer.tables import PLACE_BITS, distinct, in_order
-from analyzer.wire.octets import find_octet
+from analyzer.tables import distinct
 from analyzer.words.vocabulary import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.sessions import Group
-    from analyzer.wire.octets import Cells, Octets
 
     Array = np.ndarray[Any, Any]
 
-_LINE, _TLS, _DETAIL = (EVENT_NAMES.index(name) for name in ("line", "tls", "detail"))
-
-#: The sides of lines; what stands in the line of a command and answers it has a side of its own.
-A, B, ANY, MORE, REPLY = range(len(SIDES) + 1)
-
-_RETURN: Final = 13
+_MARKS: Final = q.marks_of_escapes()
 
 
 class Events(NamedTuple):
@@ -76,178 +67,87 @@ class Said:
         return replace(self, text=_joined(self.text, texts), lines=lines)
 
 
-class _Marks(NamedTuple):
-    """What patterns say of their lines: columns, one row a pattern of the catalogue."""
-
-    side: Array
-    escape: Array
-    code: Array  # 0: none
-    tls: Array  # whether it tells that TLS is in use
-
-
-@lru_cache(maxsize=4)
-def _marks(catalogue: Catalogue) -> _Marks:
-    patterns = [pattern for _, pattern in catalogue.patterns]
-    return _Marks(
-        np.array([SIDES.index(pattern.side) if pattern.side else 0 for pattern in patterns], np.int64),
-        np.array([ESCAPES.index(pattern.escape) for pattern in patterns], np.int64),
-        np.array([pattern.stated.get("code", 0) for pattern in patterns], np.int64),
-        np.array(["tls" in pattern.stated for pattern in patterns], bool),
-    )
-
-
-class _Texts(NamedTuple):
-    """Texts of a log that stand for one line or more; columns, in the order in which they were said."""
-
-    row: Array  # of the event
-    side: Array
-    start: Array
-    stop: Array
-    escape: Array
-    code: Array  # stands before the text; 0: none does
-
-    def take(self, rows: Array) -> _Texts:
-        return _Texts(*(column[rows] for column in self))
-
-
 def said_in(group: Group) -> Said:
     """Give what was said in those sessions of a group that show a dialogue."""
-    speaks = group.kinds == _LINE
-    talking = np.zeros(len(group.starts), bool)
-    talking[group.owners[speaks]] = True
-    texts = _texts(group, np.flatnonzero(speaks))
-    text, texts = _unescaped(group.block.buffer, texts)
-    text, texts = _continued(text, texts, group.owners)
-    lines = np.zeros((len(texts.row), c.SAID_WIDTH), np.int64)
-    frames, times = _frames(group), _filled(group)
-    for column, values in (
-        (c.S_SESSION, group.owners.take(texts.row)), (c.S_SIDE, texts.side), (c.S_ROW, texts.row),
-        (c.S_START, texts.start), (c.S_STOP, texts.stop), (c.S_LEFT, c.NOTHING),
-        (c.S_TIME, times.take(texts.row)), (c.S_FRAME, frames.take(texts.row)),
-    ):  # fmt: skip
-        lines[:, column] = values
-    return Said(text, lines, _events(group, talking.take(group.owners), texts.row, frames))
-
-
-def _texts(group: Group, rows: Array) -> _Texts:
-    """Give the texts of lines: what the pattern says is the line, and the answer to it, if it has one."""
-    marks, patterns, at = _marks(group.catalogue), group.patterns.take(rows), group.at.take(rows)
-
-    def span(name: str, chosen: Array) -> tuple[Array, Array]:
-        column = c.span_of(name)
-        start, stop = (group.block.spans[column + k].take(at[chosen]).astype(np.int64) for k in (0, 1))
-        return start, stop
-
-    every, code = np.arange(len(rows)), marks.code.take(patterns)
-    replying = np.flatnonzero((code == 0) & group.block.has("reply", at))
-    coded = np.flatnonzero(code)  # where a command ends, and what answers it begins, only a code tells
-    parts = (("line", every, None), ("reply", replying, REPLY), ("text", coded, REPLY))
-    made = [
-        _Texts(
-            rows[chosen], marks.side[patterns[chosen]] if side is None else np.full(len(chosen), side),
-            *span(name, chosen), marks.escape[patterns[chosen]], code[chosen] * (name == "text"),
+    block, patterns = group.block, q.quotes(group.catalogue)
+    speaking = int(np.count_nonzero(group.kinds == q.LINE))
+    twice = bool(block.filled[q.SPANS[q.THE_REPLY]]) or bool(patterns[:, q.Q_CODE].take(group.patterns).any())
+    lines, odd, told = (
+        np.zeros(shape, np.int64)
+        for shape in (
+            (speaking * (1 + twice), c.SAID_WIDTH), (speaking * (1 + twice), q.ODD_WIDTH),
+            (len(group.events) + speaking, q.TOLD_WIDTH),
         )
-        for name, chosen, side in parts
-    ]  # fmt: skip
-    texts = _Texts(*map(np.concatenate, zip(*made, strict=True)))
-    return texts.take(in_order(texts.row)) if len(texts.row) > len(rows) else texts
+    )  # fmt: skip
+    counts = np.zeros(2, np.int64)
+    spans = block.spans[q.SPANS]
+    q.quote(block.buffer, group.events, group.starts, patterns, block.lines, spans, _MARKS, lines, odd, told, counts)
+    lines, odd, told = lines[: counts[0]], odd[: counts[0]], told[: counts[1]]
+    text, found = _unescaped(block.buffer, lines, odd)
+    text, found = _continued(text, found)
+    if found is not lines:
+        side = np.where(told[:, q.T_KIND] == q.DETAIL, 1, 0)  # a name stands behind the line that tells it
+        told[:, q.T_AT] = np.searchsorted(found[:, c.S_ROW], told[:, q.T_ROW] + side)
+    if (found[:, c.S_TIME] == NULL).any():
+        found[:, c.S_TIME] = _filled(group).take(found[:, c.S_ROW])
+    return Said(text, found, Events(*np.ascontiguousarray(told.T)))
 
 
-def _unescaped(buffer: Array, texts: _Texts) -> tuple[Array, _Texts]:
-    """Undo what escapes have written; gives the text in which the lines are."""
-    full = texts.stop > texts.start
-    ends = buffer.take(np.maximum(texts.stop, 1) - 1)
-    odd = (texts.code > 0) | (full & (ends == _RETURN))
-    for number in np.flatnonzero(np.bincount(texts.escape)).tolist():
-        mine = np.flatnonzero(texts.escape == number)
-        start, stop, holds = texts.start[mine], texts.stop[mine], np.zeros(len(mine), np.int64)
-        for mark in MARKS[ESCAPES[number]]:
-            holding(buffer, start, stop, mark, holds)
-        odd[mine] |= holds > 0
-    rows = np.flatnonzero(odd)
+def _unescaped(buffer: Array, lines: Array, odd: Array) -> tuple[Array, Array]:
+    """Undo what escapes have written; gives the text in which the lines are, and these."""
+    rows = np.flatnonzero(odd[:, q.O_ESCAPE] != c.NOTHING)
     if not len(rows):
-        return buffer, texts
-    numbers = Store().number(buffer, texts.start[rows], texts.stop[rows])
-    first, which = distinct(texts.escape[rows], texts.code[rows], numbers)
-    made = [_lines(buffer, texts, row) for row in rows[first].tolist()]
+        return buffer, lines
+    numbers = Store().number(buffer, lines[rows, c.S_START], lines[rows, c.S_STOP])
+    first, which = distinct(odd[rows, q.O_ESCAPE], odd[rows, q.O_CODE], numbers)
+    made = [_lines(buffer, lines[row], odd[row]) for row in rows[first].tolist()]
     # What an odd text stands for is behind the buffer: from one of its lines on, so many.
     begins, counts = np.cumsum([0, *map(len, made)], dtype=np.int64), np.array([*map(len, made)], np.int64)
     pieces = [line for lines in made for line in lines]
     bounds = np.cumsum([len(buffer), *map(len, pieces)], dtype=np.int64)
-    times = np.ones(len(odd), np.int64)
-    times[rows] = counts[which]
-    spread = np.repeat(np.arange(len(odd)), times)
+    times, piece = np.ones(len(lines), np.int64), np.zeros(len(lines), np.int64)
+    times[rows], piece[rows] = counts[which], begins[which]
+    spread = np.repeat(np.arange(len(lines)), times)
     nth = np.arange(len(spread)) - np.repeat(np.cumsum(times) - times, times)
-    piece = np.zeros(len(odd), np.int64)
-    piece[rows] = begins[which]
-    pick, again, result = piece[spread] + nth, odd[spread], texts.take(spread)
-    start, stop = (np.where(again, bounds[pick + k], old) for k, old in ((0, result.start), (1, result.stop)))
-    return _joined(buffer, pieces), result._replace(start=start, stop=stop)
+    again = np.flatnonzero(odd[:, q.O_ESCAPE].take(spread) != c.NOTHING)
+    pick = (piece.take(spread) + nth).take(again)
+    lines = lines.take(spread, axis=0)
+    lines[again, c.S_START], lines[again, c.S_STOP] = bounds[pick], bounds[pick + 1]
+    return _joined(buffer, pieces), lines
 
 
-@kernel("void(uint8[::1], int64[::1], int64[::1], int64, int64[::1])")
-def holding(buffer: Octets, starts: Cells, stops: Cells, octet: int, holds: Cells) -> None:
-    """Mark the spans that hold an octet."""
-    for row in range(len(starts)):
-        if find_octet(buffer, octet, starts[row], stops[row]) >= 0:
-            holds[row] = 1
-
-
-def _lines(buffer: Array, texts: _Texts, row: int) -> list[bytes]:
+def _lines(buffer: Array, line: Array, odd: Array) -> list[bytes]:
     """Give the lines that one text stands for."""
-    raw, code = buffer[texts.start[row] : texts.stop[row]].tobytes(), int(texts.code[row])
-    return lines_of(ESCAPES[texts.escape[row]], b"%d %b" % (code, raw) if code else raw)
+    raw, code = buffer[line[c.S_START] : line[c.S_STOP]].tobytes(), int(odd[q.O_CODE])
+    return lines_of(ESCAPES[odd[q.O_ESCAPE]], b"%d %b" % (code, raw) if code else raw)
 
 
-def _continued(text: Array, texts: _Texts, owners: Array) -> tuple[Array, _Texts]:
+def _continued(text: Array, lines: Array) -> tuple[Array, Array]:
     """Put what goes on in other lines behind that with which it began."""
-    more = texts.side == MORE
+    more = lines[:, c.S_SIDE] == q.MORE
     if not more.any():
-        return text, texts
-    sessions = owners[texts.row]
+        return text, lines
+    sessions = lines[:, c.S_SESSION]
     begins = np.searchsorted(sessions, sessions)  # the first text of each one's session
-    more &= texts.row != texts.row[begins]
+    more &= lines[:, c.S_ROW] != lines[begins, c.S_ROW]
     heads = np.flatnonzero(~more)
     stops = np.append(heads[1:], len(more))
     long = np.flatnonzero(stops - heads > 1)
+    places = lines[:, (c.S_START, c.S_STOP)].tolist()
     pieces = [
-        b"".join(text[start:stop].tobytes() for start, stop in zip(texts.start[a:b], texts.stop[a:b], strict=True))
-        for a, b in zip(heads[long].tolist(), stops[long].tolist(), strict=True)
+        b"".join(text[start:stop].tobytes() for start, stop in places[first:last])
+        for first, last in zip(heads[long].tolist(), stops[long].tolist(), strict=True)
     ]
     bounds = np.cumsum([len(text), *map(len, pieces)], dtype=np.int64)
-    whole = texts.take(heads)
-    whole.start[long], whole.stop[long] = bounds[:-1], bounds[1:]
+    whole = lines.take(heads, axis=0)
+    whole[long, c.S_START], whole[long, c.S_STOP] = bounds[:-1], bounds[1:]
     return _joined(text, pieces), whole
-
-
-def _events(group: Group, chosen: Array, said: Array, frames: Array) -> Events:
-    """Give the events of sessions with a dialogue; `said`: rows of the events whose lines were said."""
-    marks, lines = _marks(group.catalogue), group.kinds == _LINE
-    others = np.flatnonzero(chosen & ~lines)
-    secured = np.flatnonzero(lines & marks.tls.take(group.patterns))
-    named = np.flatnonzero(lines & group.block.has("identity", group.at))
-    row = np.concatenate((others, secured, named))
-    kind = np.concatenate((group.kinds[others], np.full(len(secured), _TLS), np.full(len(named), _DETAIL)))
-    # A name stands behind the line that tells it.
-    at = np.concatenate((np.searchsorted(said, row[: len(row) - len(named)]), np.searchsorted(said, named, "right")))
-    order = in_order(row)
-    return Events(row, kind, at, frames[row], group.owners[row]).take(order)
-
-
-def _frames(group: Group) -> Array:
-    """Give the places of lines, as steps have them for frames; lines stand in the order of the source."""
-    files, numbers = (group.block.column(column).take(group.at) for column in (c.FILE, c.NUMBER))
-    frames: Array = files << PLACE_BITS | numbers
-    return frames
 
 
 def _filled(group: Group) -> Array:
     """Give every event a time: that of the line before where its own has none (or after, at the beginning); 0: none."""
     times = group.times
-    known = times != NULL
-    if known.all():
-        return times
-    places = np.flatnonzero(known)
+    places = np.flatnonzero(times != NULL)
     if not len(places):
         return np.zeros(len(times), np.int64)
     before = np.searchsorted(places, np.arange(len(times)), "right") - 1

@@ -14,6 +14,7 @@ from typing import Any
 
 from analyzer.kernel import helper, kernel
 from analyzer.logs.columns import *
+from analyzer.logs.quote import ANY
 from analyzer.smtp.columns import FLAGS, MODE
 from analyzer.smtp.law import CHALLENGE, GO_ON, READY
 from analyzer.smtp.machine.grammar import DASH, POINT, is_command, number_at, reply_code, skip_word, verb_of
@@ -83,12 +84,9 @@ def names_protocol(text: Any, said: Any, row: int) -> Any:
     return False
 
 
-@kernel("void(uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1])")
-def hear(text: Any, said: Any, verbs: Any, unmarked: Any) -> None:
-    """Tell what lines are: replies by S_CODE, commands by S_KIND; and of the `unmarked` ones who said them.
-
-    `unmarked` has the rows of lines of which the log does not say who said them.
-    """
+@kernel("void(uint8[::1], int64[:, ::1], int64[:, ::1])")
+def hear(text: Any, said: Any, verbs: Any) -> None:
+    """Tell what lines are: replies by S_CODE, commands by S_KIND; and who said them, where the log does not say it."""
     for row in range(len(said)):
         start, stop = said[row, S_START], said[row, S_STOP]
         code = reply_code(text, start, stop)
@@ -98,16 +96,22 @@ def hear(text: Any, said: Any, verbs: Any, unmarked: Any) -> None:
             verb = verb_of(text, start, stop, verbs)
             if verb >= 0:
                 said[row, S_KIND] = verbs[verb, 2]
+    session = NOTHING
     asked = False  # for an answer
     body = False  # of a message
-    for k in range(len(unmarked)):
-        row = unmarked[k]
-        if k == 0 or said[row, S_SESSION] != said[unmarked[k - 1], S_SESSION]:
+    for row in range(len(said)):
+        if said[row, S_SIDE] != ANY:
+            continue
+        if said[row, S_SESSION] != session:
+            session = said[row, S_SESSION]
             asked = False
             body = False
-        follows = NOTHING  # code of the next line
-        if k + 1 < len(unmarked) and said[unmarked[k + 1], S_SESSION] == said[row, S_SESSION]:
-            follows = said[unmarked[k + 1], S_CODE]
+        next_row = row + 1
+        while next_row < len(said) and said[next_row, S_SIDE] != ANY and said[next_row, S_SESSION] == session:
+            next_row += 1
+        follows = NOTHING  # code of the next one of these lines
+        if next_row < len(said) and said[next_row, S_SIDE] == ANY and said[next_row, S_SESSION] == session:
+            follows = said[next_row, S_CODE]
         said[row, S_SERVER] = CLIENT
         if body:
             body = not is_dot(text, said, row)
