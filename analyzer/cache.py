@@ -39,6 +39,19 @@ def private_folder(kind: str, state: str) -> Path | None:
     return folder
 
 
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file into a private folder, all of it or nothing; where there is no room, nothing."""
+    with suppress(OSError):
+        place, name = tempfile.mkstemp(dir=file.parent)
+        try:
+            with os.fdopen(place, "wb") as made:
+                made.write(data)
+            os.replace(name, file)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
 def _base() -> Path | None:
     """Where this user's caches are (XDG Base Directory Specification: a relative path is not valid)."""
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import os
 import re
-import tempfile
-from contextlib import suppress
-from pathlib import Path
 from types import FunctionType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from analyzer.cache import write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: First line of a file; behind it the digest of the rest, the name of the function, and its object code.
 _MAGIC: Final = b"smtp-analyzer kernel 1\n"
@@ -45,15 +46,7 @@ class Type(NamedTuple):
 def keep(code: Code, file: Path) -> None:
     """Write code to a file, all of it or nothing; where there is no room, nothing."""
     body = code.symbol.encode("ascii") + b"\n" + code.data
-    with suppress(OSError):
-        place, name = tempfile.mkstemp(dir=file.parent)
-        try:
-            with os.fdopen(place, "wb") as made:
-                made.write(_MAGIC + hashlib.sha256(body).hexdigest().encode("ascii") + b"\n" + body)
-            os.replace(name, file)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+    write_whole(file, _MAGIC + hashlib.sha256(body).hexdigest().encode("ascii") + b"\n" + body)
 
 
 def kept(file: Path) -> Code | None:

