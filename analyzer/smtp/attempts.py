@@ -17,10 +17,11 @@ from analyzer.smtp.law import Flag, How, Last
 from analyzer.smtp.reasons import reason
 from analyzer.smtp.reply import reply_of
 from analyzer.smtp.rounds import Rounds, rounds_of
+from analyzer.smtp.said import enhanced_of
 from analyzer.smtp.texts import LOST
 from analyzer.tables import Text, among, distinct
 from analyzer.tcp import columns as c
-from analyzer.words.vocabulary import distinct_of
+from analyzer.words.vocabulary import NONE, distinct_of
 
 if TYPE_CHECKING:
     from analyzer.smtp.reader import Rows
@@ -76,8 +77,8 @@ def caveats(flags: Array) -> Text:
 class Attempts:
     """Makes the columns of `auth` of a batch."""
 
-    def __init__(self, rows: Rows, said: Said, texts: Texts, decoder: Decoder) -> None:
-        self.rows, self.said, self.texts, self.decoder = rows, said, texts, decoder
+    def __init__(self, rows: Rows, said: Said, decoder: Decoder) -> None:
+        self.rows, self.said, self.texts, self.decoder = rows, said, said.texts, decoder
         flags = rows.attempts[:, s.A_FLAGS]
         self.attempts = rows.attempts[flags & int(Flag.HELD | Flag.VOID) == 0]
         self.sessions = self.attempts[:, s.A_SESSION]
@@ -138,7 +139,7 @@ class Attempts:
         asked = _Challenges(rounds, texts, len(a))
         numbers, reply = distinct_of(rounds.reply)
         replies = [reply_of(texts[number] or b"") for number in numbers]
-        text, echoed = self.said.shown(replies, np.where(a[:, s.A_CODE] > 0, reply, -1), rounds.last)
+        text, echoed = self.said.shown(np.where(a[:, s.A_CODE] > 0, rounds.reply, NONE), rounds.last)
         last, decodable = self._last_lines(rounds, responses)
         self._note(rounds, asked, echoed)
         alone = a[:, s.A_FLAGS] & _UNSOLICITED != 0
@@ -161,7 +162,7 @@ class Attempts:
             "mechanism": mechanism,
             "initial_response": self._initial_responses(rounds, flags),
             "reason": Text.of(reasons).take(which),
-            "enhanced": Text.of(each.enhanced for each in replies).take(reply),
+            "enhanced": texts.names(enhanced_of, rounds.reply),
             "text": text,
             "challenge": asked.kinds,
             "oauth_error": asked.refused,

@@ -71,10 +71,8 @@ def claims(
     first_rows, which = distinct(mechanisms.codes[read], text[read], cut[read]) if len(read) else (read, read)
     one = read[first_rows]
     told = [
-        texts.once((mechanism, number, torn), lambda m, k, torn: _told(decoder, sasl.first_claim(m, (texts[k], torn))))
-        for mechanism, number, torn in zip(
-            mechanisms.take(one).list(), text[one].tolist(), cut[one].tolist(), strict=True
-        )
+        texts.once("claim", key, lambda m, k, torn: _told(decoder, sasl.first_claim(m, (texts[k], torn))))
+        for key in zip(mechanisms.take(one).list(), text[one].tolist(), cut[one].tolist(), strict=True)
     ]
     of = np.full(count, len(told), np.int64)
     of[read] = which

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from analyzer.smtp.said import Said
+    from analyzer.smtp.texts import Naming
 
     Array = np.ndarray[Any, Any]
 
 
 #: A response of which the log hides a secret.
 _MASKED: Final = "<hidden by the log>"
+
+#: The words of the column `argument`.
+_ARGUMENT: Final = "argument"
 
 
 def columns(said: Said, shown: Array, began: Array) -> dict[str, Any]:
@@ -64,21 +69,23 @@ def arguments(said: Said, shown: Array) -> Text:
     kind, verb, flags, session = (said.of(column, shown) for column in (s.U_KIND, s.U_VERB, s.U_FLAGS, s.U_SESSION))
     masked, lost = flags & int(Flag.MASKED) != 0, flags & int(Flag.LOST_LINE) != 0
     answer, command = verb == law.ANSWER_UNIT, verb >= law.FIRST_VERB
-    told = _Told(len(shown))
+    told = _Told(len(shown), said.texts.naming(_ARGUMENT))
 
     rows = np.flatnonzero(among(verb, (law.UNKNOWN_VERB, law.INJECTED)) | (answer & ~masked & lost))
     told.put(rows, (said.of(s.U_LENGTH, shown[rows]),), redact.unknown_bytes)
     told.put(np.flatnonzero(answer & masked), (), lambda: _MASKED)
 
     rows = np.flatnonzero(command)
-    lines, which = said.lines(shown[rows])
-    keys = which, verb[rows], kind[rows] == Kind.AUTH, masked[rows]
-    told.put(rows, keys, lambda line, *about: _command(lines[line], *about))
+    lines = said.line_numbers(shown[rows])
+    hides = (kind[rows] == Kind.AUTH) & masked[rows]
+    ways = verb[rows] * 2 + hides
+    for way in distinct_of(ways)[0]:
+        those = np.flatnonzero(ways == way)
+        told.take(rows[those], said.texts.names(_command(*divmod(way, 2)), lines[those], _ARGUMENT))
     # Of each row, the AUTH command that is the last before it; its mechanism, and whether it had a response.
     opens = kind[rows] == Kind.AUTH
-    numbers, line = distinct_of(which[opens])
-    names, responses = zip(*((None, 0), *(_opened(lines[number]) for number in numbers)), strict=True)
-    mechanisms, auth = Text.of(names[1:]), np.append(-1, rows[opens])  # the first stands for none
+    mechanisms, responses = said.texts.names(_mechanism, lines[opens]), said.texts.facts(_responses, lines[opens])
+    auth = np.append(-1, rows[opens])  # the first stands for none
     place = np.searchsorted(auth, np.arange(len(shown)), "right") - 1
     mine = (place > 0) & (session[auth[place]] == session)
     place = np.where(mine, place, 0)
@@ -86,20 +93,16 @@ def arguments(said: Said, shown: Array) -> Text:
     responds = answer & (masked | ((kind == Kind.RESPONSE) & ~lost))
     count = np.append(0, np.cumsum(responds))[:-1]  # of the rows before
     start = np.searchsorted(session, session, "left")  # rows of a session stand together
-    line = np.append(0, line + 1)[place]
-    initial = np.array(responses, np.int64)[line]
-    index = count - np.where(mine, count[auth[place]] - initial, count[start])
+    index = count - np.where(mine, count[auth[place]] - np.append(0, responses)[place], count[start])
 
     rows = np.flatnonzero(answer & ~masked & ~lost)
-    texts, which = said.lines(shown[rows])
-    forms = [redact.form_of(text) for text in texts]
-    known: dict[redact.Form, int] = {}
-    form = np.array([known.setdefault(each, len(known)) for each in forms], np.int64)[which]
-    listed, named = list(known), [*mechanisms.words, None]
+    forms = said.texts.facts(_form, said.line_numbers(shown[rows]))
+    named = np.append(-1, mechanisms.codes)[place[rows]]
+    names = [*mechanisms.words, None]
     told.put(
         rows,
-        (np.append(-1, mechanisms.codes)[line[rows]], np.minimum(index[rows], redact.PLACES), form),
-        lambda name, place, number: redact.described(named[name], place, listed[number]),
+        (named, np.minimum(index[rows], redact.PLACES), forms),
+        lambda name, place, form: redact.described(names[name], place, redact.form_at(form)),
     )
     return told.text()
 
@@ -107,8 +110,12 @@ def arguments(said: Said, shown: Array) -> Text:
 class _Told:
     """A column of text that is made kind of row by kind of row, each distinct text once."""
 
-    def __init__(self, rows: int) -> None:
-        self._codes, self._words = np.full(rows, -1, np.int32), dict[str | None, int]({None: -1})
+    def __init__(self, rows: int, naming: Naming) -> None:
+        self._codes, self._naming = np.full(rows, -1, np.int32), naming
+
+    def take(self, rows: Array, texts: Text) -> None:
+        """Set rows to texts of the same naming."""
+        self._codes[rows] = texts.codes
 
     def put(self, rows: Array, keys: Sequence[Array], made: Callable[..., str | None]) -> None:
         """Set rows to what `made` makes of their keys."""
@@ -116,27 +123,41 @@ class _Told:
             return
         first, which = distinct(*keys) if keys else (rows[:1], np.zeros(len(rows), np.int64))
         combinations = zip(*(key[first].tolist() for key in keys), strict=True) if keys else [()]
-        codes = [self._words.setdefault(made(*each), len(self._words) - 1) for each in combinations]
+        codes = [self._naming.code(made(*each)) for each in combinations]
         self._codes[rows] = np.array(codes, np.int32)[which]
 
     def text(self) -> Text:
         """Give the column."""
-        return Text(self._codes, [word for word in self._words if word is not None])
+        return Text(self._codes, self._naming.words)
 
 
-def _command(line: bytes, verb: int, auth: bool, masked: bool) -> str | None:  # noqa: FBT001
-    """Say what the argument of a command is."""
-    rest = _rest(line)
-    if auth and masked:
-        return f"{redact.argument(law.VERB_NAMES[verb], rest.split()[0])} {_MASKED}"
-    return redact.argument(law.VERB_NAMES[verb], rest) if rest else None
+@cache
+def _command(verb: int, hides: int) -> Callable[[bytes | None], str | None]:
+    """Give what says what the argument of a command is; `hides`: the log hides a response in it."""
+
+    def of(line: bytes | None) -> str | None:
+        rest = _rest(line or b"")
+        if hides:
+            return f"{redact.argument(law.VERB_NAMES[verb], rest.split()[0])} {_MASKED}"
+        return redact.argument(law.VERB_NAMES[verb], rest) if rest else None
+
+    return of
 
 
-def _opened(line: bytes) -> tuple[str | None, int]:
-    """Give the mechanism that an AUTH line names, and how many responses it has."""
-    words = _rest(line).split()
-    name = words[0].decode("ascii", "replace") if words else None
-    return name, int(len(words) > 1 and words[1] not in (b"=", b"*"))
+def _mechanism(line: bytes | None) -> str | None:
+    """Give the mechanism that an AUTH line names."""
+    words = _rest(line or b"").split()
+    return words[0].decode("ascii", "replace") if words else None
+
+
+def _responses(line: bytes | None) -> int:
+    """Say how many responses an AUTH line has."""
+    words = _rest(line or b"").split()
+    return int(len(words) > 1 and words[1] not in (b"=", b"*"))
+
+
+def _form(line: bytes | None) -> int:
+    return redact.number_of(redact.form_of(line or b""))
 
 
 def _rest(line: bytes) -> bytes:

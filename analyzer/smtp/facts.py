@@ -16,15 +16,16 @@ from analyzer.smtp.findings import offer
 from analyzer.smtp.law import Kind
 from analyzer.smtp.offered import Stages, mechanisms
 from analyzer.smtp.products import is_told, product
-from analyzer.smtp.reply import reply_of
+from analyzer.smtp.said import shown_of
 from analyzer.tables import Text, among, distinct
-from analyzer.words.vocabulary import Store, distinct_of
+from analyzer.words.vocabulary import distinct_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from analyzer.smtp.reader import Rows
     from analyzer.smtp.said import Said
+    from analyzer.smtp.texts import Texts
 
     Array = np.ndarray[Any, Any]
 
@@ -124,22 +125,14 @@ class Facts:
         """Take banners, names and offers from the units that `shown` numbers."""
         kinds, verbs = (said.of(column, shown) for column in (s.U_KIND, s.U_VERB))
         shown = shown[_TELLING.take(kinds) | (verbs == law.GREETING)]
-        units, stages, store = rows.units.take(shown, axis=0), Stages(said, rows.states), Store()
+        units, stages = rows.units.take(shown, axis=0), Stages(said, rows.states)
         owners, kinds, codes = units[:, s.U_SESSION], units[:, s.U_KIND], units[:, s.U_CODE]
-        replied = np.where(codes > 0, units[:, s.U_REPLY_LENGTH], 0)
         greeted = np.flatnonzero(units[:, s.U_VERB] == law.GREETING)
         hello = np.flatnonzero((kinds == Kind.HELLO) | (kinds == Kind.LHLO))
 
-        def number(chosen: Array, offset: int, length: Array) -> Array:
-            starts = units[chosen, offset]
-            return store.number(rows.stream, starts, starts + length[chosen])
-
-        banners = number(greeted, s.U_REPLY_OFF, replied)
-        names = number(hello, s.U_OFF, units[:, s.U_LENGTH])
-        answers = number(hello, s.U_REPLY_OFF, replied)
-        texts = [*store.words(), b""]
+        names, answers, texts = said.line_numbers(shown[hello]), said.reply_numbers(shown[hello]), said.texts
         lists, behind = _listed(answers, texts)
-        self._say("banner", owners[greeted], banners, texts, lambda raw: reply_of(raw).shown if raw else None)
+        self._say("banner", owners[greeted], said.reply_numbers(shown[greeted]), texts, shown_of)
         self._say("helo", owners[hello], names, texts, _name)
         self._say("ehlo", owners[hello], answers, texts, bytes)
         listing = among(units[hello, s.U_VERB], list(law.LISTING)) & (codes[hello] // 100 == law.READY // 100)
@@ -153,20 +146,20 @@ class Facts:
         refused = (kinds == Kind.STARTTLS) & (codes > 0) & (codes != law.READY)
         self.flags["tls_refused"][owners[refused]] = True
 
-    def _say(self, name: str, owners: Array, numbers: Array, texts: Sequence[bytes], made: Any) -> None:
+    def _say(self, name: str, owners: Array, numbers: Array, texts: Texts | Sequence[bytes], made: Any) -> None:
         """Set a fact of some sessions to what is made of texts, each distinct one once."""
         distinct, which = distinct_of(numbers)
         self.codes[name][owners] = self._coded(name, (made(texts[k]) for k in distinct))[which]
 
 
-def _listed(answers: Array, texts: Sequence[bytes]) -> tuple[list[bytes], Array]:
+def _listed(answers: Array, texts: Texts) -> tuple[list[bytes], Array]:
     """Give what stands behind the first lines of replies to EHLO, each distinct text once, and which of these each has.
 
     First lines often hold the client's address. Their ends stay, so that no other line is taken for one.
     """
     told, which = distinct_of(answers)
     known: dict[bytes, int] = {}
-    codes = [known.setdefault(_FIRST_LINE.sub(b"", texts[number]), len(known)) for number in told]
+    codes = [known.setdefault(_FIRST_LINE.sub(b"", texts[number] or b""), len(known)) for number in told]
     return [*known], np.array(codes, np.int64)[which]
 
 

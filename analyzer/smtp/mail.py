@@ -82,7 +82,7 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     kind, good, chunk = units[:, s.U_KIND], _GOOD[units[:, s.U_CODE]], units[:, s.U_KIND] == Kind.BDAT
     ends = _ENDS[kind] | (chunk & ~good) | ((kind == Kind.DATA) & ~among(units[:, s.U_CODE], _GOES_ON))
     lines, which = said.lines(numbers[chunk])
-    ends[chunk] |= np.array([line.upper().split()[-1:] == [b"LAST"] for line in lines])[which]
+    ends[chunk] |= np.array([line.upper().split()[-1:] == [b"LAST"] for line in lines], bool)[which]
     of = _stretches(units, ends, good, np.flatnonzero(mail[:, s.M_OPEN]))
 
     left = np.where(of.first[:, None] < 0, mail[of.session], 0)

@@ -28,6 +28,8 @@ _SHORTEST = 3
 _WINDOW = 8
 
 _NOTHING: Final = {b"": "<empty response>", b"=": "<empty response>", b"*": "<cancel *>"}
+_NO_BASE64: Final = "<not base64, {} bytes>"
+_WORDS: Final = ("", _NO_BASE64, *dict.fromkeys(_NOTHING.values()))
 _LOGIN: Final = ("user name", "password")
 
 #: From this response on, all are told alike.
@@ -84,12 +86,23 @@ class Form(NamedTuple):
     size: int
 
 
+def number_of(form: Form) -> int:
+    """Give a number of a form, of which `form_at` makes it again."""
+    return form.size * len(_WORDS) + _WORDS.index(form.words)
+
+
+def form_at(number: int) -> Form:
+    """Give the form of a number."""
+    size, words = divmod(number, len(_WORDS))
+    return Form(_WORDS[words], size)
+
+
 def form_of(line: bytes) -> Form:
     """Give all that is shown of a client's AUTH line."""
     if line in _NOTHING:
         return Form(_NOTHING[line], 0)
     data = unbase64(line)
-    return Form("<not base64, {} bytes>", len(line)) if data is None else Form("", len(data))
+    return Form(_NO_BASE64, len(line)) if data is None else Form("", len(data))
 
 
 def described(mechanism: str | None, index: int, form: Form) -> str:

@@ -1,16 +1,17 @@
-"""What is said in AUTH exchanges, a number each text: what is made of one is made once, for guessers repeat them."""
+"""What is said in sessions, a number each text: what is made of one is made once, for most is said again and again."""
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.tables import Text, Words
-from analyzer.words.vocabulary import NONE, Store, distinct_of
+from analyzer.words.vocabulary import MOST_WORDS, NONE, Store, distinct_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Sequence
 
     Array = np.ndarray[Any, Any]
 
@@ -29,11 +30,12 @@ class Texts:
         self._octets: list[bytes] = []
         self._facts: dict[Callable[[bytes | None], int], _Fact] = {}
         self._names: dict[Callable[[bytes | None], str | None], _Names] = {}
+        self._namings: dict[Hashable, Naming] = {}
         self._kept: dict[Any, Any] = {}
 
     def begin_batch(self) -> None:
         """Forget all where there are too many: numbers of batches before mean nothing then."""
-        if self._store.is_large:
+        if self._store.is_large or len(self._kept) > MOST_WORDS:
             self._begin()
 
     def number(self, stream: Array, starts: Array, stops: Array) -> Array:
@@ -43,6 +45,11 @@ class Texts:
         self._octets += self._store.words(len(self._octets))
         numbers[lost] = LOST
         return numbers
+
+    def numbers(self, words: Sequence[bytes]) -> Array:
+        """Give the numbers (int32) of some texts."""
+        stops = np.array([*accumulate(map(len, words))], np.int64)
+        return self.number(np.frombuffer(bytearray(b"".join(words) + b"\0"), np.uint8), np.append(0, stops)[:-1], stops)
 
     def __getitem__(self, number: int) -> bytes | None:
         """Give a text; None where it is lost."""
@@ -57,19 +64,25 @@ class Texts:
             fact = self._facts[of] = _Fact()
         return fact.of(self, of, numbers)
 
-    def once(self, key: tuple[Any, ...], make: Callable[..., Any]) -> Any:
-        """Give what `make` makes of a key that has numbers of texts in it, anything but None."""
-        made = self._kept.get(key)
+    def once(self, what: str, key: tuple[Any, ...], make: Callable[..., Any]) -> Any:
+        """Give what `make` makes of a key that has numbers of texts in it, anything but None; `what` that is."""
+        made = self._kept.get((what, key))
         if made is None:
-            made = self._kept[key] = make(*key)
+            made = self._kept[what, key] = make(*key)
         return made
 
-    def names(self, of: Callable[[bytes | None], str | None], numbers: Array) -> Text:
-        """Give what `of` makes of texts, as a column of text."""
+    def naming(self, group: Hashable) -> Naming:
+        """Give the words of a group of columns; what they are called is the same until all is forgotten."""
+        if group not in self._namings:
+            self._namings[group] = Naming()
+        return self._namings[group]
+
+    def names(self, of: Callable[[bytes | None], str | None], numbers: Array, group: Hashable | None = None) -> Text:
+        """Give what `of` makes of texts, as a column of text, whose words are those of a group (none: its own)."""
         names = self._names.get(of)
         if names is None:
-            names = self._names[of] = _Names(of)
-        return Text(self.facts(names, numbers).astype(np.int32), names.words)
+            names = self._names[of] = _Names(of, self.naming(group or of))
+        return Text(self.facts(names, numbers).astype(np.int32), names.naming.words)
 
 
 class _Fact:
@@ -93,16 +106,26 @@ class _Fact:
         return self._made.take(place)
 
 
-class _Names:
-    """Numbers what a function makes of texts; -1: nothing."""
+class Naming:
+    """Numbers words; -1: nothing."""
 
-    def __init__(self, of: Callable[[bytes | None], str | None]) -> None:
-        self._of, self.words = of, Words()
+    def __init__(self) -> None:
+        self.words = Words()
         self._codes: dict[str | None, int] = {None: NONE}
 
-    def __call__(self, text: bytes | None) -> int:
-        name = self._of(text)
+    def code(self, name: str | None) -> int:
+        """Give the number of a word."""
         code = self._codes.setdefault(name, len(self.words))
         if name is not None and code == len(self.words):
             self.words.append(name)
         return code
+
+
+class _Names:
+    """Numbers what a function makes of texts."""
+
+    def __init__(self, of: Callable[[bytes | None], str | None], naming: Naming) -> None:
+        self._of, self.naming = of, naming
+
+    def __call__(self, text: bytes | None) -> int:
+        return self.naming.code(self._of(text))

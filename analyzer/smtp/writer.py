@@ -16,7 +16,7 @@ from analyzer.smtp.facts import Facts
 from analyzer.smtp.findings import FLAGS, OFFERED, Notes, Sight
 from analyzer.smtp.law import Flag, Mode
 from analyzer.smtp.recognise import VIA, VIA_AT, VIA_LENGTH, VIAS
-from analyzer.smtp.said import Echoes, Said
+from analyzer.smtp.said import Said
 from analyzer.smtp.texts import Texts
 from analyzer.smtp.via import via_text
 from analyzer.tables import Builder, Ids, Places, Table, Text, distinct, mixed, selected, taken
@@ -68,7 +68,7 @@ class Writer:
         self.facts: dict[int, Kept] = {}
         self.seen = self.unreadable = 0
         self._described = described(wanted)
-        self._texts, self._echoes = Texts(), Echoes()
+        self._texts = Texts()
         self._addresses = {"client": Addresses(), "server": Addresses()}
 
     def write(self, rows: Rows) -> None:
@@ -77,7 +77,8 @@ class Writer:
         owners = zip(owned.tolist(), rows.sessions[owned, c.OWNER].tolist(), strict=True)
         before = {k: self.facts.pop(owner) for k, owner in owners if owner in self.facts}
         facts = Facts(len(rows.sessions), before)
-        said = Said(rows, facts.secrets, self._echoes)
+        self._texts.begin_batch()
+        said = Said(rows, facts.secrets, self._texts)
         ends = self._ends(rows)
         shown = np.flatnonzero(said.column(s.U_FLAGS) & _HIDDEN == 0)
         if self._described:
@@ -126,8 +127,7 @@ class Writer:
             _greet_tls(rows, k, said, facts)
 
     def _attempts(self, rows: Rows, said: Said, facts: Facts, ends: dict[str, Any]) -> None:
-        self._texts.begin_batch()
-        attempts = Attempts(rows, said, self._texts, self.decoder)
+        attempts = Attempts(rows, said, self.decoder)
         columns = attempts.columns()
         columns |= self._seen(attempts, columns)
         place = attempts.sessions

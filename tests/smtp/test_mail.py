@@ -11,7 +11,8 @@ from analyzer.smtp import columns as s
 from analyzer.smtp import mail
 from analyzer.smtp.law import Flag, Kind
 from analyzer.smtp.reader import Rows
-from analyzer.smtp.said import Echoes, Said
+from analyzer.smtp.said import Said
+from analyzer.smtp.texts import Texts
 from analyzer.tcp import columns as c
 
 COMMANDS = {
@@ -114,7 +115,7 @@ def test_columns_tell_what_units_tell_one_after_the_other(talks):
     state, found = np.zeros((len(talks), s.M_WIDTH), np.int64), [[] for _ in talks]
     for number in range(3):
         rows = rows_of([parts[number] for parts in talks], final=number == 2)
-        ended, under_way = mail.follow(rows, Said(rows, {}, Echoes()), np.arange(len(rows.units)), state)
+        ended, under_way = mail.follow(rows, Said(rows, {}, Texts()), np.arange(len(rows.units)), state)
         codes = np.append(rows.units[:, s.U_CODE], 0)[ended.unit]
         columns = (ended.n, ended.accepted, ended.refused, ended.size, ended.chunks, codes)
         for session, *row in zip(ended.session.tolist(), *(column.tolist() for column in columns), strict=True):
@@ -131,4 +132,4 @@ def test_paths_are_those_of_the_units():
     """The reverse-path is the word behind the colon; -1 is nobody's."""
     rows = rows_of([[(int(Kind.MAIL), line, 250, False) for line in (b"MAIL FROM:<a@b> X", b"MAIL", b"MAIL FROM:")]], 1)
 
-    assert mail.paths(Said(rows, {}, Echoes()), np.array([0, -1, 1, 2])).list() == ["<a@b>", None, "", ""]
+    assert mail.paths(Said(rows, {}, Texts()), np.array([0, -1, 1, 2])).list() == ["<a@b>", None, "", ""]

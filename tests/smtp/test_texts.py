@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import analyzer
-from analyzer.smtp import said
 from analyzer.smtp.texts import LOST, Texts
 from analyzer.words import vocabulary
 from analyzer.words.vocabulary import NONE
@@ -77,16 +76,35 @@ def test_too_many(monkeypatch, name):
         assert rows == others
 
 
-def test_echoes_are_bounded(monkeypatch):
-    """What replies hold of lines is found out once, and forgotten where it is much; its words are not shown."""
-    asked = []
-    monkeypatch.setattr(said.redact, "echoed", lambda text, line: asked.append(1) or frozenset((line,)))
-    monkeypatch.setattr(said, "MOST_OCTETS", 1000)
-    echoes = said.Echoes()
+def test_what_is_made_once_is_bounded(monkeypatch):
+    """What is made of texts that meet is made once, and forgotten at a batch where it is much."""
+    texts, asked = Texts(), []
 
-    assert [echoes.of(b"no", b"secret") for _ in range(3)] == [frozenset((b"secret",))] * 3
-    assert len(asked) == 1
-    assert "secret" not in repr(echoes)
+    def make(one: int, other: int) -> str:
+        asked.append((one, other))
+        return f"{one} {other}"
+
+    assert [texts.once("pair", (1, 2), make) for _ in range(3)] == ["1 2"] * 3
+    assert texts.once("other", (1, 2), make) == "1 2"
+    assert asked == [(1, 2), (1, 2)]
+    monkeypatch.setattr("analyzer.smtp.texts.MOST_WORDS", 20)
     for number in range(100):
-        echoes.of(b"no", b"%0100d" % number)
-    assert len(echoes._found) < 20
+        texts.begin_batch()
+        texts.once("pair", (number, 3), make)
+    assert len(texts._kept) <= 21
+
+
+def test_names_of_a_group():
+    """Columns of one group have the same words, whatever makes them."""
+    texts = Texts()
+    numbers = texts.number(*spans(b"a", b"b"))
+    upper, lower = (
+        texts.names(of, numbers, "letters") for of in (lambda text: text.decode().upper(), lambda text: text.decode())
+    )
+
+    assert upper.words is lower.words
+    assert (upper.list(), lower.list(), upper.words) == (["A", "B"], ["a", "b"], ["A", "B", "a", "b"])
+    assert texts.naming("letters").code("b") == lower.codes[1]
+    assert texts.naming("letters").code(None) == NONE
+    assert texts.numbers([b"b", b"", b"c"]).tolist() == [1, NONE, 2]
+    assert texts.numbers([]).tolist() == []
