@@ -89,15 +89,23 @@ def _in_order(table: Table) -> Table:
 
 
 def _ordered(rows: Table, number: str | None) -> Array:
-    """Give the order of some rows; only those that are equal in time and line are compared by id."""
+    """Give the order of some rows; only those that are equal in time and line are compared by id.
+
+    Rows of a session mostly stand together and in order: what is sorted is such runs of them.
+    """
     moment = packed(*(rows.array(name) for name in KEYS))
     session, numbers = rows.ids("session").numbers, rows.array(number) if number else np.zeros(len(rows), np.int64)
-    order = in_order(moment)
-    before, after = order[:-1], order[1:]
-    same = moment.take(before) == moment.take(after)
-    right = (session.take(before) == session.take(after)) & (numbers.take(before) <= numbers.take(after))
+    goes_on = (moment[1:] == moment[:-1]) & (session[1:] == session[:-1]) & (numbers[1:] > numbers[:-1])
+    first = np.flatnonzero(np.append(True, ~goes_on)[: len(rows)])
+    size = np.diff(np.append(first, len(rows)))
+    runs = in_order(moment.take(first))
+    first, size = first.take(runs), size.take(runs)
+    order = np.repeat(first - (np.cumsum(size) - size), size) + np.arange(len(rows))
+    last = first + size - 1
+    same = moment.take(first[1:]) == moment.take(first[:-1])
+    right = (session.take(first[1:]) == session.take(first[:-1])) & (numbers.take(first[1:]) >= numbers.take(last[:-1]))
     if (same & ~right).any():
-        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        tied = np.flatnonzero(np.repeat(np.append(same, False) | np.append(False, same), size))
         mine = order[tied]
         names = np.array(letters(session[mine]))
         order[tied] = mine[np.lexsort((numbers[mine], names, moment[mine]))]
