@@ -42,6 +42,7 @@ from analyzer.tcp.columns import (
     STEPS,
     STREAM_0,
 )
+from analyzer.wire.octets import copy
 
 CLIENT, SERVER = 0, 1
 
@@ -247,8 +248,7 @@ def utter(w: Any, k: int, side: int, row: int) -> None:
     at = w.sessions[k, STREAM_0 + side] + w.sessions[k, LENGTH_0 + side]
     start, size = w.said[row, S_START], w.said[row, S_STOP] - w.said[row, S_START]
     w.said[row, S_PLACE] = at
-    for i in range(size):
-        w.stream[at + i] = w.text[start + i]
+    copy(w.stream, at, w.text, start, size)
     w.stream[at + size], w.stream[at + size + 1] = 13, 10
     w.sessions[k, LENGTH_0 + side] += size + END_OF_LINE
     w.sessions[k, SEEN_0 + side] = 1

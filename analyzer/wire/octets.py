@@ -87,14 +87,37 @@ def u32(buffer: Octets, at: int, big: int) -> int:
 
 
 @helper
+def zeros_in(octets: int) -> int:
+    """Mark the octets of an integer that are zero, by their highest bits; above the lowest one others may be marked."""
+    return (octets - EACH_1) & ~octets & EACH_128
+
+
+@helper
+def lowest(marks: int) -> int:
+    """Give which octet of an integer is the lowest that is marked."""
+    place = 0
+    if marks & 0xFFFFFFFF == 0:
+        place = 4
+        marks = marks >> 32
+    if marks & 0xFFFF == 0:
+        place += 2
+        marks = marks >> 16
+    return place if marks & 0xFF else place + 1
+
+
+@helper
 def find_octet(buffer: Octets, octet: int, at: int, stop: int) -> int:
     """Give the first place of an octet from `at` on; -1: there is none before `stop`. Looks at eight at a time."""
     each = octet % 128 * EACH_1 | (EACH_128 if octet > 127 else 0)
+    first = at
     while at + 8 <= stop:
-        differ = le64(buffer, at) ^ each
-        if (differ - EACH_1) & ~differ & EACH_128:  # one of them is zero
-            break
+        marks = zeros_in(le64(buffer, at) ^ each)
+        if marks:
+            return at + lowest(marks)
         at += 8
+    if at < stop and stop - first >= 8:  # the last eight, some of which are known
+        marks = zeros_in(le64(buffer, stop - 8) ^ each)
+        return stop - 8 + lowest(marks) if marks else -1
     while at < stop:
         if buffer[at] == octet:
             return at
@@ -110,6 +133,10 @@ def alike(here: Octets, there: Octets) -> bool:
         if le64(here, at) != le64(there, at):
             return False
         at += 8
+    if size >= 8:  # the last eight, some of which are known
+        return le64(here, size - 8) == le64(there, size - 8)
+    if size >= 4:
+        return le32(here, 0) == le32(there, 0) and le32(here, size - 4) == le32(there, size - 4)
     while at < size:
         if here[at] != there[at]:
             return False
