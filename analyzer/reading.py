@@ -51,7 +51,9 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     skipped: list[Skip] = []
     warnings: list[str] = []
     cannot: list[dict[str, str]] = []
-    with _undisturbed(), kernel.ahead(machine):  # a log shows only later whether it has dialogues for it
+    # Whether a log has dialogues for the machine shows only later: it is compiled when all else has to be.
+    early = compiled and (machine in slow or kernel.needs_compiling(*slow))
+    with _undisturbed(), kernel.ahead(*[machine] * early):
         for each in inputs:
             if each.kind == "text":
                 log = read_log(each, how, decoder, progress)

@@ -439,6 +439,23 @@ def test_what_was_not_needed_is_ended(cold, monkeypatch):
         os.waitpid(child, os.WNOHANG)
 
 
+@pytest.mark.parametrize(("name", "cold", "early"), [
+    ("lab-policy/maillog", True, True), ("lab-policy/maillog", False, False), ("first-look/capture.pcap", False, True),
+])  # fmt: skip
+def test_the_machine_is_compiled_early(name, cold, early, monkeypatch):
+    """A log starts to compile the machine where its own kernels have to be compiled, too; a capture always does."""
+    asked = []
+    monkeypatch.setenv(kernel.FORCE, "compiled")
+    monkeypatch.setattr(kernel, "needs_compiling", lambda *_: cold)
+    ahead = kernel.ahead
+    monkeypatch.setattr(kernel, "ahead", lambda *entries: asked.extend(entries) or ahead())
+    assert len(read(str(Path(__file__).parent.parent / "samples" / name)).sessions)
+    monkeypatch.undo()
+    kernel.select(0)
+
+    assert [entry.__name__ for entry in asked] == ["run"] * early
+
+
 SOURCES = sorted(path for path in Path(kernel.__file__).parent.rglob("*.py") if "\n@kernel(" in path.read_text())
 NAMES = [
     ".".join(("analyzer", *path.relative_to(Path(kernel.__file__).parent).with_suffix("").parts)) for path in SOURCES

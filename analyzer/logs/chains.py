@@ -140,7 +140,7 @@ def cut(block: Block, catalogue: Catalogue, now: int) -> tuple[Array, Array, Arr
     links, slots = np.empty((count, LINK_WIDTH), np.int64), np.full(2 << max(count, 1).bit_length(), NONE, np.int64)
     link(block.buffer, events, block.spans[row], block.spans[row + 1], slots, links)
     patterns = traits(catalogue)
-    times = block.column(c.TIME).take(events[:, c.E_LINE])
+    times = block.cells(c.TIME, events[:, c.E_LINE])
     sessions, order = np.empty((2, count), np.int64)
     starts, followed = np.zeros((2, count + 1), np.int64)
     found = divide(events, times, patterns, links, _moved(block, links), sessions, order, starts, followed)

@@ -61,7 +61,7 @@ class Block:
         """Give where a field of some lines begins, and where it ends."""
         of_line = _OF_LINES.get(name)
         if of_line is not None:
-            return self.column(of_line).take(lines), self.column(of_line + 1).take(lines)
+            return self.cells(of_line, lines), self.cells(of_line + 1, lines)
         row = c.span_of(name)
         return self.spans[row].take(lines), self.spans[row + 1].take(lines)
 
@@ -74,14 +74,17 @@ class Block:
             self._has[name] = self.spans[row + 1] > self.spans[row]
         return self._has[name].take(lines)
 
-    def column(self, number: int) -> Array:
-        """Give a column of the lines: where it is asked for more than once, that is much faster in one piece."""
+    def cells(self, number: int, lines: Array) -> Array:
+        """Give a column of some lines, by their rows."""
         if number not in self._columns:
-            self._columns[number] = np.ascontiguousarray(self.lines[:, number])
-        return self._columns[number]
+            if len(lines) * _FEW < len(self.lines):
+                few: Array = self.lines[lines, number]
+                return few
+            self._columns[number] = np.ascontiguousarray(self.lines[:, number])  # in one piece, it is much faster
+        return self._columns[number].take(lines)
 
 
-#: Of fewer lines than one in so many, words are made of these alone: nobody asks for them often.
+#: Of fewer lines than one in so many, words or cells are taken of these alone: nobody asks for them often.
 _FEW: Final = 4
 
 #: Fields that are of a line, whatever the pattern.

@@ -64,7 +64,7 @@ def _has(block: Block, name: str, lines: Array) -> Array:
     if name == "host":
         return np.ones(len(lines), bool)
     has = block.has(name, lines)
-    return has | (block.column(c.PID).take(lines) > 0) if name == "pid" else has
+    return has | (block.cells(c.PID, lines) > 0) if name == "pid" else has
 
 
 def _part(block: Block, name: str, lines: Array) -> Array:
@@ -73,5 +73,5 @@ def _part(block: Block, name: str, lines: Array) -> Array:
         return block.words(name, address, lines).numbers(stable, 0)
     if name == "pid":
         values = block.numbers(name, lines)
-        return np.where(values == NULL, block.column(c.PID).take(lines), values)
+        return np.where(values == NULL, block.cells(c.PID, lines), values)
     return block.hashes(name, lines)

@@ -44,7 +44,7 @@ class Outcomes:
         names = ("session", "client_ip", "server_ip", "client_port", "server_port", "role", *KEYS)
         columns |= {name: taken(ends[name], rows.owner) for name in names}
         lines = group.at.take(rows.event)
-        files, numbers = (group.block.column(number).take(lines) for number in (c.FILE, c.NUMBER))
+        files, numbers = (group.block.cells(number, lines) for number in (c.FILE, c.NUMBER))
         places = Places(files << PLACE_BITS | numbers, [f"{f} line" for f in group.block.files])
         event = Ids(columns["session"].numbers, columns["attempt"].astype(np.int32))
         columns |= {"event": event, "where": places, "source": self.source}

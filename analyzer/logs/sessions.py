@@ -70,12 +70,12 @@ class Group:
     @cached_property
     def times(self) -> Array:
         """When each event was written: UTC, or NULL."""
-        return self.block.column(c.TIME).take(self.at)
+        return self.block.cells(c.TIME, self.at)
 
     @property
     def order(self) -> Array:
         """The line at which each session begins, counted over all files."""
-        return self.block.column(c.SERIAL).take(self.at.take(self.starts[:-1]))
+        return self.block.cells(c.SERIAL, self.at.take(self.starts[:-1]))
 
     def words(self, field: str, made: Any = printable, rows: Array | None = None) -> Text:
         """Give a field of the events, or of `rows` of them, as text."""
@@ -134,7 +134,7 @@ class Group:
         """Number sessions by what does not change when a log is read again: time, host, pid, key, client, line."""
         heads = self.starts[:-1]
         lines = self.at.take(heads)
-        keys = [made["first"], self.block.column(c.PID).take(lines), self.order]
+        keys = [made["first"], self.block.cells(c.PID, lines), self.order]
         keys += [self.block.hashes("host", lines), self.block.hashes("session", lines)]
         keys += [made["client_ip"].numbers(stable, 0)]
         # A transcript without times has nothing else that is its own.
@@ -183,11 +183,11 @@ class Sessions:
 
 def _compact(group: Group) -> Block:
     """Keep the events of a group, and of the block only the lines that they are in."""
-    block, serials = group.block, group.block.column(c.SERIAL)
+    block = group.block
     met = np.zeros(len(block.lines), bool)
     met[group.at] = True
     rows = np.flatnonzero(met)
-    rows = rows.take(in_order(serials.take(rows)))
+    rows = rows.take(in_order(block.cells(c.SERIAL, rows)))
     lines = block.lines.take(rows, axis=0)
     sizes = lines[:, c.STOP] - lines[:, c.START]
     buffer = np.empty(int(sizes.sum()), np.uint8)

@@ -92,7 +92,7 @@ class LogWriter(Writer):
         for name, end in (("first", c.D_FIRST), ("last", c.D_LAST)):
             times = talks.of(c.S_TIME, end)
             self.times[name] = np.where(alone, ends[name][owners], np.where(times == 0, NULL, times))
-        begins = self.group.block.column(c.SERIAL).take(self.group.at.take(talks.of(c.S_ROW)))
+        begins = self.group.block.cells(c.SERIAL, self.group.at.take(talks.of(c.S_ROW)))
         return made | {"session": ids, "begun": self.times["first"], "line": begins}
 
     def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
