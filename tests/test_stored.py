@@ -124,11 +124,26 @@ def test_one_value_takes_no_room():
     """A column that is the same all along is only noted; a NaN is as good as any value."""
     shelf = Shelf()
     for array in (np.full(1000, np.nan), np.full(1000, 7, np.int64), np.zeros(1000, np.int8)):
-        place = shelf.put(array)
+        place = shelf.put([array, array[:3], np.broadcast_to(array[0], 9)])
         assert shelf.size == 0
         read = np.empty(10, array.dtype)
         shelf.get(place, 10, read)
         np.testing.assert_array_equal(read, array[10:20])
+
+
+def test_parts_of_an_array():
+    """Parts are written one behind the other, whatever each of them is."""
+    shelf = Shelf()
+    for parts in (
+        [np.full(70, 7), np.full(70, 8)],
+        [np.arange(9)[::2], np.broadcast_to(3, 5)],
+        [np.r_[np.ones(999), 2]],
+    ):
+        place, whole = shelf.put(parts), np.concatenate(parts)
+        read = np.empty_like(whole)
+        shelf.get(place, 0, read)
+        assert read.tolist() == whole.tolist()
+        assert place.first.tolist() == whole[:1].tolist()
 
 
 @given(st.lists(st.integers(-(2**63) + 1, 2**63 - 1)))

@@ -11,7 +11,7 @@ from analyzer import limits
 from analyzer.schema import TABLES
 from analyzer.tables.columns import together
 from analyzer.tables.names import Ids, Places
-from analyzer.tables.stored import Part, Place, Run, Shelf, Stored, of_one_vocabulary
+from analyzer.tables.stored import Part, Run, Shelf, Stored, of_one_vocabulary
 from analyzer.tables.table import MAKERS, Table, made
 from analyzer.tables.text import Numbering, Text
 
@@ -69,16 +69,13 @@ class Builder:
         """Put the rows in memory on disk; where that has no room, they stay."""
         try:
             shelf = self._shelf = self._shelf or Shelf()
-            places: dict[str, list[Place]] = {}
-            rows = 0
-            for name in self.kinds:
-                arrays = self._collected(name)
-                self._parts[name] = [tuple(arrays)]
-                rows = len(arrays[0])
-                places[name] = [shelf.put(array) for array in arrays]
+            places = {
+                name: [shelf.put(each) for each in zip(*parts, strict=True)] for name, parts in self._parts.items()
+            }
         except OSError:
             self._full = True
             return
+        rows = self.rows - sum(part.rows for part in self._shelved)
         self._shelved.append(Part(shelf, rows, places))
         self._parts = {name: [] for name in self._parts}
         self._bytes = 0

@@ -49,21 +49,21 @@ class Shelf:
     def __del__(self) -> None:
         self.file.close()
 
-    def put(self, array: Array) -> Place:
-        """Write an array; what is one value all along is only noted. Raises OSError where there is no room."""
-        first, octets = array[:1], f"i{array.itemsize}"
-        some = slice(None, None, 1 + len(array) // _SAMPLES)  # nearly always they tell already that it is not
-        same = not any(array.strides) or (
-            (array[some].view(octets) == first.view(octets)).all() and (array.view(octets) == first.view(octets)).all()
-        )
-        if same:
-            return Place(NOWHERE, first.copy())
-        data, at = memoryview(np.ascontiguousarray(array)).cast("B"), self.size
-        done = 0
-        while done < len(data):
-            done += os.pwrite(self.file.fileno(), data[done:], at + done)
-        self.size += len(data)
-        return Place(at, array[:1].copy())
+    def put(self, parts: Sequence[Array]) -> Place:
+        """Write an array, of which there are parts; what is one value all along is only noted.
+
+        Raises OSError where there is no room.
+        """
+        first, at = parts[0][:1].copy(), self.size
+        if all(_holds_only(first, part) for part in parts):
+            return Place(NOWHERE, first)
+        for part in parts:
+            data = memoryview(np.ascontiguousarray(part)).cast("B")
+            done = 0
+            while done < len(data):
+                done += os.pwrite(self.file.fileno(), data[done:], self.size + done)
+            self.size += len(data)
+        return Place(at, first)
 
     def get(self, place: Place, start: int, array: Array) -> None:
         """Read a part of an array, as much as there is room for."""
@@ -74,6 +74,15 @@ class Shelf:
         at, done = place.at + start * array.itemsize, 0
         while done < len(data):
             done += os.preadv(self.file.fileno(), [data[done:]], at + done)
+
+
+def _holds_only(value: Array, array: Array) -> bool:
+    """Say whether an array holds one value all along; nearly always a few places tell already that it does not."""
+    octets = f"i{array.itemsize}"
+    if not any(array.strides):
+        array = array[:1]
+    some = slice(None, None, 1 + len(array) // _SAMPLES)
+    return all((each.view(octets) == value.view(octets)).all() for each in (array[some], array))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +180,13 @@ class Rows:
     def _add(self, held: list[Array]) -> None:
         """Add numbers, many of them to the file; where that has no room, they stay in memory."""
         if held:
-            rows: Array = np.concatenate(held)
-            self._ends.append(len(self) + len(rows))
-            self._parts.append(rows)
-            if rows.nbytes >= limits.TABLE_BYTES // 4:
+            self._ends.append(len(self) + sum(map(len, held)))
+            if sum(each.nbytes for each in held) >= limits.TABLE_BYTES // 4:
                 with suppress(OSError):
                     self._shelf = self._shelf or Shelf()
-                    self._parts[-1] = self._shelf.put(rows)
+                    self._parts.append(self._shelf.put(held))
+                    return
+            self._parts.append(np.concatenate(held))
 
     def read(self, start: int, stop: int) -> Array:
         """Give some that follow each other (int64)."""
