@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.schema import NULL
-from analyzer.tables import Builder, distinct
+from analyzer.tables import Builder, bounds, distinct
 
 #: What columns hold: small numbers, of which there is a table, and such that are too far apart for one.
 VALUES = {
@@ -38,3 +38,11 @@ def test_parts_of_arrays_are_copied() -> None:
         table = builder.table()
         assert table.array("n").tolist() == [4 * row + 1 for row in range(rows)]
         assert table.array("frame").tolist() == [4 * row + 2 for row in range(rows)]
+
+
+def test_bounds():
+    """Rows of owners stand together; an owner without any begins where it ends."""
+    starts, stops = bounds(np.array([0, 0, 2, 2, 2]), 4)
+
+    assert (starts.tolist(), stops.tolist()) == ([0, 2, 2, 5], [2, 2, 5, 5])
+    assert [each.tolist() for each in bounds(np.zeros(0, np.int64), 2)] == [[0, 0], [0, 0]]

@@ -19,7 +19,7 @@ from analyzer.smtp.reply import reply_of
 from analyzer.smtp.rounds import Rounds, rounds_of
 from analyzer.smtp.said import enhanced_of
 from analyzer.smtp.texts import LOST
-from analyzer.tables import Text, among, distinct
+from analyzer.tables import Text, among, bounds, distinct
 from analyzer.tcp import columns as c
 from analyzer.words.vocabulary import NONE, distinct_of
 
@@ -228,8 +228,8 @@ class _Challenges:
         kinds = texts.names(kind, rounds.challenge)
         names, code = kinds.words, kinds.codes.astype(np.int64)
         # A sequence of kinds is a number, too: that of the sequence before, and the next kind.
-        starts = np.searchsorted(rounds.attempt, np.arange(count))
-        sizes = np.searchsorted(rounds.attempt, np.arange(count), "right") - starts
+        starts, stops = bounds(rounds.attempt, count)
+        sizes = stops - starts
         told, sequences = np.full(count, -1, np.int64), list[str]()
         for place in range(int(sizes.max(initial=0))):
             rows = np.flatnonzero(sizes > place)

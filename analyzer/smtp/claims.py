@@ -13,7 +13,7 @@ import numpy as np
 from analyzer.schema import NULL
 from analyzer.smtp import sasl
 from analyzer.smtp.texts import LOST
-from analyzer.tables import Text, distinct
+from analyzer.tables import Text, bounds, distinct
 
 if TYPE_CHECKING:
     from analyzer.smtp.rounds import Rounds
@@ -54,8 +54,7 @@ def claims(
     # Where nothing was captured nobody knows what it was: then what follows has another meaning.
     speaks = np.flatnonzero(texts.facts(_speaks, responses.text))
     owner = responses.attempt[speaks]
-    starts = np.searchsorted(owner, np.arange(count))
-    stops = np.searchsorted(owner, np.arange(count), "right")
+    starts, stops = bounds(owner, count)
     first, second = (_at(speaks, starts + k, stops) for k in (0, 1))
     empty = np.zeros(count, bool)
     begins = np.flatnonzero(np.append(True, responses.attempt[1:] != responses.attempt[:-1]))
@@ -78,8 +77,8 @@ def claims(
     of[read] = which
     told.append(_told(decoder, sasl.NOBODY))
     alone = np.flatnonzero(whole)
-    bounds = [np.searchsorted(responses.attempt, alone, side).tolist() for side in ("left", "right")]
-    for row, start, stop in zip(alone.tolist(), *bounds, strict=True):
+    places = [bound.take(alone).tolist() for bound in bounds(responses.attempt, count)]
+    for row, start, stop in zip(alone.tolist(), *places, strict=True):
         of[row] = len(told)
         lines = zip(responses.text[start:stop].tolist(), responses.cut[start:stop].tolist(), strict=True)
         claim = sasl.whole_claim(mechanisms.words[mechanisms.codes[row]], [(texts[k], torn) for k, torn in lines])

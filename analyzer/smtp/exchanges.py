@@ -11,7 +11,7 @@ from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
 from analyzer.smtp.law import Flag, Kind
-from analyzer.tables import Text, among, distinct
+from analyzer.tables import Text, among, bounds, distinct
 from analyzer.words.vocabulary import distinct_of
 
 if TYPE_CHECKING:
@@ -86,14 +86,16 @@ def arguments(said: Said, shown: Array) -> Text:
     opens = kind[rows] == Kind.AUTH
     mechanisms, responses = said.texts.names(_mechanism, lines[opens]), said.texts.facts(_responses, lines[opens])
     auth = np.append(-1, rows[opens])  # the first stands for none
-    place = np.searchsorted(auth, np.arange(len(shown)), "right") - 1
+    place = np.zeros(len(shown), np.int64)
+    place[rows[opens]] = 1
+    place = np.cumsum(place)
     mine = (place > 0) & (session[auth[place]] == session)
     place = np.where(mine, place, 0)
 
     responds = answer & (masked | ((kind == Kind.RESPONSE) & ~lost))
     count = np.append(0, np.cumsum(responds))[:-1]  # of the rows before
-    start = np.searchsorted(session, session, "left")  # rows of a session stand together
-    index = count - np.where(mine, count[auth[place]] - np.append(0, responses)[place], count[start])
+    before = np.append(count, 0)[bounds(session, len(said.rows.sessions))[0]].take(session)  # of the session
+    index = count - np.where(mine, count[auth[place]] - np.append(0, responses)[place], before)
 
     rows = np.flatnonzero(answer & ~masked & ~lost)
     forms = said.texts.facts(_form, said.line_numbers(shown[rows]))

@@ -153,7 +153,7 @@ class Writer:
         for number, server in enumerate(servers.tolist()):
             host, port = int(hosts.codes[server]), int(ports[server])
             mine = np.flatnonzero(which == number)
-            few = mine[np.argsort(at[mine], kind="stable")[:FINDING_PLACES]]
+            few = _earliest(at, mine)
             sessions, clients = (ends[name].take(rows[few]).list() for name in ("session", "client_ip"))
             wheres = [f"{self.source} session {name}" for name in sessions]
             if "where" in ends:
@@ -233,6 +233,14 @@ class Writer:
         for k in np.flatnonzero(rows.sessions[:, c.FINAL] == 0).tolist():
             kept = self.facts[int(rows.sessions[k, c.OWNER])] = facts.kept(k)
             kept.secrets = said.secrets(int(last[k])) if last[k] >= 0 else facts.secrets.get(k, [])
+
+
+def _earliest(at: Array, rows: Array) -> Array:
+    """Give the few of some rows that come first in time, in order."""
+    if len(rows) > FINDING_PLACES:
+        last = np.partition(at.take(rows), FINDING_PLACES - 1)[FINDING_PLACES - 1]
+        rows = rows[at.take(rows) <= last]
+    return rows[np.argsort(at.take(rows), kind="stable")[:FINDING_PLACES]]
 
 
 def _named(ends: dict[str, Any], sessions: Array) -> dict[str, Any]:

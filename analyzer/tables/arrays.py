@@ -56,6 +56,13 @@ def distinct(*columns: Array) -> tuple[Array, Array]:
     return np.flatnonzero(begins), (np.cumsum(begins) - 1).take(first)
 
 
+def bounds(owners: Array, count: int) -> tuple[Array, Array]:
+    """Give where the rows of each of so many owners begin, and where they end; rows stand in the order of owners."""
+    sizes = np.bincount(owners, minlength=count)
+    stops: Array = np.cumsum(sizes)
+    return stops - sizes, stops
+
+
 def span(column: Array) -> int:
     """Give how many numbers lie between the smallest and the largest, both counted."""
     return int(column.max()) - int(column.min()) + 1

@@ -82,6 +82,8 @@ class Text:
 
     def list(self) -> list[str | None]:
         """Give the values, one a row."""
+        if len(self.codes) < len(self.words):
+            return [self.words[code] if code >= 0 else None for code in self.codes.tolist()]
         words: list[str | None] = [*self.words, None]
         return [words[code] for code in self.codes.tolist()]
 
