@@ -71,12 +71,12 @@ class Lines:
         names = self.files.index(raw.file), raw.number, self.account.lines
         cut_heads(buffer, raw.stops, *names, lines, MONTHS, SENTENCES)
         self.account.lines += len(lines)
-        found = self._found(_Draft(buffer, lines, spans), raw)
-        events = np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])
-        telling = self.account.taken(self.catalogue, events)
-        telling = np.flatnonzero(telling)
-        order = np.argsort(events[:, c.E_LINE].take(telling), kind="stable")
-        events = events.take(telling.take(order), axis=0)
+        found = [each for each in self._found(_Draft(buffer, lines, spans), raw) if len(each)]
+        events = found[0] if len(found) == 1 else np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])
+        telling = np.flatnonzero(self.account.taken(self.catalogue, events))
+        if len(found) > 1:
+            telling = telling.take(np.argsort(events[:, c.E_LINE].take(telling), kind="stable"))
+        events = events.take(telling, axis=0)
         met = np.bincount(events[:, c.E_PATTERN], minlength=len(self.fills)) > 0
         filled: Array = np.any(self.fills[met], axis=0)
         if filled[_WHEN]:
@@ -112,7 +112,12 @@ class Lines:
             left(UNKNOWN, missed)
             return [made, more]
         made_of: list[Array] = []
-        programs = self.programs.text(buffer, lines[:, c.PROGRAM], lines[:, c.PROGRAM_END])
+        stops = np.ascontiguousarray(lines[:, c.PROGRAM_END], np.int32)
+        if not stops.any():  # a file that no syslog has written
+            made, missed = self._bare(draft, np.flatnonzero(filled))
+            left(UNKNOWN, missed)
+            return [made]
+        programs = self.programs.text(buffer, lines[:, c.PROGRAM], stops)
         kinds = list(map(self.of_program, programs.words))
         for formats in dict.fromkeys(formats for formats, _ in kinds if formats):
             mine = programs.mask([formats == kind[0] for kind in kinds])
