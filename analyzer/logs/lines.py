@@ -12,7 +12,6 @@ from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
 from analyzer.logs.fields import Block
 from analyzer.logs.heads import SENTENCES, cut_heads
-from analyzer.logs.keys import put_keys
 from analyzer.logs.match import NONE, match
 from analyzer.logs.moments import MONTHS, own_times
 from analyzer.smtp.encoding import printable
@@ -60,7 +59,10 @@ class Lines:
         self.fills[owners, catalogue.moves[:, 1]] = True
 
     def block(self, raw: Raw, room: tuple[int, int] = (0, 0)) -> Block:
-        """Make the events of a block, with room for so many bytes and lines that are to be put in front of it."""
+        """Make the events of a block, with room for so many bytes and lines that are to be put in front of it.
+
+        What events have in common (`put_keys`) is not told yet.
+        """
         if raw.file not in self.files:
             self.files.append(raw.file)
         used = len(raw.data), len(raw.stops)
@@ -90,9 +92,7 @@ class Lines:
         utc = self.clock.utc(times[heads], marks[heads])
         lines[:, c.TIME] = np.repeat(utc, np.diff(np.append(heads, len(lines))))
         events = _repeated(lines, events)
-        block = Block(buffer, all_lines, events, spans, filled, self.files, self.vocabularies, used)
-        put_keys(block, self.catalogue)
-        return block
+        return Block(buffer, all_lines, events, spans, filled, self.files, self.vocabularies, used)
 
     def _found(self, draft: _Draft, raw: Raw) -> list[Array]:
         """Give the events of the lines that patterns took; account for the others."""

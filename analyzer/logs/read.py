@@ -10,6 +10,7 @@ from analyzer.logs.account import Account
 from analyzer.logs.blocks import blocks
 from analyzer.logs.clock import Clock
 from analyzer.logs.dialogue import Dialogues
+from analyzer.logs.keys import put_keys
 from analyzer.logs.lines import Lines
 from analyzer.logs.outcomes import Outcomes
 from analyzer.logs.sessions import Sessions
@@ -49,6 +50,7 @@ class Log:
         self.dialogues = Dialogues(name, wanted, decoder)
         self.outcomes = Outcomes(name, wanted)
         self.damage: list[Skip] = []
+        self._waits = False  # for the lines of the next block
 
     def read(
         self,
@@ -68,18 +70,26 @@ class Log:
             self.clock.begin(modified_ns(place))
             unwrap = unwrapper(source.stream.peek(HEAD_BYTES))
             raws = blocks(source, unwrap)
-            for block in meanwhile(partial(self._block, raws), threaded=threaded):
-                self._write(self.sessions.eat(block))
+            for block, keyed in meanwhile(partial(self._block, raws), threaded=threaded):
+                self._waits = False
+                self._write(self.sessions.eat(block, keyed=keyed))
                 if progress:
                     progress(before + source.consumed, total)
+                self._waits = threaded
             before += source.consumed
             if source.stream.damage:
                 self.damage.append(Skip(self.name, "logs", "file is damaged from here on", 1, source.stream.damage))
         self._write(self.sessions.end())
 
-    def _block(self, raws: Iterator[Raw]) -> Block | None:
+    def _block(self, raws: Iterator[Raw]) -> tuple[Block, bool] | None:
+        """Give the next block, and whether it has keys: they are left to whoever waits for it."""
         raw = next(raws, None)
-        return None if raw is None else self.lines.block(raw, self.sessions.room)
+        if raw is None:
+            return None
+        block, keyed = self.lines.block(raw, self.sessions.room), not self._waits
+        if keyed:
+            put_keys(block, self.catalogue)
+        return block, keyed
 
     def _write(self, groups: Iterator[Group]) -> None:
         for group in groups:

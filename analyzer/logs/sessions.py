@@ -17,7 +17,7 @@ from analyzer.kernel import kernel
 from analyzer.logs import columns as c
 from analyzer.logs.chains import cut
 from analyzer.logs.fields import Block
-from analyzer.logs.keys import address, stable
+from analyzer.logs.keys import address, put_keys, stable
 from analyzer.schema import NULL
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Ids, Text, in_order, mixed
@@ -156,8 +156,10 @@ class Sessions:
         """How many bytes and lines the next block should have room for: about those of the sessions that are open."""
         return (0, 0) if self.open is None else (2 * len(self.open.buffer), 2 * len(self.open.lines))
 
-    def eat(self, block: Block) -> Iterator[Group]:
-        """Take a block; give the sessions that are over."""
+    def eat(self, block: Block, *, keyed: bool = False) -> Iterator[Group]:
+        """Take a block, whose events have their keys already or not; give the sessions that are over."""
+        if not keyed:
+            put_keys(block, self.catalogue)
         times = block.lines[: block.used[1], c.TIME]
         known = np.flatnonzero(times != NULL)
         now = int(times[known[-1]]) if len(known) else NULL
