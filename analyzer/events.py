@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.schema import NULL
-from analyzer.tables import Table, taken
+from analyzer.tables import Table, begins_run, taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ def _merged(table: Table, rank: Array) -> Table:
     if (ordered[1:] != ordered[:-1]).all():  # the usual case, found in a tenth of the time of the order
         return table
     order = np.lexsort((rank, event))
-    first = np.append(True, ordered[1:] != ordered[:-1])
+    first = begins_run(ordered)
     heads = order[first]
     sizes = np.diff([*np.flatnonzero(first).tolist(), len(order)])
     columns = {name: taken(column, heads) for name, column in table.columns.items()}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.schema import NULL
-from analyzer.tables import Builder, bounds, distinct
+from analyzer.tables import Builder, begins_run, bounds, distinct
 
 #: What columns hold: small numbers, of which there is a table, and such that are too far apart for one.
 VALUES = {
@@ -38,6 +38,12 @@ def test_parts_of_arrays_are_copied() -> None:
         table = builder.table()
         assert table.array("n").tolist() == [4 * row + 1 for row in range(rows)]
         assert table.array("frame").tolist() == [4 * row + 2 for row in range(rows)]
+
+
+def test_begins_run():
+    """The first row begins a run, and each that differs from the one before."""
+    assert begins_run(np.array([3, 3, 1, 3])).tolist() == [True, False, True, True]
+    assert begins_run(np.zeros(0, np.int64)).tolist() == []
 
 
 def test_bounds():

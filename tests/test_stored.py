@@ -16,7 +16,8 @@ from analyzer.filters import Conditions, select
 from analyzer.report.rows import jsonl
 from analyzer.schema import TABLES
 from analyzer.tables import Builder, Ids, Places, Table, Text, concatenate, letters, number_of
-from analyzer.tables.stored import Shelf, Stored
+from analyzer.tables.shelf import Shelf
+from analyzer.tables.stored import Stored
 from tests.records import START, attempt, rows
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -113,7 +114,7 @@ def test_full_disk(monkeypatch, tiny):
             raise OSError(28, "No space left on device")
         return really(file, data, at)
 
-    monkeypatch.setattr("analyzer.tables.stored.os.pwrite", write)
+    monkeypatch.setattr("analyzer.tables.shelf.os.pwrite", write)
     parts = [[attempt(f"s{n}{k}", "192.0.2.1", START + n, "rejected", rounds=n) for k in "ab"] for n in range(99)]
 
     assert built(parts, 99).lists() == rows("auth", *(record for part in parts for record in part)).lists()

@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.findings.found import many
 from analyzer.findings.keys import count_of, distinct, looked_up
 from analyzer.schema import NULL
-from analyzer.tables import among, in_order, packed
+from analyzer.tables import among, begins_run, in_order, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.attacks import Accused
@@ -80,7 +80,7 @@ def _earliest(wanted: Array, keys: Array, times: Array) -> Array:
     """Give for each key the first time of some rows with it; the latest time there is for none."""
     order = in_order(keys)  # of rows in the order of time
     known = keys.take(order)
-    first = np.append(True, known[1:] != known[:-1])[: len(known)]
+    first = begins_run(known)
     return looked_up(wanted, known[first], times.take(order[first]), _LATEST)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.tables import ROOM, in_order, packed, span
+from analyzer.tables import ROOM, begins_run, in_order, packed, span
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -19,7 +19,7 @@ _UNIT_NS: Final = 10**7
 def uniques(column: Array) -> Array:
     """Give the distinct values, in order; `numpy.unique` without counts hashes, which takes fifty times as long."""
     ordered = np.sort(column)
-    different: Array = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    different: Array = ordered[begins_run(ordered)]
     return different
 
 
@@ -28,16 +28,15 @@ def numbered(key: Array) -> Array:
     order = in_order(key)
     ordered = key.take(order)
     number = np.empty(len(key), np.int64)
-    number[order] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1])[: len(key)])
+    number[order] = np.cumsum(begins_run(ordered)) - 1
     return number
 
 
 def firsts(key: Array) -> Array:
     """Say which rows are the first with their key."""
     order = in_order(key)
-    ordered = key[order]
-    first = np.ones(len(key), bool)
-    first[order[1:]] = ordered[1:] != ordered[:-1]
+    first = np.empty(len(key), bool)
+    first[order] = begins_run(key.take(order))
     return first
 
 
@@ -50,8 +49,8 @@ def distinct(key: Array, *columns: Array) -> tuple[Array, Array]:
         other = np.unique(other, return_inverse=True)[1].astype(np.int64)
     width = span(other)
     both = np.sort((key - key.min()).astype(np.int64) * width + (other - other.min()))
-    owner = both[np.append(True, both[1:] != both[:-1])] // width
-    starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
+    owner = both[begins_run(both)] // width
+    starts = np.flatnonzero(begins_run(owner))
     return owner[starts] + key.min(), np.diff(np.append(starts, len(owner)))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from analyzer.findings.keys import count_of, distinct, firsts, numbered
 from analyzer.schema import NULL
-from analyzer.tables import in_order, packed
+from analyzer.tables import begins_run, in_order, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.thresholds import Thresholds
@@ -209,7 +209,7 @@ def _numbered(tries: Logins, wins: Logins) -> Runs:
     keys = np.concatenate([tries.pair, wins.pair])
     order = in_order(packed(keys, np.concatenate([tries.row, wins.row])))  # rows are in the order of time
     keys, ends = keys.take(order), is_win.take(order)
-    change = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
+    change = begins_run(keys)
     starts = change | np.append(False, ends[:-1])[: len(keys)]
     pair = np.cumsum(change) - 1
     number, got_in, earlier = (np.zeros(len(keys), dtype) for dtype in (np.int64, bool, bool))
@@ -248,7 +248,7 @@ class _Pace(NamedTuple):
     def of(cls, group: Array, time: Array) -> _Pace:
         """Look at the distances in each group; times are in order."""
         order = in_order(group)
-        change = np.append(True, np.diff(group[order]) != 0)
+        change = begins_run(group.take(order))
         start = np.flatnonzero(change)
         tried = np.diff(np.append(start, len(group)))
         owner = np.repeat(np.arange(len(start)), tried)

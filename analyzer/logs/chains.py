@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from analyzer import limits
 from analyzer.kernel import helper, kernel
 from analyzer.logs import columns as c
-from analyzer.logs.formats import EVENT_NAMES
+from analyzer.logs.formats import ENDED_BY, EVENT_NAMES
 from analyzer.logs.keys import address
 from analyzer.schema import NULL
 from analyzer.wire.octets import alike
@@ -30,7 +31,7 @@ DISORDER_NS: Final = 4 * 10**9
 NONE: Final = -1
 
 CONNECT, DISCONNECT = (EVENT_NAMES.index(name) for name in ("connect", "disconnect"))
-_ENDING: Final = np.array([name in ("disconnect", "lost", "timeout", "closed") for name in EVENT_NAMES])
+_ENDING: Final = np.array([name in ENDED_BY for name in EVENT_NAMES])
 
 # --- what the events of a pattern mean here
 (
@@ -154,6 +155,7 @@ def cut(block: Block, catalogue: Catalogue, now: int) -> tuple[Array, Array, Arr
     return events, starts, over
 
 
+@lru_cache(maxsize=4)
 def traits(catalogue: Catalogue) -> Array:
     """Give what the events of each pattern mean here: int64[n, PATTERN_WIDTH]."""
     made = np.zeros((len(catalogue.kinds), PATTERN_WIDTH), np.int64)

@@ -48,7 +48,7 @@ FIELDS: Final = (
 ) = range(6)  # fmt: skip
 SPANS_WIDTH: Final = 2 * len(FIELDS)
 
-# --- a line that was said: one row of a dialogue. `analyzer.logs.said` makes them, `analyzer.logs.turns` adds the rest
+# --- a line that was said: one row of a dialogue. `quote` makes them, `heard`, `sides` and `turns` add the rest
 (
     S_SESSION,                      # of its group
     S_SIDE,                         # see SIDES of `analyzer.logs.formats`

@@ -10,6 +10,7 @@ from analyzer.logs import columns as c
 from analyzer.logs import turns
 from analyzer.logs.escapes import hides
 from analyzer.logs.formats import EVENT_NAMES
+from analyzer.logs.heard import CLIENT, SERVER, hear
 from analyzer.logs.said import said_in
 from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
@@ -35,7 +36,7 @@ _OUTCOMES: Final = np.array([name in ("failed", "succeeded", "summary") for name
 
 #: Who has left, by the event that says so; where it does not, the one who had to speak.
 _LEFT: Final = np.full(len(EVENT_NAMES), c.NOTHING, np.int64)
-_LEFT[[_EVENT["lost"], _EVENT["timeout"], _EVENT["closed"]]] = turns.CLIENT, turns.SERVER, turns.SERVER
+_LEFT[[_EVENT["lost"], _EVENT["timeout"], _EVENT["closed"]]] = CLIENT, SERVER, SERVER
 
 _AUTH_KINDS: Final = (Kind.R235, Kind.R535)
 _STARTTLS, _IMPLICIT = TLS_NAMES.index("starttls"), TLS_NAMES.index("implicit")
@@ -69,7 +70,7 @@ class Dialogues:
         Says also what each session shows.
         """
         lines = said.lines
-        turns.hear(said.text, lines, self.reader.verbs)
+        hear(said.text, lines, self.reader.verbs)
         heard = np.zeros(len(lines), np.uint8)
         shows, doubtful = np.zeros(len(group.starts) - 1, np.int64), np.empty(len(lines), np.int64)
         count = settle(lines, self.servers.of(group, said), self._telling, heard, shows, doubtful)
@@ -137,7 +138,7 @@ def _rehearsed(group: Group, said: Said) -> Array:
     if not rehearsed.any():
         return rehearsed
     alone = np.ones(len(rehearsed), bool)
-    alone[said.lines[said.lines[:, c.S_SERVER] == turns.SERVER, c.S_SESSION]] = False
+    alone[said.lines[said.lines[:, c.S_SERVER] == SERVER, c.S_SESSION]] = False
     alone[said.events.session[said.events.kind == _CONNECT]] = False
     rehearsed &= alone
     return rehearsed
@@ -158,8 +159,8 @@ def _leave(said: Said, talks: Array, owners: Array) -> None:
     closed = np.zeros(len(talks), bool)
     closed[owners[events.kind == _DISCONNECT]] = True
     closed[owners[leaving]] = False
-    closed &= lines[talks[:, c.D_LAST] - 1, c.S_SERVER] == turns.SERVER
-    talks[closed, c.D_LEFT] = turns.CLIENT
+    closed &= lines[talks[:, c.D_LAST] - 1, c.S_SERVER] == SERVER
+    talks[closed, c.D_LEFT] = CLIENT
 
 
 def _mask(rows: Rows, masked: Array) -> None:
@@ -180,7 +181,7 @@ def _tls(group: Group, said: Said, talks: Array, rows: Array) -> Array:
     at, frames = said.events.at[rows], said.events.frame[rows]
     patterns = group.patterns[said.events.row[rows]]
     opening = said.lines[talks[:, c.D_FIRST]]
-    early = (at == talks[:, c.D_FIRST]) & (opening[:, c.S_SERVER] == turns.SERVER) & (frames <= opening[:, c.S_FRAME])
+    early = (at == talks[:, c.D_FIRST]) & (opening[:, c.S_SERVER] == SERVER) & (frames <= opening[:, c.S_FRAME])
     named = [pattern.stated.get("tls") for _, pattern in group.catalogue.patterns]
     stated = np.array([TLS_NAMES.index(name) if name in TLS_NAMES else c.NOTHING for name in named], np.int64)[patterns]
     counts = (stated != c.NOTHING) & ((group.catalogue.kinds[patterns] == _TLS) | ~early)

@@ -42,10 +42,10 @@ class Block:
         if of_line is None and not self.filled[c.span_of(name)]:
             return Text(np.broadcast_to(np.int32(-1), len(lines)), [])
         if (name, made) not in self._words:
+            if len(lines) * _FEW < len(self.lines):
+                return self.vocabularies.text(name, made, self.buffer, *self._places(name, lines))
             row = c.span_of(name) if of_line is None else of_line
             starts, stops = (self.spans if of_line is None else self.lines.T)[row : row + 2]
-            if len(lines) * _FEW < len(starts):
-                return self.vocabularies.text(name, made, self.buffer, starts.take(lines), stops.take(lines))
             self._words[name, made] = self.vocabularies.text(name, made, self.buffer, starts, stops)
         return self._words[name, made].take(lines)
 

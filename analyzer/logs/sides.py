@@ -9,9 +9,10 @@ import numpy as np
 from analyzer.kernel import kernel
 from analyzer.logs.columns import *
 from analyzer.logs.formats import SIDES
+from analyzer.logs.heard import CLIENT, SERVER
 from analyzer.logs.quote import ANY, REPLY, A, B
-from analyzer.logs.turns import CLIENT, SERVER
 from analyzer.smtp.machine.work import K
+from analyzer.tables import begins_run
 
 if TYPE_CHECKING:
     from analyzer.logs.said import Said
@@ -84,7 +85,7 @@ class Servers:
         server = np.full(count, A, np.int64)
         formats = np.full(count, NOTHING, np.int64)
         sessions = lines[:, S_SESSION]
-        heads = np.flatnonzero(np.append(True, sessions[1:] != sessions[:-1])[: len(sessions)])
+        heads = np.flatnonzero(begins_run(sessions))
         spoken = sessions.take(heads)
         formats[spoken] = group.events[lines[heads, S_ROW], E_FORMAT]
         for number in np.unique(formats[spoken]).tolist():

@@ -1,8 +1,7 @@
-"""Who said a line of a dialogue, what is missing between lines, and the steps that the SMTP machine reads.
+"""What is missing between the lines of a dialogue, and the steps that the SMTP machine reads.
 
-A log is told from a capture by what it lacks: there are no acknowledgements, whole lines are left out (secrets, message
-text), and some logs do not even say who speaks. So who speaks follows from the grammar of replies (RFC 5321 section
-4.2), and what is missing from who would have had to speak.
+A log is told from a capture by what it lacks: there are no acknowledgements, and whole lines are left out (secrets,
+message text). What is missing follows from who would have had to speak.
 
 Kernels over the lines and dialogues of `analyzer.logs.columns`; `w` is the work (all arrays), `k` the dialogue's row.
 """
@@ -14,10 +13,10 @@ from typing import Any
 
 from analyzer.kernel import helper, kernel
 from analyzer.logs.columns import *
-from analyzer.logs.quote import ANY
+from analyzer.logs.heard import CLIENT, SERVER, goes_on, is_dot, names_protocol
 from analyzer.smtp.columns import FLAGS, MODE
 from analyzer.smtp.law import CHALLENGE, GO_ON, READY
-from analyzer.smtp.machine.grammar import DASH, POINT, is_command, number_at, reply_code, skip_word, verb_of
+from analyzer.smtp.machine.grammar import number_at, skip_word
 from analyzer.smtp.machine.work import F, K, M
 from analyzer.tcp.columns import (
     CUT,
@@ -44,8 +43,6 @@ from analyzer.tcp.columns import (
 )
 from analyzer.wire.octets import copy
 
-CLIENT, SERVER = 0, 1
-
 #: Octets of a line that was left out; how many there were does not matter.
 MISSING = 1
 
@@ -56,79 +53,6 @@ END_OF_LINE = 2
 
 #: All arrays of a run: text, lines, dialogues, kinds of codes; sessions, states, steps, stream (see `lay`).
 Work: Any = namedtuple("Work", "text said talks codes sessions st steps stream")  # noqa: PYI024
-
-
-# ------------------------------------------------------------------------------------------------ single lines
-
-
-@helper
-def is_dot(text: Any, said: Any, row: int) -> Any:
-    """Say whether a line ends a message."""
-    return said[row, S_STOP] - said[row, S_START] == 1 and text[said[row, S_START]] == POINT
-
-
-@helper
-def goes_on(text: Any, said: Any, row: int) -> Any:
-    """Say whether a line of a reply is none that ends it."""
-    return said[row, S_STOP] - said[row, S_START] > 3 and text[said[row, S_START] + 3] == DASH
-
-
-@helper
-def names_protocol(text: Any, said: Any, row: int) -> Any:
-    """Say whether a line names SMTP, ESMTP or LMTP."""
-    for at in range(said[row, S_START], said[row, S_STOP] - 3):
-        first = text[at] & 0xDF
-        if first != 83 and first != 76:
-            continue
-        if text[at + 1] & 0xDF == 77 and text[at + 2] & 0xDF == 84 and text[at + 3] & 0xDF == 80:
-            return True
-    return False
-
-
-@kernel("void(uint8[::1], int64[:, ::1], int64[:, ::1])")
-def hear(text: Any, said: Any, verbs: Any) -> None:
-    """Tell what lines are: replies by S_CODE, commands by S_KIND; and who said them, where the log does not say it."""
-    for row in range(len(said)):
-        start, stop = said[row, S_START], said[row, S_STOP]
-        code = reply_code(text, start, stop)
-        said[row, S_CODE] = code
-        said[row, S_KIND] = NOTHING
-        if code == 0:
-            verb = verb_of(text, start, stop, verbs)
-            if verb >= 0:
-                said[row, S_KIND] = verbs[verb, 2]
-    session = NOTHING
-    asked = False  # for an answer
-    body = False  # of a message
-    for row in range(len(said)):
-        if said[row, S_SIDE] != ANY:
-            continue
-        if said[row, S_SESSION] != session:
-            session = said[row, S_SESSION]
-            asked = False
-            body = False
-        next_row = row + 1
-        while next_row < len(said) and said[next_row, S_SIDE] != ANY and said[next_row, S_SESSION] == session:
-            next_row += 1
-        follows = NOTHING  # code of the next one of these lines
-        if next_row < len(said) and said[next_row, S_SIDE] == ANY and said[next_row, S_SESSION] == session:
-            follows = said[next_row, S_CODE]
-        said[row, S_SERVER] = CLIENT
-        if body:
-            body = not is_dot(text, said, row)
-        elif said[row, S_CODE] > 0:
-            said[row, S_SERVER] = SERVER
-            if not goes_on(text, said, row):
-                asked = said[row, S_CODE] == CHALLENGE
-                # a reply next: the log leaves out the message; else all is message up to its end, whatever it quotes
-                body = said[row, S_CODE] == GO_ON and follows == 0
-        elif asked or is_command(text, said[row, S_START], said[row, S_STOP], verbs):
-            asked = False
-        elif follows // 100 != 5:  # a line that is refused was a command, too
-            said[row, S_SERVER] = NOTHING
-
-
-# ------------------------------------------------------------------------------------------------ dialogues
 
 
 @helper

@@ -14,7 +14,7 @@ from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.writer import Writer
-from analyzer.tables import PLACE_BITS, Places, Text, distinct, mixed
+from analyzer.tables import PLACE_BITS, Places, Text, begins_run, distinct, mixed
 from analyzer.tcp import columns as t
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class LogWriter(Writer):
             open_, unseen = (outcome[mine] != _SUCCEEDED) & vague[reason[mine]], outcome[mine] == _UNSEEN
             left = left[open_ & (exact[left] | (unseen & ends[left]))]
             mine = owner[left]
-            now = np.flatnonzero(np.append(True, mine[1:] != mine[:-1])[: len(left)])  # the first of each attempt
+            now = np.flatnonzero(begins_run(mine))  # the first of each attempt
             event, mine = which[left[now]], mine[now]
             ended = (outcome[mine] == _UNSEEN) & ends[left[now]]
             outcome[mine] = np.where(ended, outcomes[event], outcome[mine])
@@ -194,7 +194,7 @@ def _completed(known: Text, owner: Array, told: Text) -> Text:
     there = known.mask([bool(word) for word in known.words])
     missing = np.flatnonzero(told.known() & ~there[owner])
     mine = owner[missing]
-    first = missing[np.append(True, mine[1:] != mine[:-1])[: len(mine)]]  # of several, the first counts
+    first = missing[begins_run(mine)]  # of several, the first counts
     return known.put(owner[first], told.take(first)) if len(first) else known
 
 

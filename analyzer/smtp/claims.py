@@ -13,7 +13,7 @@ import numpy as np
 from analyzer.schema import NULL
 from analyzer.smtp import sasl
 from analyzer.smtp.texts import LOST
-from analyzer.tables import Text, bounds, distinct
+from analyzer.tables import Text, begins_run, bounds, distinct
 
 if TYPE_CHECKING:
     from analyzer.smtp.rounds import Rounds
@@ -57,7 +57,7 @@ def claims(
     starts, stops = bounds(owner, count)
     first, second = (_at(speaks, starts + k, stops) for k in (0, 1))
     empty = np.zeros(count, bool)
-    begins = np.flatnonzero(np.append(True, responses.attempt[1:] != responses.attempt[:-1]))
+    begins = np.flatnonzero(begins_run(responses.attempt))
     empty[responses.attempt[begins]] = texts.facts(is_empty, responses.text[begins])
     ways = np.array([*map(sasl.way_of, mechanisms.words), sasl.Way.NOBODY])[mechanisms.codes]
 

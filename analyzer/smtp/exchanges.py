@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from analyzer.smtp.said import Said
-    from analyzer.smtp.texts import Naming
+    from analyzer.tables import Words
 
     Array = np.ndarray[Any, Any]
 
@@ -69,7 +69,7 @@ def arguments(said: Said, shown: Array) -> Text:
     kind, verb, flags, session = (said.of(column, shown) for column in (s.U_KIND, s.U_VERB, s.U_FLAGS, s.U_SESSION))
     masked, lost = flags & int(Flag.MASKED) != 0, flags & int(Flag.LOST_LINE) != 0
     answer, command = verb == law.ANSWER_UNIT, verb >= law.FIRST_VERB
-    told = _Told(len(shown), said.texts.naming(_ARGUMENT))
+    told = _Told(len(shown), said.texts.words(_ARGUMENT))
 
     rows = np.flatnonzero(among(verb, (law.UNKNOWN_VERB, law.INJECTED)) | (answer & ~masked & lost))
     told.put(rows, (said.of(s.U_LENGTH, shown[rows]),), redact.unknown_bytes)
@@ -112,11 +112,11 @@ def arguments(said: Said, shown: Array) -> Text:
 class _Told:
     """A column of text that is made kind of row by kind of row, each distinct text once."""
 
-    def __init__(self, rows: int, naming: Naming) -> None:
-        self._codes, self._naming = np.full(rows, -1, np.int32), naming
+    def __init__(self, rows: int, words: Words) -> None:
+        self._codes, self._words = np.full(rows, -1, np.int32), words
 
     def take(self, rows: Array, texts: Text) -> None:
-        """Set rows to texts of the same naming."""
+        """Set rows to texts of the same words."""
         self._codes[rows] = texts.codes
 
     def put(self, rows: Array, keys: Sequence[Array], made: Callable[..., str | None]) -> None:
@@ -125,12 +125,12 @@ class _Told:
             return
         first, which = distinct(*keys) if keys else (rows[:1], np.zeros(len(rows), np.int64))
         combinations = zip(*(key[first].tolist() for key in keys), strict=True) if keys else [()]
-        codes = [self._naming.code(made(*each)) for each in combinations]
+        codes = [self._words.code(made(*each)) for each in combinations]
         self._codes[rows] = np.array(codes, np.int32)[which]
 
     def text(self) -> Text:
         """Give the column."""
-        return Text(self._codes, self._naming.words)
+        return Text(self._codes, self._words)
 
 
 @cache

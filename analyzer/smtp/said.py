@@ -127,9 +127,9 @@ class Said:
         if not len(rows):
             return whole, rows
         rows, cleaned = self._cleaned(replies, units, rows)
-        naming, codes = self.texts.naming(shown_of), whole.codes.copy()
-        codes[rows] = [naming.code(text) for text in cleaned]
-        return Text(codes, naming.words), rows
+        words, codes = self.texts.words(shown_of), whole.codes.copy()
+        codes[rows] = [words.code(text) for text in cleaned]
+        return Text(codes, words), rows
 
     def secrets(self, number: int) -> list[bytes]:
         """Give the last client lines up to unit `number` that hold, or may hold, a secret."""

@@ -30,7 +30,7 @@ class Texts:
         self._octets: list[bytes] = []
         self._facts: dict[Callable[[bytes | None], int], _Fact] = {}
         self._names: dict[Callable[[bytes | None], str | None], _Names] = {}
-        self._namings: dict[Hashable, Naming] = {}
+        self._words: dict[Hashable, Words] = {}
         self._kept: dict[Any, Any] = {}
 
     def begin_batch(self) -> None:
@@ -71,18 +71,18 @@ class Texts:
             made = self._kept[what, key] = make(*key)
         return made
 
-    def naming(self, group: Hashable) -> Naming:
-        """Give the words of a group of columns; what they are called is the same until all is forgotten."""
-        if group not in self._namings:
-            self._namings[group] = Naming()
-        return self._namings[group]
+    def words(self, group: Hashable) -> Words:
+        """Give the words of a group of columns; their codes are the same until all is forgotten."""
+        if group not in self._words:
+            self._words[group] = Words()
+        return self._words[group]
 
     def names(self, of: Callable[[bytes | None], str | None], numbers: Array, group: Hashable | None = None) -> Text:
         """Give what `of` makes of texts, as a column of text, whose words are those of a group (none: its own)."""
         names = self._names.get(of)
         if names is None:
-            names = self._names[of] = _Names(of, self.naming(group or of))
-        return Text(self.facts(names, numbers).astype(np.int32), names.naming.words)
+            names = self._names[of] = _Names(of, self.words(group or of))
+        return Text(self.facts(names, numbers).astype(np.int32), names.words)
 
 
 class _Fact:
@@ -106,26 +106,11 @@ class _Fact:
         return self._made.take(place)
 
 
-class Naming:
-    """Numbers words; -1: nothing."""
-
-    def __init__(self) -> None:
-        self.words = Words()
-        self._codes: dict[str | None, int] = {None: NONE}
-
-    def code(self, name: str | None) -> int:
-        """Give the number of a word."""
-        code = self._codes.setdefault(name, len(self.words))
-        if name is not None and code == len(self.words):
-            self.words.append(name)
-        return code
-
-
 class _Names:
-    """Numbers what a function makes of texts."""
+    """Gives the codes of what a function makes of texts."""
 
-    def __init__(self, of: Callable[[bytes | None], str | None], naming: Naming) -> None:
-        self._of, self.naming = of, naming
+    def __init__(self, of: Callable[[bytes | None], str | None], words: Words) -> None:
+        self._of, self.words = of, words
 
     def __call__(self, text: bytes | None) -> int:
-        return self.naming.code(self._of(text))
+        return self.words.code(self._of(text))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer.schema import NULL
-from analyzer.tables import Text
+from analyzer.tables import Text, begins_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def coded(column: Column) -> Coded:
         values = np.arange(least, most + 1) if most >= least else np.zeros(0, np.int64)
         return Coded(np.where(known, column - least + 1, 0), values)
     # Numbers from anywhere are ids, and rows with one id stand together: each run of them is looked up once.
-    begins = np.append(True, column[1:] != column[:-1])
+    begins = begins_run(column)
     values, codes = np.unique(column[begins], return_inverse=True)
     unknown = int(not known.all())  # NULL is the least of all
     return Coded(codes[np.cumsum(begins) - 1] + 1 - unknown, values[unknown:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.tables.arrays import ROOM, among, bounds, distinct, in_order, mixed, packed, selected, span
+from analyzer.tables.arrays import ROOM, among, begins_run, bounds, distinct, in_order, mixed, packed, selected, span
 from analyzer.tables.builder import Builder, changed, concatenate
 from analyzer.tables.columns import Column, taken
 from analyzer.tables.lazy import Tables, replaced
@@ -24,6 +24,7 @@ __all__ = [
     "Timeline",
     "Words",
     "among",
+    "begins_run",
     "bounds",
     "changed",
     "concatenate",

@@ -56,6 +56,11 @@ def distinct(*columns: Array) -> tuple[Array, Array]:
     return np.flatnonzero(begins), (np.cumsum(begins) - 1).take(first)
 
 
+def begins_run(column: Array) -> Array:
+    """Say which rows have another value than the row before; the first one has."""
+    return np.append(True, column[1:] != column[:-1])[: len(column)]
+
+
 def bounds(owners: Array, count: int) -> tuple[Array, Array]:
     """Give where the rows of each of so many owners begin, and where they end; rows stand in the order of owners."""
     sizes = np.bincount(owners, minlength=count)
@@ -104,7 +109,7 @@ def in_order(key: Array) -> Array:
     if span(key) * count > ROOM:
         row = np.argsort(key)
         ordered = key.take(row)
-        key = np.cumsum(np.append(True, ordered[1:] != ordered[:-1]))
+        key = np.cumsum(begins_run(ordered))
     order: Array = np.sort((key.astype(np.int64) - key.min()) * count + row) % count
     return order
 

@@ -11,7 +11,8 @@ from analyzer import limits
 from analyzer.schema import TABLES
 from analyzer.tables.columns import together
 from analyzer.tables.names import Ids, Places
-from analyzer.tables.stored import Part, Run, Shelf, Stored, of_one_vocabulary
+from analyzer.tables.shelf import Shelf
+from analyzer.tables.stored import Part, Run, Stored, of_one_vocabulary
 from analyzer.tables.table import MAKERS, Table, made
 from analyzer.tables.text import Numbering, Text
 

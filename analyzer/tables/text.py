@@ -22,6 +22,16 @@ class Words(list[str]):
     def __init__(self, words: Iterable[str] = ()) -> None:
         super().__init__(words)
         self._made: dict[Any, Array] = {}
+        self._codes: dict[str | None, int] = {None: -1}  # of the words that `code` has given
+
+    def code(self, word: str | None) -> int:
+        """Give the code of a word, a new one where it is not known; -1 for None."""
+        if len(self._codes) <= len(self):
+            self._codes |= {known: code for code, known in enumerate(self)}
+        code = self._codes.setdefault(word, len(self))
+        if word is not None and code == len(self):
+            self.append(word)
+        return code
 
     def numbers(self, of: Callable[[str], Any], unknown: Any) -> Array:
         """Give what `of` makes of each word, and last `unknown`: int64[words + 1], or as many columns as it gives."""

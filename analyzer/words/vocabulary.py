@@ -174,9 +174,9 @@ class Vocabulary:
         self._begin()
 
     def _begin(self) -> None:
-        self._store = Store()
-        self._words, self._numbers = Words(), dict[str | None, int]({None: NONE})
-        self._codes = np.full(1, NONE, np.int32)  # of the word that is made of each one in the store; last: of none
+        self._store, self._words = Store(), Words()
+        #: Of the word that is made of each one in the store: two may be made the same, or unknown; last: of none.
+        self._codes = np.full(1, NONE, np.int32)
 
     def text(self, buffer: Array, starts: Array, stops: Array) -> Text:
         """Give spans as a column of text."""
@@ -185,18 +185,10 @@ class Vocabulary:
         before = self._store.known
         codes = self._store.number(buffer, starts, stops)
         if self._store.known > before:
-            new = np.array([*map(self._code, self._store.words(before)), NONE], np.int32)
-            self._codes = np.concatenate((self._codes[:-1], new))
+            new = [self._words.code(self.made(octets)) for octets in self._store.words(before)]
+            self._codes = np.append(self._codes[:-1], np.array([*new, NONE], np.int32))
         plain = len(self._words) == self._store.known  # then every word in the store has made one of its own
         return Text(codes if plain else self._codes.take(codes), self._words)
-
-    def _code(self, octets: bytes) -> int:
-        """Make a word that was not met before; gives its code: two may be made the same, or unknown."""
-        word = self.made(octets)
-        code = self._numbers.setdefault(word, len(self._words))
-        if code == len(self._words) and word is not None:
-            self._words.append(word)
-        return code
 
 
 class Vocabularies:

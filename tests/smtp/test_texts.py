@@ -104,7 +104,7 @@ def test_names_of_a_group():
 
     assert upper.words is lower.words
     assert (upper.list(), lower.list(), upper.words) == (["A", "B"], ["a", "b"], ["A", "B", "a", "b"])
-    assert texts.naming("letters").code("b") == lower.codes[1]
-    assert texts.naming("letters").code(None) == NONE
+    assert texts.words("letters").code("b") == lower.codes[1]
+    assert texts.words("letters").code(None) == NONE
     assert texts.numbers([b"b", b"", b"c"]).tolist() == [1, NONE, 2]
     assert texts.numbers([]).tolist() == []
