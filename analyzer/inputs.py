@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from analyzer.errors import EmptyInputError, InputError, Skip
 from analyzer.wire import containers
 from analyzer.wire.capture import Capture, short_name
-from analyzer.wire.sources import Source, display_name, opened_source
+from analyzer.wire.sources import Source, display_name, is_plain, opened_source, size_of
 from analyzer.wire.span import span
 
 if TYPE_CHECKING:
@@ -60,6 +60,17 @@ class Input:
     def open(self, **options: Any) -> Capture:
         """Open a capture; the options are those of `Capture`."""
         return Capture(self.places, name=self.name, skipped=self.skipped, **options)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes on disk; None: nobody can tell."""
+        sizes = [size_of(place) for place in self.places]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be read several times, each time without unpacking it."""
+        return all(map(is_plain, self.places))
 
     def sources(self) -> Iterator[Source]:
         """Open the files of a text, one after another; each is closed before the next."""

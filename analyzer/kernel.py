@@ -24,10 +24,11 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from analyzer import native
+from analyzer import forked, native
 from analyzer.cache import private_folder
 from analyzer.limits import COMPILE_ABOVE_BYTES, COMPILE_ANEW_ABOVE_BYTES, COMPILE_SECONDS
 
@@ -175,38 +176,17 @@ def _file(entry: Kernel) -> Path | None:
 
 @contextmanager
 def ahead(*entries: Kernel) -> Iterator[None]:
-    """Meanwhile, compile kernels that are not kept yet in a process each; who calls one here waits for its process.
-
-    Nothing happens where that would gain nothing, on a single processor, or is not safe: threads cannot be forked.
-    """
+    """Meanwhile, compile kernels that are not kept yet in a process each; who calls one here waits for its process."""
     for entry in entries:
         file = _file(entry) if _mode["compiled"] else None
-        if file and not file.exists() and _can_fork():
+        if file and not file.exists() and forked.can_fork():
             _tell()
-            _ahead[entry] = _forked(entry)
+            _ahead[entry] = forked.begun(partial(_compile, entry))  # how that went shows in the cache
     try:
         yield
     finally:
         for entry in entries:
             _await(entry, 0)
-
-
-def _can_fork() -> bool:
-    return sys.platform == "linux" and threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1
-
-
-def _forked(entry: Kernel) -> int:
-    """Start a process that compiles a kernel into the cache; gives its id."""
-    child = os.fork()
-    if child == 0:
-        try:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            for place in range(3):  # nobody who reads what this program writes waits for the child
-                os.dup2(nowhere, place)
-            _compile(entry)
-        finally:
-            os._exit(0)  # whether that went well shows in the cache
-    return child
 
 
 def _await(entry: Kernel, seconds: float) -> None:

@@ -9,6 +9,9 @@ COMPILE_ABOVE_BYTES = 200_000
 #: Where nothing is compiled yet, compiling takes about 10 s: as long as interpreting this much.
 COMPILE_ANEW_ABOVE_BYTES = 10_000_000
 
+#: A capture from this size on is read by processes instead of threads: a fork, and what comes back, take some 0.02 s.
+FORK_ABOVE_BYTES = 10_000_000
+
 #: A process that compiles ahead is waited for so long, then killed: ten times what it needs.
 COMPILE_SECONDS = 100
 

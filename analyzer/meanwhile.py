@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 from itertools import islice
+from pickle import PickleBuffer
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from analyzer import forked
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 #: Parts that are made ahead: some take longer than others.
 FEW: Final = 8
+
+#: With fewer parts than this, what a process saves in writing them is what it takes to fork it.
+MANY: Final = 4
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,12 +53,34 @@ def ahead(parts: Iterable[Result]) -> Iterator[Result]:
         yield from meanwhile(partial(next, rest, None), threaded=True, calls=FEW)
 
 
-def side_by_side(make: Callable[[Item], object], items: Iterable[Item], stop: Callable[[], object]) -> None:
-    """Call `make` with each item, two at a time: for what does not hold the lock of the interpreter.
+def in_turn(make: Callable[[slice], Iterable[bytes]], sizes: Sequence[int]) -> Iterator[bytes]:
+    """Give what chosen parts of something are written in, part after part: `sizes` says how many pieces each has.
 
-    Where one of them fails, and on Ctrl-C, no other is begun, and `stop` is called: it lets those end soon that are at
-    work, which are waited for.
+    They are made ahead; every second part by a process of its own, if there are many, and if one can be forked.
     """
+    if len(sizes) >= MANY and forked.can_fork():
+        return ahead(_by_two(make, sizes))
+    return ahead(make(slice(None)))
+
+
+def _by_two(make: Callable[[slice], Iterable[bytes]], sizes: Sequence[int]) -> Iterator[bytes]:
+    with forked.apart(lambda: map(PickleBuffer, make(slice(1, None, 2)))) as theirs:
+        mine = iter(make(slice(0, None, 2)))
+        for number, size in enumerate(sizes):
+            yield from islice(map(bytes, theirs) if number % 2 else mine, size)  # a copy stays
+
+
+def side_by_side(make: Callable[[Item], object], items: Sequence[Item], stop: Callable[[], object]) -> None:
+    """Call `make` with each item, two at a time: every second one in a process of its own, or else by two threads.
+
+    Where one of them fails, and on Ctrl-C, no other is begun. The process is ended then; of threads those that are at
+    work are waited for, and `stop` is called: it lets them end soon.
+    """
+    if forked.can_fork():
+        with forked.apart(partial(map, make, items[1::2])) as others:
+            deque(map(make, items[::2]), maxlen=0)
+            deque(others, maxlen=0)
+        return
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
     with ThreadPoolExecutor(2) as pool:

@@ -34,7 +34,7 @@ def reading(command: Command) -> Command:
     """Add what every command that reads takes."""
     for decorate in (
         click.option("--quiet", is_flag=True, help="No progress bar."),
-        click.option("--workers", type=click.IntRange(min=1), help="Threads to use; the result is the same."),
+        click.option("--workers", type=click.IntRange(min=1), help="Processors to use; the result is the same."),
         click.option(
             "--display-timezone", default="local", show_default=True, help="Timezone that times are shown in."
         ),

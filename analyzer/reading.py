@@ -18,7 +18,6 @@ from analyzer.sorting import joined, sorted_tables
 from analyzer.stages import Settings, read_capture, read_log, skips
 from analyzer.tables import Table, replaced
 from analyzer.trace import Trace, findings_of
-from analyzer.wire.sources import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from analyzer.errors import Skip
     from analyzer.inputs import Input
     from analyzer.logs.read import Progress
+    from analyzer.smtp.writer import Written
 
 
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
@@ -47,28 +47,26 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     wanted = frozenset(how.tables) - {"sessions"} | ({"sessions"} if needed else set())
     how = how._replace(tables=wanted, thresholds=Thresholds.of(how.thresholds))
     decoder = Decoder()
-    writers: list[Any] = []
+    written: list[Written] = []
     skipped: list[Skip] = []
     warnings: list[str] = []
     cannot: list[dict[str, str]] = []
     # Whether a log has dialogues for the machine shows only later: it is compiled when all else has to be.
-    early = compiled and (machine in slow or kernel.needs_compiling(*slow))
-    with _undisturbed(), kernel.ahead(*[machine] * early):
+    fresh = compiled and kernel.needs_compiling(*slow)
+    with _undisturbed(), kernel.ahead(*[machine] * (fresh or machine in slow)):
         for each in inputs:
             if each.kind == "text":
                 log = read_log(each, how, decoder, progress)
-                writers += log.writers
+                written += log.written()
                 skipped += [*each.skipped, *log.skips()]
                 warnings += log.clock.warnings
                 cannot += [entry for entry in log.cannot() if entry not in cannot]
                 continue
-            options = {"window_bytes": how.window_bytes, "window_packets": how.window_packets, "capacity": how.capacity}
-            capture = each.open(**options)
-            shards = read_capture(capture, how, decoder, progress)
-            writers += [shard.writer for shard in shards]
-            skipped += skips(capture, shards)
+            capture, told = read_capture(each, how, decoder, progress, fresh=fresh)
+            written += [part.written for part in told]
+            skipped += skips(capture, told)
             warnings += capture.warnings
-        made, found = sorted_tables(writers), sum(writer.seen for writer in writers)
+        made, found = sorted_tables(written), sum(part.seen for part in written)
         if any(each.kind == "text" for each in inputs):
             made = joined(made)
             found = len(made["sessions"]) if "sessions" in made else found
@@ -85,9 +83,8 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
 
 def _weight(given: Input) -> int:
     """Say how much work an input is, in bytes of a capture; one whose size nobody can tell is worth compiling."""
-    sizes = [size_of(place) for place in given.places]
     each = limits.LOG_WEIGHT if given.kind == "text" else 1
-    return limits.COMPILE_ABOVE_BYTES if None in sizes else each * sum(size or 0 for size in sizes)
+    return limits.COMPILE_ABOVE_BYTES if given.size is None else each * given.size
 
 
 @contextmanager

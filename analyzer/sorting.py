@@ -20,7 +20,7 @@ from analyzer.tables import Table, Tables, Timeline, among, changed, concatenate
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from analyzer.smtp.writer import Writer
+    from analyzer.smtp.writer import Written
 
     Array = np.ndarray[Any, Any]
 
@@ -28,18 +28,17 @@ if TYPE_CHECKING:
 _NUMBER: Final = {"auth": "attempt", "exchanges": "n", "messages": "n"}
 
 
-def sorted_tables(writers: Sequence[Writer]) -> Tables:
+def sorted_tables(written: Sequence[Written]) -> Tables:
     """Join what was written, and sort each table by (first, session) when it is asked for.
 
     `secret_group` is numbered in that order.
     """
-    made = [writer.tables() for writer in writers]
-    if not made:
+    if not written:
         return Tables({name: Table.empty(name) for name in WRITTEN})
     notes = Notes()
-    for writer in writers:
-        notes.merge(writer.notes)
-    parts = {name: [part[name] for part in made] for name in made[0] if name != "findings"}
+    for each in written:
+        notes.merge(each.notes)
+    parts = {name: [each.tables[name] for each in written] for name in written[0].tables}
     tables: dict[str, Callable[[], Table]] = {name: partial(_sorted, several) for name, several in parts.items()}
     return Tables({**tables, "auth": partial(_grouped, parts["auth"]), "findings": notes.table()})
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer import limits
+from analyzer import forked, limits
 from analyzer.errors import Skip
 from analyzer.findings.thresholds import Thresholds
 from analyzer.schema import TABLES
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.read import Log, Progress
     from analyzer.smtp.sasl import Decoder
+    from analyzer.smtp.writer import Written
     from analyzer.tcp.stage import Batch
     from analyzer.wire import Capture, Window
 
@@ -64,16 +66,33 @@ class Shard:
         for batch in batches:
             self.writer.write(self.reader.read(batch, self.tracker))
 
-    def skipped(self) -> Iterator[tuple[str, str, int]]:
-        """Give stage, reason and count of what this shard could not use."""
-        yield "tcp", "connection without payload", self.reader.silent_sessions
-        yield "smtp", "connection is not SMTP", self.reader.other_sessions + self.tracker.dull_sessions
-        yield "tls", "dialogue inside TLS, no keys", self.writer.unreadable
+    def told(self) -> Told:
+        """Give what was made of the windows, and forget it."""
+        skipped = {
+            ("tcp", "connection without payload"): self.reader.silent_sessions,
+            ("smtp", "connection is not SMTP"): self.reader.other_sessions + self.tracker.dull_sessions,
+            ("tls", "dialogue inside TLS, no keys"): self.writer.unreadable,
+        }
+        return Told(self.writer.written(), skipped)
 
 
-def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progress: Progress | None) -> list[Shard]:
-    """Run one capture through all stages, one shard a worker."""
-    shards = [Shard(capture.name, number, settings, decoder) for number in range(settings.workers)]
+class Told(NamedTuple):
+    """What a shard made: what it has written, and what it could not use, counted by stage and reason."""
+
+    written: Written
+    skipped: dict[tuple[str, str], int]
+
+
+def read_capture(
+    given: Input, settings: Settings, decoder: Decoder, progress: Progress | None, *, fresh: bool = False
+) -> tuple[Capture, list[Told]]:
+    """Run one capture through all stages, one shard a worker; `fresh`: kernels have to be compiled for it."""
+    shards = [Shard(given.name, number, settings, decoder) for number in range(settings.workers)]
+
+    def opened() -> Capture:
+        return given.open(
+            window_bytes=settings.window_bytes, window_packets=settings.window_packets, capacity=settings.capacity
+        )
 
     def read() -> Window | None:
         window = capture.read()
@@ -81,11 +100,23 @@ def read_capture(capture: Capture, settings: Settings, decoder: Decoder, progres
             progress(capture.consumed, capture.total_bytes)
         return window
 
-    if len(shards) == 1:
-        shards[0].eat(iter(read, None))
-    else:
+    def alone(shard: Shard) -> Iterator[Told]:
+        shard.eat(iter(opened().read, None))
+        yield shard.told()
+
+    capture = opened()
+    if len(shards) > 1 and not (_can_part(given) and not fresh):
         _eat_at_once(shards, Feed(read, len(shards)))
-    return shards
+        return capture, [shard.told() for shard in shards]
+    with ExitStack() as stack:
+        others = [stack.enter_context(forked.apart(partial(alone, shard))) for shard in shards[1:]]
+        shards[0].eat(iter(read, None))
+        return capture, [shards[0].told(), *map(next, others)]
+
+
+def _can_part(given: Input) -> bool:
+    """Say whether each shard can have a process of its own, and is worth it: all of them read the whole capture."""
+    return given.is_plain and (given.size or 0) >= limits.FORK_ABOVE_BYTES and forked.can_fork()
 
 
 def _eat_at_once(shards: Sequence[Shard], feed: Feed) -> None:
@@ -124,11 +155,10 @@ def catalogue(folders: tuple[str, ...]) -> Catalogue:
     return Catalogue(formats(folders))
 
 
-def skips(capture: Capture, shards: Sequence[Shard]) -> Iterator[Skip]:
+def skips(capture: Capture, told: Sequence[Told]) -> Iterator[Skip]:
     """Give what could not be read of a capture."""
     yield from capture.skipped
     counts: Counter[tuple[str, str]] = Counter()
-    for shard in shards:
-        for stage, reason, count in shard.skipped():
-            counts[stage, reason] += count
+    for each in told:
+        counts.update(each.skipped)
     yield from (Skip(capture.name, stage, reason, count, None) for (stage, reason), count in counts.items() if count)

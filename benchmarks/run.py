@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     Reader = Callable[[Path, str], Counter[str]]
 
 HERE = Path(__file__).resolve().parent
+
+#: Where a program is several processes, how often their memory is summed up.
+EVERY_SECONDS = 0.02
 SEED = "1"
 
 #: Reads a file with `pyarrow.csv`, as text: the lines that begin with # have no columns.
@@ -179,6 +183,24 @@ def make(workload: Workload, maker: Path, scale: float, folder: Path) -> tuple[P
     return file, Counter({name: count for name, count in truth["counts"].items() if "|" in name})
 
 
+def held(pid: int) -> int:
+    """Give the bytes that a process and those that it began hold now, as Linux counts them; 0: it does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        children = [
+            each for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()
+        ]
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(held(int(child)) for child in children)
+
+
+def watch(pid: int, over: threading.Event, peaks: list[int]) -> None:
+    """Look at what a process and those that it began hold, again and again."""
+    while not over.wait(EVERY_SECONDS):
+        peaks.append(held(pid))
+
+
 def once(program: Program, names: dict[str, str], folder: Path, **environment: str) -> tuple[float, float, float]:
     """Run a program; gives its wall and CPU seconds and its peak memory in MB. A failure ends everything.
 
@@ -189,13 +211,18 @@ def once(program: Program, names: dict[str, str], folder: Path, **environment: s
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         begun = time.perf_counter()
         child = subprocess.Popen(command, stdout=out, stderr=err, cwd=folder, env=settings)
+        over, peaks = threading.Event(), [0]
+        watcher = threading.Thread(target=watch, args=(child.pid, over, peaks))
+        watcher.start()
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - begun
+        over.set()
+        watcher.join()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(f"{program.command} ended with {child.returncode}: {(folder / 'err').read_text(errors='replace')}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6
+    return seconds, usage.ru_utime + usage.ru_stime, max(usage.ru_maxrss * unit, *peaks) / 1e6
 
 
 def share(told: Counter[str], truth: Counter[str]) -> float:

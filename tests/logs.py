@@ -80,7 +80,7 @@ def read(source: Source, catalogue: Catalogue, forced: tuple[int, ...] = (), siz
             dialogues.write(group)
     for group in sessions.end():
         dialogues.write(group)
-    return sorted_tables([dialogues.writer])
+    return sorted_tables([dialogues.writer.written()])
 
 
 def rows_of(table: Table) -> list[dict[str, Any]]:

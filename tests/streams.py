@@ -188,7 +188,7 @@ def tables_of(batches: Iterable[Batch], place: Tracker | None = None) -> dict[st
     reader, writer, place = Reader(), Writer("case", frozenset(TABLES), Decoder()), place or tracker()
     for batch in batches:
         writer.write(reader.read(_copied(batch), place))
-    return sorted_tables([writer])
+    return sorted_tables([writer.written()])
 
 
 def parts_of(batch: Batch, cuts: Sequence[int], place: Tracker) -> Iterator[Batch]:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from scapy.utils import PcapNgWriter, rdpcap
 
-from analyzer import kernel, read
+from analyzer import forked, kernel, read
 from analyzer.report import progress
 from analyzer.smtp import law, machine
 from analyzer.wire.octets import be16, be32, be64, find_octet, le16, le32, le64
@@ -419,7 +419,7 @@ def test_is_told_on_a_terminal(cold, monkeypatch, terminal):
 
 def test_compiles_ahead(cold, monkeypatch):
     """A process of its own fills the cache, and who calls the kernel waits for it."""
-    monkeypatch.setattr(kernel, "_can_fork", lambda: True)
+    monkeypatch.setattr(forked, "can_fork", lambda: True)
     with kernel.ahead(one):
         assert list(kernel._ahead) == [one]
         assert one(1) == 2
@@ -430,7 +430,7 @@ def test_compiles_ahead(cold, monkeypatch):
 
 def test_what_was_not_needed_is_ended(cold, monkeypatch):
     """A process whose kernel nobody called is not left behind, nor one that does not end."""
-    monkeypatch.setattr(kernel, "_can_fork", lambda: True)
+    monkeypatch.setattr(forked, "can_fork", lambda: True)
     monkeypatch.setattr(kernel, "_compile", lambda entry: kernel.time.sleep(60))
     with kernel.ahead(one):
         child = kernel._ahead[one]
@@ -478,7 +478,7 @@ def test_only_what_is_needed_is_compiled(form, monkeypatch, tmp_path):
         return lambda *arguments: entry.function(*(a if isinstance(a, int) else memoryview(a) for a in arguments))
 
     monkeypatch.setattr(kernel, "_compile", interpreted)
-    monkeypatch.setattr(kernel, "_can_fork", lambda: False)
+    monkeypatch.setattr(forked, "can_fork", lambda: False)
     monkeypatch.setenv(kernel.FORCE, "compiled")
     samples = Path(__file__).parent.parent / "samples"
     path = samples / "first-look" / "capture.pcap"

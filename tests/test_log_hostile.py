@@ -70,7 +70,7 @@ def log_of(data: bytes, form: str | None = None, size: int = 1 << 20) -> tuple[L
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "blocks", lambda given, unwrap=None: blocks(given, unwrap, size))
         log.read([source], [source])
-    return log, sorted_tables(log.writers)
+    return log, sorted_tables(log.written())
 
 
 def check(log: Log, tables: dict[str, Table]) -> None:

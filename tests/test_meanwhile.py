@@ -7,11 +7,13 @@ import time
 
 import pytest
 
+from analyzer import forked
 from analyzer.meanwhile import FEW, ahead, side_by_side
 
 
-def test_the_first_failure_counts():
+def test_the_first_failure_counts(monkeypatch):
     """Where the second of several fails, the first is told to end at once, and no other is begun."""
+    monkeypatch.setattr(forked, "can_fork", lambda: False)
     stopped, begun = threading.Event(), []
 
     def make(item):

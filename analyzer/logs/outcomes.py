@@ -12,8 +12,8 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.reconcile import Facts, worth_a_row
 from analyzer.smtp.findings import Notes
-from analyzer.smtp.writer import KEYS, builders
-from analyzer.tables import PLACE_BITS, Ids, Places, Table, taken
+from analyzer.smtp.writer import KEYS, Written, builders
+from analyzer.tables import PLACE_BITS, Ids, Places, taken
 
 if TYPE_CHECKING:
     from analyzer.logs.sessions import Group
@@ -25,11 +25,10 @@ class Outcomes:
     def __init__(self, source: str, wanted: frozenset[str]) -> None:
         self.source, self.seen = source, 0
         self.builders = builders(wanted)
-        self.notes = Notes()  # these logs show nothing that the machine would note
 
-    def tables(self) -> dict[str, Table]:
-        """Give the tables that were made."""
-        return {name: builder.table() for name, builder in self.builders.items()} | {"findings": self.notes.table()}
+    def written(self) -> Written:
+        """Give what was written, and forget it; these logs show nothing that the machine would note."""
+        return Written({name: builder.table() for name, builder in self.builders.items()}, Notes(), self.seen)
 
     def write(self, group: Group) -> None:
         """Write complete sessions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from analyzer.errors import InputError, Skip
 from analyzer.logs.account import Account
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from analyzer.logs.fields import Block
     from analyzer.logs.sessions import Group
     from analyzer.smtp.sasl import Decoder
+    from analyzer.smtp.writer import Written
     from analyzer.wire.sources import Place, Source
 
     Progress = Callable[[int, int | None], None]
@@ -95,10 +96,9 @@ class Log:
         for group in groups:
             self.outcomes.write(group.take(~self.dialogues.write(group)))
 
-    @property
-    def writers(self) -> list[Any]:
-        """What has the tables."""
-        return [self.outcomes, self.dialogues.writer]
+    def written(self) -> list[Written]:
+        """Give what was written, and forget it."""
+        return [self.outcomes.written(), self.dialogues.writer.written()]
 
     def skips(self) -> Iterator[Skip]:
         """Give what was not used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -53,6 +53,14 @@ def builders(wanted: frozenset[str]) -> dict[str, Builder]:
     return {name: Builder(name, {**each, **KEYS}) for name, each in kinds.items()}
 
 
+class Written(NamedTuple):
+    """What a writer has written: tables, in the order of writing, and notes; `secret_group` has digests."""
+
+    tables: dict[str, Table]
+    notes: Notes
+    seen: int  # sessions, whether they have a row or not
+
+
 def described(wanted: frozenset[str]) -> bool:
     """Say whether anybody asks for more of sessions than how many there are."""
     return not {"sessions", "findings"}.isdisjoint(wanted)
@@ -92,10 +100,9 @@ class Writer:
         self._sessions(rows, facts, ends)
         self._remember(rows, said, facts)
 
-    def tables(self) -> dict[str, Table]:
-        """Give the tables, in the order of writing; `secret_group` has digests."""
-        made = {name: builder.table() for name, builder in self.builders.items()}
-        return {**made, "findings": self.notes.table()}
+    def written(self) -> Written:
+        """Give what was written, and forget it."""
+        return Written({name: builder.table() for name, builder in self.builders.items()}, self.notes, self.seen)
 
     def _put(self, name: str, rows: int, columns: dict[str, Any]) -> None:
         """Add rows to a table."""

@@ -203,6 +203,14 @@ def size_of(place: Place) -> int | None:
     return end - here
 
 
+def is_plain(place: Place) -> bool:
+    """Whether a place is a file by its name that has not to be unpacked."""
+    if not isinstance(place, (str, os.PathLike)) or not os.path.isfile(place):
+        return False
+    with open(place, "rb") as file:
+        return not file.read(6).startswith(tuple(MAGICS))
+
+
 def modified_ns(place: Place) -> int | None:
     """Give when a file was written, in nanoseconds since 1970; None for a pipe, or where nobody can tell."""
     if isinstance(place, Source):

@@ -26,7 +26,8 @@ TEXT = (
 def tables(text: str, wanted: frozenset[str] = frozenset(TABLES)):
     writer = Writer("case", wanted, Decoder())
     writer.write(Reader().read(to_batch(sessions_of(to_events(HEAD + text))), tracker()))
-    made = {name: table.lists() for name, table in writer.tables().items()}
+    written = writer.written()
+    made = {name: table.lists() for name, table in {**written.tables, "findings": written.notes.table()}.items()}
     del made["auth"]["secret_group"]  # digests, of another key each time
     return made
 

@@ -1,0 +1,205 @@
+"""What a process of its own makes is what would have been made here, and it never outlives who asked for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analyzer
+from analyzer import forked, limits
+from analyzer.errors import AnalyzerError
+from analyzer.report import export, listing
+from analyzer.report.screen import Clock, Screen
+from analyzer.schema import TABLES
+from analyzer.tables.shelf import Shelf
+from tests.test_invariance import CAPTURES, SMALL_BYTES, columns
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+
+SMALL = [path for path in CAPTURES if path.suffix == ".pcap" and path.stat().st_size <= SMALL_BYTES]
+
+
+@pytest.fixture
+def forks(monkeypatch):
+    """Fork for the smallest input, whatever threads a test runner has; gives the processes that were begun."""
+    children, begun = [], forked.begun
+
+    def noted(work):
+        children.append(begun(work))
+        return children[-1]
+
+    monkeypatch.setattr(forked, "can_fork", lambda: True)
+    monkeypatch.setattr(forked, "begun", noted)
+    monkeypatch.setattr(limits, "FORK_ABOVE_BYTES", 0)
+    yield children
+    for child in children:  # none is left, not even one that nobody has waited for
+        with pytest.raises(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
+
+
+def test_arrays_stay_until_the_next_result(forks, monkeypatch):
+    """Many results come in order, those without room for their arrays, too; nothing is overwritten too early."""
+    monkeypatch.setattr(forked, "ROOM_BYTES", 1 << 12)
+    sizes = [k * 37 % 700 for k in range(5 * forked.AHEAD)]
+    with forked.apart(lambda: ((k, np.full(size, k)) for k, size in enumerate(sizes))) as results:
+        for k, size in enumerate(sizes):
+            number, array = next(results)
+            time.sleep(0.002)  # the process goes on meanwhile
+            assert number == k
+            assert array.tolist() == [k] * size
+            array += 1  # kernels want arrays that can be written
+        assert list(results) == []
+
+
+def test_files_are_handed_over(forks):
+    """What was put on a shelf there is read here."""
+
+    def made():
+        shelf = Shelf()
+        yield shelf, shelf.put([np.arange(5), np.arange(3)])
+
+    with forked.apart(made) as results:
+        shelf, place = next(results)
+    read = np.zeros(4, np.int64)
+    shelf.get(place, 3, read)
+    assert read.tolist() == [3, 4, 0, 1]
+
+
+def test_one_value_takes_no_room(forks):
+    """A column of one value for all rows comes as that."""
+    with forked.apart(lambda: [np.broadcast_to(np.int32(7), 10**9)]) as results:
+        column = next(results)
+    assert (len(column), column.strides, int(column[-1])) == (10**9, (0,), 7)
+
+
+@pytest.mark.parametrize("failure", [AnalyzerError("no room"), ValueError("odd")])
+def test_failures_are_raised_here(forks, failure):
+    """What came before is there; then comes what was raised."""
+
+    def made():
+        yield 1
+        raise failure
+
+    with forked.apart(made) as results:
+        assert next(results) == 1
+        with pytest.raises(type(failure), match=str(failure)):
+            next(results)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_process_that_was_ended(forks, before):
+    """Where the system ends it, one line says so."""
+
+    def made():
+        yield from range(before)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with forked.apart(made) as results:
+        assert [next(results) for _ in range(before)] == list(range(before))
+        with pytest.raises(AnalyzerError, match="was ended, perhaps for want of memory"):
+            next(results)
+
+
+def test_who_leaves_early_ends_it(forks):
+    """A process that works on is ended, and one that waits for room, too."""
+    for seconds in (60, 0):
+        with pytest.raises(KeyError), forked.apart(lambda seconds=seconds: iter(lambda: time.sleep(seconds), 1)):
+            raise KeyError
+
+
+def test_it_ends_with_its_parent():
+    """A process whose parent was killed is gone as well."""
+    code = "import time; from analyzer import forked; print(forked.begun(lambda: time.sleep(600)), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        child = Path("/proc", parent.stdout.readline().strip(), "stat")
+        assert child.exists()
+        parent.kill()
+        parent.wait()
+        until = time.monotonic() + 20
+        while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":  # who adopts it may be slow
+            assert time.monotonic() < until, "it works on"
+            time.sleep(0.02)
+
+
+def test_with_threads_nothing_is_forked():
+    """A process with several threads cannot be forked safely."""
+    code = (
+        "import threading; from analyzer import forked; one = forked.can_fork()\n"
+        "threading.Thread(target=input, daemon=True).start(); print(one, forked.can_fork(), flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout.read().split() == [str(len(os.sched_getaffinity(0)) > 1).encode(), b"False"]
+        run.stdin.close()
+
+
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("table_bytes", [limits.TABLE_BYTES, 1])
+def test_captures(path, table_bytes, forks, monkeypatch):
+    """Processes read a capture as one does alone, whether their tables lie in memory or on disk."""
+    alone = columns(analyzer.read(path, workers=1))
+    assert not forks
+    monkeypatch.setattr(limits, "TABLE_BYTES", table_bytes)
+    assert columns(analyzer.read(path, workers=3)) == alone
+    assert len(forks) == 2
+
+
+def test_what_cannot_be_read_twice(forks, tmp_path):
+    """Streams, and files that would have to be unpacked twice, are read by threads."""
+    import gzip
+
+    path = SMALL[0]
+    packed = tmp_path / "capture.pcap.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    with path.open("rb") as stream:
+        for source in (stream, packed):
+            assert len(analyzer.read(source, workers=2).auth) == len(analyzer.read(path, workers=1).auth)
+    assert not forks
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_listings(form, tables, forks, monkeypatch):
+    """Every second part of a listing is written by a process, and stands in its place."""
+    screen, table = Screen(80, colour=False, clock=Clock(None)), tables["auth"]
+    plain = b"".join(listing.listing(table, form, screen, None, None))
+    assert not forks
+    for rows in (-(-len(table) // 4), 3, 1):
+        monkeypatch.setattr(limits, "TABLE_ROWS", rows)
+        assert b"".join(listing.listing(table, form, screen, None, None)) == plain
+    assert len(forks) == 3
+
+
+def test_exports(tables, forks, monkeypatch, tmp_path):
+    """Files that a process has written are those of threads."""
+    made = []
+    for can in (True, False):
+        monkeypatch.setattr(forked, "can_fork", lambda can=can: can)
+        paths = export.files(tmp_path / str(can), "csv")
+        export.write(tables, "csv", paths)
+        made.append({name: Path(path).read_bytes() for name, path in paths.items()})
+    assert made[0] == made[1]
+    assert made[0].keys() == set(TABLES)
+    assert len(forks) == 1
+
+
+@pytest.mark.parametrize("bad", TABLES)
+def test_an_export_that_fails(bad, tables, forks, monkeypatch, tmp_path):
+    """Whichever process finds no room, the export fails and leaves nothing."""
+
+    def write(table, file):
+        if table.name == bad:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(export.FORMATS, "csv", write)
+    with pytest.raises(AnalyzerError, match=rf"{bad}\.csv cannot be written: No space left"):
+        export.write(tables, "csv", export.files(tmp_path, "csv"))
+    assert not list(tmp_path.iterdir())
+    assert len(forks) == 1
