@@ -14,7 +14,7 @@ from analyzer.smtp.law import SHARED_KINDS, TELLING_CODES
 from analyzer.smtp.machine.grammar import LF, SPACE, reply_code, text_end, verb_of
 from analyzer.smtp.machine.work import F, M
 from analyzer.tcp.columns import LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
-from analyzer.tcp.track import TLS_PORTS
+from analyzer.tcp.state import TLS_PORTS
 from analyzer.wire.octets import alike, be16, find_octet
 
 #: Bytes of a side that are looked at, and lines of them.

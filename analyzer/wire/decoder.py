@@ -8,8 +8,8 @@ import numpy as np
 
 from analyzer.errors import Skip
 from analyzer.wire import decode as d
+from analyzer.wire import layers, segments
 from analyzer.wire import records as r
-from analyzer.wire import segments
 from analyzer.wire.exotic import Exotic
 
 if TYPE_CHECKING:
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 #: What is in the capture, for a person: traffic that is no mail is not lost.
-COUNTED = {d.TCP: "tcp", d.UDP: "udp", d.OTHER_IP: "other_ip", d.NOT_IP: "not_ip", d.TUNNELLED: "tunnelled"}
+COUNTED = {
+    layers.TCP: "tcp",
+    layers.UDP: "udp",
+    layers.OTHER_IP: "other_ip",
+    layers.NOT_IP: "not_ip",
+    layers.TUNNELLED: "tunnelled",
+}
 
 #: What cannot be read.
 SKIPPED = {
-    d.CUT: "packet was cut inside its headers (snapshot length)",
-    d.BAD_IP: "IP header has impossible lengths",
-    d.BAD_TCP: "TCP header has impossible lengths",
+    layers.CUT: "packet was cut inside its headers (snapshot length)",
+    layers.BAD_IP: "IP header has impossible lengths",
+    layers.BAD_TCP: "TCP header has impossible lengths",
 }
 
 #: Packets within packets are opened this often: a frame that holds a fragment of a tunnel that holds a fragment …
@@ -42,8 +48,8 @@ class Decoder:
         """Give the kernel room for `capacity` rows at first, or for as many as the window can have."""
         self.exotic = Exotic()
         self._capacity = capacity
-        self._links = d.link_table()
-        self._tally = np.zeros((d.TALLY_WIDTH, 2), np.int64)
+        self._links = layers.link_table()
+        self._tally = np.zeros((layers.KINDS, 2), np.int64)
         self._deep: tuple[int, int] = (0, 0)
         self.begin(0)
 

@@ -19,7 +19,7 @@ OVERHEAD = 300
 #: Longest datagram: the length fields of both IP versions have 16 bits.
 DATAGRAM = 65535
 
-#: UDP ports whose datagrams `analyzer.wire.decode` looks into; fragments to others are let go.
+#: UDP ports whose datagrams `analyzer.wire.layers` looks into; fragments to others are let go.
 TUNNEL_PORTS = {4789, 8472, 2152}
 UDP = 17
 

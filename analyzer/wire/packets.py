@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     End = tuple[str, int]
     Half = tuple[int, int, int]
 
-#: Where scapy keeps the layers of the link types that `analyzer.wire.decode` knows.
+#: Where scapy keeps the layers of the link types that `analyzer.wire.layers` knows.
 LAYERS = ("scapy.layers.l2", "scapy.layers.inet", "scapy.layers.inet6", "scapy.layers.ppp")
 
 #: Link type for what scapy has no number for: reserved for private use, and so told as unknown when it is read.
