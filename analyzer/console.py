@@ -41,6 +41,9 @@ class Commands(click.Group):
             _discard_output()
             click.echo(f"Error: {error.filename or 'output'}: {error.strerror}", err=True)
             ctx.exit(UNUSABLE)
+        except MemoryError:
+            click.echo("Error: there is not enough memory; close other programs, or give fewer files", err=True)
+            ctx.exit(UNUSABLE)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)

@@ -77,20 +77,27 @@ def apart(make: Callable[[], Iterable[Result]], ahead: int = AHEAD) -> Iterator[
     """Let a process of its own make so many results ahead of who takes them; the arrays of one stay until the next.
 
     What is raised in making them is raised in taking them, and AnalyzerError where the process was ended, as Linux does
-    where memory is short. Whoever leaves the block early ends the process.
+    where memory is short. Whoever leaves the block early ends the process. Where the system gives none, or no memory
+    for it, the results are made here.
     """
     import socket
 
     slots = ahead + 1  # one of them has what was taken last
-    room = mmap(-1, slots * ROOM_BYTES)
     ours, theirs = socket.socketpair()
+    try:
+        room = mmap(-1, slots * ROOM_BYTES)
 
-    def send() -> None:
-        ours.close()  # who waits for an answer must see that there is nobody any more
-        _send(make, theirs, room, slots)
+        def send() -> None:
+            ours.close()  # who waits for an answer must see that there is nobody any more
+            _send(make, theirs, room, slots)
 
-    child = begun(send)
-    theirs.close()
+        child = begun(send)
+    except OSError:
+        ours.close()
+        yield iter(make())
+        return
+    finally:
+        theirs.close()
     try:
         yield _taken(ours, room)
     finally:

@@ -109,7 +109,7 @@ def read_capture(
         _eat_at_once(shards, Feed(read, len(shards)))
         return capture, [shard.told() for shard in shards]
     with ExitStack() as stack:
-        others = [stack.enter_context(forked.apart(partial(alone, shard))) for shard in shards[1:]]
+        others = [stack.enter_context(forked.apart(partial(alone, shard), ahead=1)) for shard in shards[1:]]
         shards[0].eat(iter(read, None))
         return capture, [shards[0].told(), *map(next, others)]
 

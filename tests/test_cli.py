@@ -249,6 +249,18 @@ def test_unreadable_input(monkeypatch, error):
     assert (result.exit_code, result.stderr) == (2, "Error: mail\\x1b.pcap: no such file; give a capture\n")
 
 
+def test_memory(monkeypatch):
+    """An input for which the memory does not suffice is one line as well."""
+
+    def read(*sources, **settings):
+        raise MemoryError
+
+    monkeypatch.setattr(analyzer, "read", read)
+    result = run("auth", "mail.pcap")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "not enough memory" in result.stderr
+
+
 def test_warnings(read):
     """A damaged tail gives the results, a warning on standard error and exit status 0."""
     read.warnings = ["mail.pcap: the last record is cut off"]

@@ -114,6 +114,18 @@ def test_who_leaves_early_ends_it(forks):
             raise KeyError
 
 
+@pytest.mark.parametrize("refused", ["mmap", "begun"])
+def test_where_the_system_gives_no_process(refused, monkeypatch):
+    """Then the results are made here."""
+
+    def no(*_):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(forked, refused, no)
+    with forked.apart(lambda: iter(range(3))) as results:
+        assert list(results) == [0, 1, 2]
+
+
 def test_it_ends_with_its_parent():
     """A process whose parent was killed is gone as well."""
     code = "import time; from analyzer import forked; print(forked.begun(lambda: time.sleep(600)), flush=True); input()"
