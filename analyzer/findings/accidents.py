@@ -41,7 +41,7 @@ _SAYS: Final = {"mechanism_mismatch": ("with", "mechanism"), "misconfigured_clie
 def stale_clients(past: History, who: Accused, witness: Witness, limits: Thresholds) -> list[Found]:
     """Give a finding for each identity and secret that a program repeats; where secrets are not seen, by the timing."""
     left = past.tries.take(~who.any & (past.tries.identity >= 0))
-    seen = left.take(left.secret != NULL)
+    seen = left.take(left.seen)
     key = packed(seen.identity, seen.secret)
     often = count_of(key, *np.unique(key, return_counts=True)) >= limits.stale_repeats
     unseen = past.tries.take(past.regular & ~who.any)
@@ -61,7 +61,7 @@ def _stale(group: Logins, wins: Logins, witness: Witness) -> dict[str, Any]:
     addresses = [str(witness.name("client_ip", code)) for code in uniques(group.client).tolist() if code >= 0]
     networks = {network(address) for address in addresses}
     earlier = bool(((wins.identity == identity) & (wins.time < group.time[0])).any())
-    known = group.secret[0] != NULL
+    known = bool(group.seen[0])
     evidence = f"one secret refused {many(len(group), 'time')}" if known else f"refused {many(len(group), 'time')}"
     if len(addresses) > 1:
         evidence += f" from {many(len(addresses), 'address')}"

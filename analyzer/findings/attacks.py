@@ -10,7 +10,6 @@ import numpy as np
 from analyzer.findings.found import many
 from analyzer.findings.keys import busiest, count_of, distinct, numbered, uniques
 from analyzer.findings.places import network
-from analyzer.schema import NULL
 from analyzer.tables import among, packed
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def accused(past: History, limits: Thresholds) -> Accused:
     addresses = count_of(tries.identity, *distinct(tries.identity[alone], tries.client[alone]))
     crowd = alone & (addresses >= limits.distributed_addresses)
     by_client &= ~crowd
-    left = suspect & ~by_client & ~crowd & (tries.secret != NULL) & (tries.identity >= 0)
+    left = suspect & ~by_client & ~crowd & tries.seen & (tries.identity >= 0)
     secrets, names = distinct(tries.secret[left], tries.identity[left])
     by_secret = left & (count_of(tries.secret, secrets, names) >= limits.spray_identities)
     left = suspect & ~by_client & ~by_secret & (tries.identity >= 0) & (tries.client >= 0)
@@ -80,7 +79,7 @@ def _of_people(past: History, suspect: Array, limits: Thresholds) -> Array:
     if not len(left):
         return made
     here, people, fresh = tries.take(left), people[crowded], past.fresh.take(left)
-    seen = here.secret != NULL
+    seen = here.seen
     offered = numbered(packed(here.client, here.secret))
     own = ~seen | (count_of(offered, *distinct(offered, here.identity)) < limits.spray_ratio)
     repeated = numbered(packed(here.pair, here.secret))
@@ -106,7 +105,7 @@ def _clients(past: History, suspect: Array, limits: Thresholds) -> Array:
     found = [fast[most >= limits.guesses], slow[most_a_day >= limits.slow_guesses]]
     named = tries.take(suspect & (tries.identity >= 0))
     for known in (True, False):
-        part = named.take((named.secret != NULL) == known)
+        part = named.take(named.seen == known)
         clients, names = distinct(part.client, part.identity)
         if known:
             few = names >= limits.spray_ratio * count_of(clients, *distinct(part.client, part.secret))
@@ -146,7 +145,7 @@ _KINDS: Final = ("guessing", "brute_force", "spraying")
 def _kinds(tries: Logins, limits: Thresholds) -> Array:
     """Say of each try of an attacking client what the client does: a number of `_KINDS`."""
     named = tries.identity >= 0
-    seen = named & (tries.secret != NULL)
+    seen = named & tries.seen
     names, names_seen, secrets = (
         count_of(tries.client, *distinct(tries.client[mask], column[mask]))
         for mask, column in ((named, tries.identity), (seen, tries.identity), (seen, tries.secret))
@@ -208,18 +207,18 @@ def _many_places(group: Logins, witness: Witness) -> dict[str, Any]:
 def _guesses(group: Logins) -> str:
     """Count the guesses of a group, and its secrets where they are seen."""
     fresh = int(group.fresh().sum())
-    secrets = uniques(group.secret[group.secret != NULL])
+    secrets = uniques(group.secret[group.seen])
     tries = f" in {many(len(group), 'try')}" if len(group) > fresh else ""
     return many(fresh, "guess") + tries + (f" with {many(len(secrets), 'secret')}" if len(secrets) else "")
 
 
 def _unseen(group: Logins) -> str:
     """Say where it is not seen whether secrets differ."""
-    count = int((group.secret == NULL).sum())
+    count = int((~group.seen).sum())
     of = "" if count == len(group) else f" of {count:,}"
     return f"; the secrets{of} are not seen, so some may repeat one" if count else ""
 
 
 def _sure(group: Logins) -> float:
     """Give the confidence: less where secrets are not seen, since a stored password that is repeated looks alike."""
-    return 0.6 + 0.35 * float((group.secret != NULL).mean())
+    return 0.6 + 0.35 * float(group.seen.mean())

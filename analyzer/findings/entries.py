@@ -8,7 +8,6 @@ import numpy as np
 
 from analyzer.findings.found import many
 from analyzer.findings.keys import count_of, distinct, looked_up
-from analyzer.schema import NULL
 from analyzer.tables import among, begins_run, in_order, packed
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _guessed(past: History, who: Accused, limits: Thresholds) -> tuple[Array, Ar
     began = _earliest(wins.client, attacks.client, attacks.time)
     behind = known & (began < wins.time) & (came >= began)
     offered = packed(np.append(attacks.client, wins.client), np.append(attacks.secret, wins.secret))
-    same_secret = (wins.secret != NULL) & among(offered[len(attacks) :], offered[: len(attacks)])
+    same_secret = wins.seen & among(offered[len(attacks) :], offered[: len(attacks)])
     # Where more people get in than names are tried there is an attacker among people, who mistype now and then.
     names = count_of(wins.client, *distinct(tries.client, tries.identity))
     inside = count_of(wins.client, *distinct(wins.client[behind], wins.identity[behind]))
@@ -89,7 +88,7 @@ def _entry(group: Logins, guesses: Logins, before: dict[int, int], sure: float, 
     client, identity = int(group.client[0]), int(group.identity[0])
     earlier = guesses.take((guesses.client == client) & (guesses.time < group.time[0]))
     own = max(int((earlier.identity == identity).sum()), before[int(group.row[0])])
-    unseen = bool(len(earlier)) and bool((earlier.secret == NULL).any())
+    unseen = bool(len(earlier)) and not earlier.seen.all()
     evidence = f"got in after {many(max(len(earlier), own), 'guess')} by this client, {own:,} at this identity"
     if len(group) > 1:
         evidence += f"; {len(group):,} times"

@@ -44,6 +44,10 @@ _REGULAR_VARIATION: Final = 0.25
 _REGULAR_IDENTITIES: Final = 3
 
 
+#: The number of a secret that is not seen, below all others; NULL is so far below that keys would need more bits.
+UNSEEN: Final = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Logins:
     """Columns of logins, in the order of time: client and identity as codes of the table `auth`, -1 for unknown."""
@@ -52,7 +56,7 @@ class Logins:
     row: Array
     client: Array
     identity: Array
-    #: `NULL` for unknown.
+    #: By number; UNSEEN for unknown.
     secret: Array
     time: Array
     #: Client and identity as one key; of a `History`, numbered from 0 on.
@@ -60,6 +64,12 @@ class Logins:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def seen(self) -> Array:
+        """Which secrets are seen."""
+        seen: Array = self.secret != UNSEEN
+        return seen
 
     def take(self, rows: Array) -> Logins:
         """Give the logins that an index or a mask names."""
@@ -72,7 +82,7 @@ class Logins:
         A secret that is not seen counts as a new one, unless more are seen of the same key and identity: programs that
         try several mechanisms over several connections show their one secret in some of them.
         """
-        unseen = self.secret == NULL
+        unseen = ~self.seen
         whose = numbered(packed(*key, self.identity))
         balance = np.bincount(whose, weights=np.where(unseen, 1, -1))
         return np.where(unseen, (balance > 0).take(whose), firsts(packed(whose, self.secret)))
@@ -124,7 +134,9 @@ def logins(auth: Table, rows: Array) -> Logins:
     """Take the columns of some rows."""
     client, identity = auth.text("client_ip").codes[rows], auth.text("identity").codes[rows]
     pair = pairs(auth, client, identity)
-    return Logins(rows, client, identity, auth.array("secret_group")[rows], auth.array("started")[rows], pair)
+    secret = auth.array("secret_group")[rows]
+    secret = np.where(secret == NULL, UNSEEN, secret)
+    return Logins(rows, client, identity, secret, auth.array("started")[rows], pair)
 
 
 def pairs(auth: Table, client: Array, identity: Array) -> Array:
@@ -149,7 +161,7 @@ def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
         & ~_same(mechanism)
         & (np.diff(made.time) <= thresholds.try_seconds * 10**9)
         & _agree(made.identity, -1)
-        & _agree(made.secret, NULL)
+        & _agree(made.secret, UNSEEN)
     )
     starts = np.flatnonzero(np.append(True, ~goes_on))
     tries = made.take(starts)
@@ -221,7 +233,7 @@ def _numbered(tries: Logins, wins: Logins) -> Runs:
 
 def _regular(tries: Logins, wins: Logins) -> Array:
     """Say which tries look like a program with a stored password, where the password is not seen."""
-    number = np.flatnonzero((tries.secret == NULL) & (tries.identity >= 0) & (tries.client >= 0))
+    number = np.flatnonzero(~tries.seen & (tries.identity >= 0) & (tries.client >= 0))
     made = np.zeros(len(tries), bool)
     if not len(number):
         return made
