@@ -48,6 +48,10 @@ _REGULAR_IDENTITIES: Final = 3
 UNSEEN: Final = -1
 
 
+#: Places in a table of connections, a prime number.
+_SLOTS: Final = (1 << 22) - 3
+
+
 @dataclass(frozen=True, slots=True)
 class Logins:
     """Columns of logins, in the order of time: client and identity as codes of the table `auth`, -1 for unknown."""
@@ -152,22 +156,29 @@ def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
     if not later.any():
         return made
     port, mechanism = auth.array("client_port")[rows], auth.text("mechanism").codes[rows]
-    order = in_order(packed(made.client, port))
-    made, port, mechanism = made.take(order), port[order], mechanism[order]
+    connection = packed(made.client, port)
+    # Most connections have one attempt. Others may share a slot with them, which does no harm.
+    slot, several = connection % _SLOTS, np.zeros(_SLOTS, bool)
+    several[slot[later]] = True
+    order = np.flatnonzero(several.take(slot))
+    order = order.take(in_order(connection.take(order)))
+    mine, port, mechanism, later = made.take(order), port.take(order), mechanism.take(order), later.take(order)
     goes_on = (
-        later[order][1:]
-        & _same(made.client)
+        later[1:]
+        & _same(mine.client)
         & _same(port)
         & ~_same(mechanism)
-        & (np.diff(made.time) <= thresholds.try_seconds * 10**9)
-        & _agree(made.identity, -1)
-        & _agree(made.secret, UNSEEN)
+        & (np.diff(mine.time) <= thresholds.try_seconds * 10**9)
+        & _agree(mine.identity, -1)
+        & _agree(mine.secret, UNSEEN)
     )
     starts = np.flatnonzero(np.append(True, ~goes_on))
-    tries = made.take(starts)
-    identity, secret = (np.maximum.reduceat(column, starts) for column in (made.identity, made.secret))
-    tries = replace(tries, identity=identity, secret=secret, pair=pairs(auth, tries.client, identity))
-    return tries.take(in_order(tries.row))
+    identity, secret, begins = made.identity.copy(), made.secret.copy(), np.ones(len(made), bool)
+    identity[order[starts]], secret[order[starts]] = (
+        np.maximum.reduceat(column, starts) for column in (mine.identity, mine.secret)
+    )
+    begins[order[1:][goes_on]] = False
+    return replace(made, identity=identity, secret=secret, pair=pairs(auth, made.client, identity)).take(begins)
 
 
 def _same(column: Array) -> Array:
