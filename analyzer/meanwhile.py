@@ -73,8 +73,8 @@ def _by_two(make: Callable[[slice], Iterable[bytes]], sizes: Sequence[int]) -> I
 def side_by_side(make: Callable[[Item], object], items: Sequence[Item], stop: Callable[[], object]) -> None:
     """Call `make` with each item, two at a time: every second one in a process of its own, or else by two threads.
 
-    Where one of them fails, and on Ctrl-C, no other is begun. The process is ended then; of threads those that are at
-    work are waited for, and `stop` is called: it lets them end soon.
+    Where one of them fails, and on Ctrl-C, no other is begun, and the process is ended; what fails there is told when
+    those here are made. Threads that are at work are waited for, and `stop` is called: it lets them end soon.
     """
     if forked.can_fork():
         with forked.apart(partial(map, make, items[1::2])) as others:

@@ -86,7 +86,10 @@ class Told(NamedTuple):
 def read_capture(
     given: Input, settings: Settings, decoder: Decoder, progress: Progress | None, *, fresh: bool = False
 ) -> tuple[Capture, list[Told]]:
-    """Run one capture through all stages, one shard a worker; `fresh`: kernels have to be compiled for it."""
+    """Run one capture through all stages, one shard a worker; `fresh`: kernels have to be compiled for it.
+
+    Shards are processes that read the whole capture each, where that is possible and worth it, or else threads.
+    """
     shards = [Shard(given.name, number, settings, decoder) for number in range(settings.workers)]
 
     def opened() -> Capture:
@@ -105,7 +108,7 @@ def read_capture(
         yield shard.told()
 
     capture = opened()
-    if len(shards) > 1 and not (_can_part(given) and not fresh):
+    if len(shards) > 1 and (fresh or not _can_part(given)):
         _eat_at_once(shards, Feed(read, len(shards)))
         return capture, [shard.told() for shard in shards]
     with ExitStack() as stack:
@@ -115,7 +118,7 @@ def read_capture(
 
 
 def _can_part(given: Input) -> bool:
-    """Say whether each shard can have a process of its own, and is worth it: all of them read the whole capture."""
+    """Say whether each shard can have a process of its own, and is worth it."""
     return given.is_plain and (given.size or 0) >= limits.FORK_ABOVE_BYTES and forked.can_fork()
 
 
