@@ -16,6 +16,7 @@ from analyzer.schema import NULL, TABLES
 from analyzer.smtp.findings import Notes
 from analyzer.smtp.writer import KEYS, WRITTEN
 from analyzer.tables import Table, Tables, Timeline, among, changed, concatenate, in_order, letters, packed, replaced
+from analyzer.words.vocabulary import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,20 +126,13 @@ class Groups:
     """Numbers equal digests alike, from 1, in the order in which they come; NULL stays."""
 
     def __init__(self) -> None:
-        self._digests, self._numbers = np.zeros(0, np.int64), np.zeros(0, np.int64)  # sorted by digest
+        self._store = Store()
 
     def of(self, digests: Array) -> Array:
         """Give the numbers (int64) of more digests (int64)."""
         known = np.flatnonzero(digests != NULL)
-        if not len(known):
-            return digests
-        distinct, first = np.unique(digests[known], return_index=True)
-        new = np.flatnonzero(~among(distinct, self._digests))
-        number = np.empty(len(new), np.int64)
-        number[np.argsort(first[new])] = len(self._digests) + 1 + np.arange(len(new))
-        place = np.searchsorted(self._digests, distinct[new])
-        self._digests = np.insert(self._digests, place, distinct[new])
-        self._numbers = np.insert(self._numbers, place, number)
+        octets = digests.take(known).view(np.uint8)
+        ends = np.arange(len(known) + 1) * digests.itemsize
         numbers = digests.copy()
-        numbers[known] = self._numbers[np.searchsorted(self._digests, digests[known])]
+        numbers[known] = self._store.number(octets, ends[:-1], ends[1:]) + 1
         return numbers
