@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 #: Results that are made ahead if nobody says how many, and room for the arrays of each, which takes memory where used.
-AHEAD: Final = 15
+AHEAD: Final = 8
 ROOM_BYTES: Final = 1 << 26
 
 #: Where an array begins.

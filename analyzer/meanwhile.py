@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FEW: Final = 8
 
 #: With fewer parts than this, what a process saves in writing them is what it takes to fork it.
-MANY: Final = 4
+MANY: Final = 8
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,10 +56,11 @@ def ahead(parts: Iterable[Result]) -> Iterator[Result]:
 def in_turn(make: Callable[[slice], Iterable[bytes]], sizes: Sequence[int]) -> Iterator[bytes]:
     """Give what chosen parts of something are written in, part after part: `sizes` says how many pieces each has.
 
-    They are made ahead; every second part by a process of its own, if there are many, and if one can be forked.
+    Every second part is made by a process of its own, if there are many, and if one can be forked; else a thread makes
+    them ahead.
     """
     if len(sizes) >= MANY and forked.can_fork():
-        return ahead(_by_two(make, sizes))
+        return _by_two(make, sizes)
     return ahead(make(slice(None)))
 
 
@@ -67,7 +68,7 @@ def _by_two(make: Callable[[slice], Iterable[bytes]], sizes: Sequence[int]) -> I
     with forked.apart(lambda: map(PickleBuffer, make(slice(1, None, 2)))) as theirs:
         mine = iter(make(slice(0, None, 2)))
         for number, size in enumerate(sizes):
-            yield from islice(map(bytes, theirs) if number % 2 else mine, size)  # a copy stays
+            yield from islice(map(bytes, theirs) if number % 2 else mine, size)  # what comes next is put in its place
 
 
 def side_by_side(make: Callable[[Item], object], items: Sequence[Item], stop: Callable[[], object]) -> None:

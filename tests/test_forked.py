@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import analyzer
-from analyzer import forked, limits
+from analyzer import forked, limits, meanwhile
 from analyzer.errors import AnalyzerError
 from analyzer.report import export, listing
 from analyzer.report.screen import Clock, Screen
@@ -183,8 +183,9 @@ def test_listings(form, tables, forks, monkeypatch):
     screen, table = Screen(80, colour=False, clock=Clock(None)), tables["auth"]
     plain = b"".join(listing.listing(table, form, screen, None, None))
     assert not forks
-    for rows in (-(-len(table) // 4), 3, 1):
-        monkeypatch.setattr(limits, "TABLE_ROWS", rows)
+    monkeypatch.setattr(meanwhile, "MANY", 2)
+    for rows in (len(table) - 1, 3, 1):
+        monkeypatch.setattr(limits, "TEXT_ROWS", rows)
         assert b"".join(listing.listing(table, form, screen, None, None)) == plain
     assert len(forks) == 3
 

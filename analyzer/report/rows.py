@@ -58,19 +58,19 @@ _PLAIN = Syntax(text=str, words=str, quote=b"", unknown=b"")
 
 def blocks_of(rows: int) -> list[int]:
     """Give how many blocks each part of a table of so many rows is written in."""
-    sizes = [min(limits.TABLE_ROWS, rows - start) for start in range(0, rows, limits.TABLE_ROWS)]
+    sizes = [min(limits.TEXT_ROWS, rows - start) for start in range(0, rows, limits.TEXT_ROWS)]
     return [-(-size // BLOCK) for size in sizes]
 
 
 def jsonl(table: Table | Answer, columns: Sequence[str], chosen: slice = ALL) -> Iterator[bytes]:
     """Give blocks of lines in ASCII, one object a row with all the columns as keys; of all parts, or of some."""
     heads = [f"{', ' if n else '{'}{safe.json_text(name)}: ".encode("ascii") for n, name in enumerate(columns)]
-    return _blocks(table.slices(limits.TABLE_ROWS, chosen=chosen), columns, JSON, heads, b"}\n")
+    return _blocks(table.slices(limits.TEXT_ROWS, chosen=chosen), columns, JSON, heads, b"}\n")
 
 
 def csv(table: Table | Answer, columns: Sequence[str], chosen: slice = ALL) -> Iterator[bytes]:
     """Give blocks of lines in UTF-8, of all parts, or of some; in front of the first part stands the row of heads."""
-    parts = table.slices(limits.TABLE_ROWS, chosen=chosen)
+    parts = table.slices(limits.TEXT_ROWS, chosen=chosen)
     blocks = _blocks(parts, columns, CSV, [b"," if n else b"" for n in range(len(columns))], b"\n")
     if not chosen.start:
         yield ",".join(columns).encode("ascii") + b"\n" + next(blocks, b"")
