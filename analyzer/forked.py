@@ -14,7 +14,8 @@ import signal
 import struct
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from mmap import mmap
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -24,19 +25,18 @@ from analyzer.errors import AnalyzerError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 Result = TypeVar("Result")
 
-#: Results that are made ahead if nobody says how many, and room for the arrays of each, which takes memory where used.
-AHEAD: Final = 8
-ROOM_BYTES: Final = 1 << 26
+#: Arrays from so many bytes on are not sent, but put into memory that both share.
+_LARGE: Final = 1 << 12
 
 #: Where an array begins.
 _ALIGNED: Final = 64
 
-#: What is said first of a result: how many bytes it has, and in how many arrays and files there is more of it.
-_HEAD: Final = struct.Struct("=qqq")
+#: What is said first: how many bytes follow, and how many arrays there are.
+_HEAD: Final = struct.Struct("=qq")
 
 #: What `prctl` of Linux is to do: the process gets a signal when the thread that forked it ends.
 _PR_SET_PDEATHSIG: Final = 1
@@ -73,78 +73,81 @@ def begun(work: Callable[[], object]) -> int:
 
 
 @contextmanager
-def apart(make: Callable[[], Iterable[Result]], ahead: int = AHEAD) -> Iterator[Iterator[Result]]:
-    """Let a process of its own make so many results ahead of who takes them; the arrays of one stay until the next.
+def apart(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
+    """Let a process of its own do some work meanwhile; calling what is given waits for the result.
 
-    What is raised in making them is raised in taking them, and AnalyzerError where the process was ended, as Linux does
-    where memory is short. Whoever leaves the block early ends the process. Where the system gives none, or no memory
-    for it, the results are made here.
+    What the work raises is raised there, and AnalyzerError where the process was ended, as Linux does where memory is
+    short. Whoever leaves the block early ends the process. Where the system gives none, the work is done when its
+    result is asked for.
     """
     import socket
 
-    slots = ahead + 1  # one of them has what was taken last
     ours, theirs = socket.socketpair()
+
+    def send() -> None:
+        ours.close()  # who waits for an answer must see that there is nobody any more
+        _send(work, theirs)
+
     try:
-        room = mmap(-1, slots * ROOM_BYTES)
-
-        def send() -> None:
-            ours.close()  # who waits for an answer must see that there is nobody any more
-            _send(make, theirs, room, slots)
-
         child = begun(send)
     except OSError:
         ours.close()
-        yield iter(make())
+        yield work
         return
     finally:
         theirs.close()
     try:
-        yield _taken(ours, room)
+        yield partial(_taken, ours)
     finally:
         ours.close()
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 
 
-def _send(make: Callable[[], Iterable[object]], there: socket.socket, room: mmap, slots: int) -> None:
-    """Send results, and last the exception that ended them, or StopIteration."""
+def _send(work: Callable[[], object], there: socket.socket) -> None:
+    """Do some work; send the result, or what was raised."""
     import socket
 
-    results, number, failure = iter(make()), 0, None
-    while failure is None:
-        result = None
-        try:
-            result = next(results)
-        except Exception as raised:  # noqa: BLE001  # who takes the results raises it
-            failure = raised
-        if number >= slots and not there.recv(1):
-            return
-        data, arrays, files = _packed((result, failure), room, number % slots)
-        socket.send_fds(there, [_HEAD.pack(len(data), len(arrays), len(files))], files)
-        there.sendall(np.array(arrays, np.int64).tobytes() + data)
-        number += 1
+    try:
+        made: tuple[object, Exception | None] = work(), None
+    except Exception as failure:  # noqa: BLE001  # who takes the result raises it
+        made = None, failure
+    memory = os.memfd_create("smtp-analyzer")
+    files, spans, pickled = [memory], list[tuple[int, int]](), io.BytesIO()
+
+    def put(buffer: pickle.PickleBuffer) -> bool:
+        """Put an array into the memory; gives whether it has to be sent instead."""
+        data = buffer.raw()
+        if len(data) < _LARGE:
+            return True
+        at, done = -(-os.fstat(memory).st_size // _ALIGNED) * _ALIGNED, 0
+        while done < len(data):
+            done += os.pwrite(memory, data[done:], at + done)
+        spans.append((at, at + done))
+        return False
+
+    _Pickler(pickled, files, put).dump(made)
+    socket.send_fds(there, [_HEAD.pack(pickled.tell(), len(spans))], files)
+    there.sendall(np.array(spans, np.int64).tobytes() + pickled.getvalue())
 
 
-def _taken(here: socket.socket, room: mmap) -> Iterator[Any]:
-    """Give the results that are sent; raises what ended them, and AnalyzerError where nobody sends any more."""
+def _taken(here: socket.socket) -> Any:
+    """Give the result that is sent; raises what was raised, and AnalyzerError where nobody sends any more."""
     import socket
 
-    while True:
-        try:
-            head, files, _, _ = socket.recv_fds(here, _HEAD.size, _MOST_FILES)
-            size, arrays, _ = _HEAD.unpack(head)
-            spans, data = np.frombuffer(_whole(here, 16 * arrays), np.int64), _whole(here, size)
-        except (ConnectionResetError, EOFError, struct.error):
-            raise AnalyzerError(ENDED) from None
-        buffers = [memoryview(room)[start:stop] for start, stop in spans.reshape(-1, 2).tolist()]
-        result, failure = _Unpickler(io.BytesIO(data), files, buffers).load()
-        if isinstance(failure, StopIteration):
-            return
-        if failure is not None:
-            raise failure
-        yield result
-        with suppress(BrokenPipeError):  # it has made all of them
-            here.send(b"\0", socket.MSG_NOSIGNAL)
+    try:
+        head, files, _, _ = socket.recv_fds(here, _HEAD.size, _MOST_FILES)
+        size, count = _HEAD.unpack(head)
+        spans, data = np.frombuffer(_whole(here, 16 * count), np.int64).reshape(-1, 2), _whole(here, size)
+    except (ConnectionResetError, EOFError, struct.error):
+        raise AnalyzerError(ENDED) from None
+    memory = memoryview(mmap(files[0], 0) if count else b"")
+    os.close(files[0])
+    buffers = [memory[start:stop] for start, stop in spans.tolist()]
+    result, failure = _Unpickler(io.BytesIO(data), files, buffers).load()
+    if failure is not None:
+        raise failure
+    return result
 
 
 def _whole(here: socket.socket, size: int) -> bytearray:
@@ -158,28 +161,8 @@ def _whole(here: socket.socket, size: int) -> bytearray:
     return data
 
 
-def _packed(value: object, room: mmap, slot: int) -> tuple[bytes, list[tuple[int, int]], list[int]]:
-    """Pickle a value; gives also where in the room its arrays are, and the numbers of its files."""
-    arrays, files, at = list[tuple[int, int]](), list[int](), slot * ROOM_BYTES
-
-    def put(buffer: pickle.PickleBuffer) -> bool:
-        """Put an array into the room; gives whether it has to be sent instead."""
-        nonlocal at
-        data = buffer.raw()
-        if at + len(data) > (slot + 1) * ROOM_BYTES:
-            return True
-        room[at : at + len(data)] = data
-        arrays.append((at, at + len(data)))
-        at += -(-len(data) // _ALIGNED) * _ALIGNED
-        return False
-
-    pickled = io.BytesIO()
-    _Pickler(pickled, files, put).dump(value)
-    return pickled.getvalue(), arrays, files
-
-
 class _Pickler(pickle.Pickler):
-    """Lists the files that an object holds, and keeps columns of one value small."""
+    """Lists the files that an object holds, behind those before, and keeps columns of one value small."""
 
     def __init__(self, file: io.BytesIO, files: list[int], put: Callable[[pickle.PickleBuffer], bool]) -> None:
         super().__init__(file, 5, buffer_callback=put)

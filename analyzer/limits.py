@@ -103,9 +103,6 @@ TABLE_BYTES = 16 * 1024 * 1024
 #: Rows of a table that are worked on at a time where not all of its columns fit into memory.
 TABLE_ROWS = 1 << 16
 
-#: Rows that are written as text at a time: two processes make two such parts, some 25 MB each, at once.
-TEXT_ROWS = 1 << 15
-
 #: Findings of one kind that have a row of their own, the largest first; one more row tells of the others, so that a
 #: report can be read.
 FINDINGS_PER_KIND = 20

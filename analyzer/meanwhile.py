@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 from itertools import islice
-from pickle import PickleBuffer
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from analyzer import forked
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 
 #: Parts that are made ahead: some take longer than others.
 FEW: Final = 8
-
-#: With fewer parts than this, what a process saves in writing them is what it takes to fork it.
-MANY: Final = 8
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -53,24 +49,6 @@ def ahead(parts: Iterable[Result]) -> Iterator[Result]:
         yield from meanwhile(partial(next, rest, None), threaded=True, calls=FEW)
 
 
-def in_turn(make: Callable[[slice], Iterable[bytes]], sizes: Sequence[int]) -> Iterator[bytes]:
-    """Give what chosen parts of something are written in, part after part: `sizes` says how many pieces each has.
-
-    Every second part is made by a process of its own, if there are many, and if one can be forked; else a thread makes
-    them ahead.
-    """
-    if len(sizes) >= MANY and forked.can_fork():
-        return _by_two(make, sizes)
-    return ahead(make(slice(None)))
-
-
-def _by_two(make: Callable[[slice], Iterable[bytes]], sizes: Sequence[int]) -> Iterator[bytes]:
-    with forked.apart(lambda: map(PickleBuffer, make(slice(1, None, 2)))) as theirs:
-        mine = iter(make(slice(0, None, 2)))
-        for number, size in enumerate(sizes):
-            yield from islice(map(bytes, theirs) if number % 2 else mine, size)  # what comes next is put in its place
-
-
 def side_by_side(make: Callable[[Item], object], items: Sequence[Item], stop: Callable[[], object]) -> None:
     """Call `make` with each item, two at a time: every second one in a process of its own, or else by two threads.
 
@@ -78,9 +56,9 @@ def side_by_side(make: Callable[[Item], object], items: Sequence[Item], stop: Ca
     those here are made. Threads that are at work are waited for, and `stop` is called: it lets them end soon.
     """
     if forked.can_fork():
-        with forked.apart(partial(map, make, items[1::2])) as others:
+        with forked.apart(lambda: deque(map(make, items[1::2]), maxlen=0)) as others:
             deque(map(make, items[::2]), maxlen=0)
-            deque(others, maxlen=0)
+            others()
         return
     from concurrent.futures import ThreadPoolExecutor, as_completed
 

@@ -103,18 +103,18 @@ def read_capture(
             progress(capture.consumed, capture.total_bytes)
         return window
 
-    def alone(shard: Shard) -> Iterator[Told]:
+    def alone(shard: Shard) -> Told:
         shard.eat(iter(opened().read, None))
-        yield shard.told()
+        return shard.told()
 
     capture = opened()
     if len(shards) > 1 and (fresh or not _can_part(given)):
         _eat_at_once(shards, Feed(read, len(shards)))
         return capture, [shard.told() for shard in shards]
     with ExitStack() as stack:
-        others = [stack.enter_context(forked.apart(partial(alone, shard), ahead=1)) for shard in shards[1:]]
+        others = [stack.enter_context(forked.apart(partial(alone, shard))) for shard in shards[1:]]
         shards[0].eat(iter(read, None))
-        return capture, [shards[0].told(), *map(next, others)]
+        return capture, [shards[0].told(), *(other() for other in others)]
 
 
 def _can_part(given: Input) -> bool:

@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 import analyzer
-from analyzer import forked, limits, meanwhile
+from analyzer import forked, limits
 from analyzer.errors import AnalyzerError
-from analyzer.report import export, listing
-from analyzer.report.screen import Clock, Screen
+from analyzer.report import export
 from analyzer.schema import TABLES
 from analyzer.tables.shelf import Shelf
 from tests.test_invariance import CAPTURES, SMALL_BYTES, columns
@@ -44,18 +43,15 @@ def forks(monkeypatch):
             os.waitpid(child, os.WNOHANG)
 
 
-def test_arrays_stay_until_the_next_result(forks, monkeypatch):
-    """Many results come in order, those without room for their arrays, too; nothing is overwritten too early."""
-    monkeypatch.setattr(forked, "ROOM_BYTES", 1 << 12)
-    sizes = [k * 37 % 700 for k in range(5 * forked.AHEAD)]
-    with forked.apart(lambda: ((k, np.full(size, k)) for k, size in enumerate(sizes))) as results:
-        for k, size in enumerate(sizes):
-            number, array = next(results)
-            time.sleep(0.002)  # the process goes on meanwhile
-            assert number == k
-            assert array.tolist() == [k] * size
-            array += 1  # kernels want arrays that can be written
-        assert list(results) == []
+def test_arrays(forks):
+    """Arrays of any size come as they are, and can be read and written by kernels."""
+    sizes = [0, 1, 511, 512, 513, 10**6]
+    with forked.apart(lambda: [np.arange(size) for size in sizes]) as result:
+        arrays = result()
+    for size, array in zip(sizes, arrays, strict=True):
+        assert array.tolist() == list(range(size))
+        assert array.flags.aligned
+        assert array.flags.writeable  # kernels want that
 
 
 def test_files_are_handed_over(forks):
@@ -63,10 +59,10 @@ def test_files_are_handed_over(forks):
 
     def made():
         shelf = Shelf()
-        yield shelf, shelf.put([np.arange(5), np.arange(3)])
+        return shelf, shelf.put([np.arange(5), np.arange(3)])
 
-    with forked.apart(made) as results:
-        shelf, place = next(results)
+    with forked.apart(made) as result:
+        shelf, place = result()
     read = np.zeros(4, np.int64)
     shelf.get(place, 3, read)
     assert read.tolist() == [3, 4, 0, 1]
@@ -74,56 +70,46 @@ def test_files_are_handed_over(forks):
 
 def test_one_value_takes_no_room(forks):
     """A column of one value for all rows comes as that."""
-    with forked.apart(lambda: [np.broadcast_to(np.int32(7), 10**9)]) as results:
-        column = next(results)
+    with forked.apart(lambda: np.broadcast_to(np.int32(7), 10**9)) as result:
+        column = result()
     assert (len(column), column.strides, int(column[-1])) == (10**9, (0,), 7)
 
 
 @pytest.mark.parametrize("failure", [AnalyzerError("no room"), ValueError("odd")])
 def test_failures_are_raised_here(forks, failure):
-    """What came before is there; then comes what was raised."""
+    """What was raised there is raised where the result is asked for."""
 
     def made():
-        yield 1
         raise failure
 
-    with forked.apart(made) as results:
-        assert next(results) == 1
-        with pytest.raises(type(failure), match=str(failure)):
-            next(results)
+    with forked.apart(made) as result, pytest.raises(type(failure), match=str(failure)):
+        result()
 
 
-@pytest.mark.parametrize("before", [0, 1])
-def test_a_process_that_was_ended(forks, before):
+def test_a_process_that_was_ended(forks):
     """Where the system ends it, one line says so."""
-
-    def made():
-        yield from range(before)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    with forked.apart(made) as results:
-        assert [next(results) for _ in range(before)] == list(range(before))
-        with pytest.raises(AnalyzerError, match="was ended, perhaps for want of memory"):
-            next(results)
+    with (
+        forked.apart(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result,
+        pytest.raises(AnalyzerError, match="was ended, perhaps for want of memory"),
+    ):
+        result()
 
 
 def test_who_leaves_early_ends_it(forks):
-    """A process that works on is ended, and one that waits for room, too."""
-    for seconds in (60, 0):
-        with pytest.raises(KeyError), forked.apart(lambda seconds=seconds: iter(lambda: time.sleep(seconds), 1)):
-            raise KeyError
+    """A process that works on is ended."""
+    with pytest.raises(KeyError), forked.apart(lambda: time.sleep(60)):
+        raise KeyError
 
 
-@pytest.mark.parametrize("refused", ["mmap", "begun"])
-def test_where_the_system_gives_no_process(refused, monkeypatch):
-    """Then the results are made here."""
+def test_where_the_system_gives_no_process(monkeypatch):
+    """Then the work is done here."""
 
-    def no(*_):
+    def no(_):
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(forked, refused, no)
-    with forked.apart(lambda: iter(range(3))) as results:
-        assert list(results) == [0, 1, 2]
+    monkeypatch.setattr(forked, "begun", no)
+    with forked.apart(os.getpid) as result:
+        assert result() == os.getpid()
 
 
 def test_it_ends_with_its_parent():
@@ -175,19 +161,6 @@ def test_what_cannot_be_read_twice(forks, tmp_path):
         for source in (stream, packed):
             assert len(analyzer.read(source, workers=2).auth) == len(analyzer.read(path, workers=1).auth)
     assert not forks
-
-
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_listings(form, tables, forks, monkeypatch):
-    """Every second part of a listing is written by a process, and stands in its place."""
-    screen, table = Screen(80, colour=False, clock=Clock(None)), tables["auth"]
-    plain = b"".join(listing.listing(table, form, screen, None, None))
-    assert not forks
-    monkeypatch.setattr(meanwhile, "MANY", 2)
-    for rows in (len(table) - 1, 3, 1):
-        monkeypatch.setattr(limits, "TEXT_ROWS", rows)
-        assert b"".join(listing.listing(table, form, screen, None, None)) == plain
-    assert len(forks) == 3
 
 
 def test_exports(tables, forks, monkeypatch, tmp_path):

@@ -40,7 +40,6 @@ def tiny(monkeypatch):
     """Let every row that is added go to disk at once, and be worked on in small parts."""
     monkeypatch.setattr(limits, "TABLE_BYTES", 1)
     monkeypatch.setattr(limits, "TABLE_ROWS", 3)
-    monkeypatch.setattr(limits, "TEXT_ROWS", 3)
 
 
 def built(parts: list[list[dict[str, object]]], size: int) -> Table:
@@ -64,7 +63,6 @@ def test_on_disk_as_in_memory(parts, size, draw):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "TABLE_BYTES", 1)
         patch.setattr(limits, "TABLE_ROWS", 3)
-        patch.setattr(limits, "TEXT_ROWS", 3)
         disk = built(parts, size)
         assert isinstance(disk.columns, Stored)
         assert disk.lists() == memory.lists()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from analyzer.errors import AnalyzerError
-from analyzer.meanwhile import in_turn
+from analyzer.meanwhile import ahead
 from analyzer.report import grid, rows
 from analyzer.schema import TABLES
 
@@ -31,8 +30,7 @@ def listing(
     if form == "table" and sessions is not None:
         return (line + "\n" for line in grid.grid(table, screen, columns, sessions.ids("session")))
     names = [name for name in columns or column_names(table.name) if name != grid.ORDINAL]
-    write = rows.jsonl if form == "jsonl" else rows.csv
-    return in_turn(partial(write, table, names), rows.blocks_of(len(table)))
+    return ahead(rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names))
 
 
 def column_names(name: str) -> list[str]:

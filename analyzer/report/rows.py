@@ -18,13 +18,13 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.report import safe, spelled
-from analyzer.report.pieces import BLOCK, Digits, Words, beside, joined, one
+from analyzer.report.pieces import Digits, Words, beside, joined, one
 from analyzer.schema import NULL
-from analyzer.tables import ALL, PLACE_BITS, Places
+from analyzer.tables import PLACE_BITS, Places
 from analyzer.tables import spelled as spelled_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from analyzer.report.pieces import Piece
     from analyzer.stats.answer import Answer
@@ -56,25 +56,16 @@ CSV = Syntax(text=safe.csv, words=safe.csv, quote=b"", unknown=b"")
 _PLAIN = Syntax(text=str, words=str, quote=b"", unknown=b"")
 
 
-def blocks_of(rows: int) -> list[int]:
-    """Give how many blocks each part of a table of so many rows is written in."""
-    sizes = [min(limits.TEXT_ROWS, rows - start) for start in range(0, rows, limits.TEXT_ROWS)]
-    return [-(-size // BLOCK) for size in sizes]
-
-
-def jsonl(table: Table | Answer, columns: Sequence[str], chosen: slice = ALL) -> Iterator[bytes]:
-    """Give blocks of lines in ASCII, one object a row with all the columns as keys; of all parts, or of some."""
+def jsonl(table: Table | Answer, columns: Sequence[str]) -> Iterator[bytes]:
+    """Give blocks of lines in ASCII, one object a row with all the columns as keys."""
     heads = [f"{', ' if n else '{'}{safe.json_text(name)}: ".encode("ascii") for n, name in enumerate(columns)]
-    return _blocks(table.slices(limits.TEXT_ROWS, chosen=chosen), columns, JSON, heads, b"}\n")
+    return _blocks(table, columns, JSON, heads, b"}\n")
 
 
-def csv(table: Table | Answer, columns: Sequence[str], chosen: slice = ALL) -> Iterator[bytes]:
-    """Give blocks of lines in UTF-8, of all parts, or of some; in front of the first part stands the row of heads."""
-    parts = table.slices(limits.TEXT_ROWS, chosen=chosen)
-    blocks = _blocks(parts, columns, CSV, [b"," if n else b"" for n in range(len(columns))], b"\n")
-    if not chosen.start:
-        yield ",".join(columns).encode("ascii") + b"\n" + next(blocks, b"")
-    yield from blocks
+def csv(table: Table | Answer, columns: Sequence[str]) -> Iterator[bytes]:
+    """Give the row of heads, then blocks of lines, in UTF-8."""
+    yield ",".join(columns).encode("ascii") + b"\n"
+    yield from _blocks(table, columns, CSV, [b"," if n else b"" for n in range(len(columns))], b"\n")
 
 
 def plain(column: Ids | Places) -> Iterator[Array]:
@@ -84,11 +75,10 @@ def plain(column: Ids | Places) -> Iterator[Array]:
 
 
 def _blocks(
-    parts: Iterable[Table] | Iterable[Answer], columns: Sequence[str], syntax: Syntax, heads: Sequence[bytes],
-    end: bytes,
-) -> Iterator[bytes]:  # fmt: skip
-    for rows in parts:
-        made = [_MAKERS[rows.kinds[n]](rows[n], syntax, head) for n, head in zip(columns, heads, strict=True)]
+    table: Table | Answer, columns: Sequence[str], syntax: Syntax, heads: Sequence[bytes], end: bytes
+) -> Iterator[bytes]:
+    for rows in table.slices(limits.TABLE_ROWS):
+        made = [_MAKERS[table.kinds[n]](rows[n], syntax, head) for n, head in zip(columns, heads, strict=True)]
         yield from joined([*chain.from_iterable(made), one(end, len(rows))], len(rows))
 
 

@@ -15,7 +15,7 @@ from analyzer.stats.distinct import numbered, ordered
 from analyzer.stats.facts import MEASURES
 from analyzer.stats.networks import KINDS
 from analyzer.stats.rates import change, rate
-from analyzer.tables import ALL, Text, series, taken
+from analyzer.tables import Text, series, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -95,9 +95,9 @@ class Answer:
         """Give a part of the rows."""
         return Answer(self.by, {name: taken(column, rows) for name, column in self.columns.items()})
 
-    def slices(self, rows: int, *, chosen: slice = ALL) -> Iterator[Answer]:
-        """Give the answer in parts of so many rows; all parts, or some."""
-        for start in range(0, len(self), rows)[chosen]:
+    def slices(self, rows: int) -> Iterator[Answer]:
+        """Give the answer in parts of so many rows."""
+        for start in range(0, len(self), rows):
             yield self.take(slice(start, start + rows))
 
     def rows(self) -> list[dict[str, Any]]:

@@ -7,12 +7,11 @@ from analyzer.tables.builder import Builder, changed, concatenate
 from analyzer.tables.columns import Column, taken
 from analyzer.tables.lazy import Tables, replaced
 from analyzer.tables.names import PLACE_BITS, Ids, Places, letters, number_of, spelled
-from analyzer.tables.table import ALL, Table, rows_of, series
+from analyzer.tables.table import Table, rows_of, series
 from analyzer.tables.text import Text, Words
 from analyzer.tables.timeline import Timeline
 
 __all__ = [
-    "ALL",
     "PLACE_BITS",
     "ROOM",
     "Builder",

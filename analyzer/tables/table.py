@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 DTYPES = {"int": np.int64, "time": np.int64, "seconds": np.float64, "flag": np.int8}
 UNKNOWN = {"seconds": np.nan, "flag": -1}
-ALL = slice(None)
 MAKERS: dict[str, Any] = {"text": Text, "words": Text, "id": Ids, "place": Places}
 
 
@@ -118,9 +117,9 @@ class Table:
             return Table(self.name, self.columns.only(names))
         return Table(self.name, {name: self.columns[name] for name in names})
 
-    def slices(self, rows: int, names: Sequence[str] | None = None, chosen: slice = ALL) -> Iterator[Table]:
-        """Give the table, or some of its columns, in parts of so many rows in memory; all parts, or some."""
-        for start in range(0, len(self), rows)[chosen]:
+    def slices(self, rows: int, names: Sequence[str] | None = None) -> Iterator[Table]:
+        """Give the table, or some of its columns, in parts of so many rows, each of them in memory."""
+        for start in range(0, len(self), rows):
             yield self.read(slice(start, min(start + rows, len(self))), names)
 
     def read(self, rows: Array | slice, names: Sequence[str] | None = None) -> Table:

@@ -98,7 +98,6 @@ def test_text_is_that_of_listings(trace, tables, tmp_path, form):
 def test_a_table_is_never_in_memory_as_a_whole(tables, tmp_path, monkeypatch):
     """A table is asked for parts of it, each of which is a row group."""
     monkeypatch.setattr(limits, "TABLE_ROWS", 64)
-    monkeypatch.setattr(limits, "TEXT_ROWS", 64)
     with open(tmp_path / "file", "wb") as file:
         FORMATS["parquet"](concatenate([tables["auth"]] * 20), file)
     meta = parquet.read_metadata(tmp_path / "file")

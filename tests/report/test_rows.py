@@ -175,7 +175,7 @@ def test_blocks(monkeypatch, tables):
 
     monkeypatch.setattr(pieces, "BLOCK", 3)
     assert [b"".join(form(tables["auth"], AUTH)) for form in (written.jsonl, written.csv)] == whole
-    monkeypatch.setattr(limits, "TEXT_ROWS", 2)
+    monkeypatch.setattr(limits, "TABLE_ROWS", 2)
     assert [b"".join(form(tables["auth"], AUTH)) for form in (written.jsonl, written.csv)] == whole
 
 
