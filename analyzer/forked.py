@@ -72,6 +72,12 @@ def begun(work: Callable[[], object]) -> int:
     return child
 
 
+def end(child: int) -> None:
+    """End a process that was begun here, and wait until it is gone."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
 @contextmanager
 def apart(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
     """Let a process of its own do some work meanwhile; calling what is given waits for the result.
@@ -100,8 +106,7 @@ def apart(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
         yield partial(_taken, ours)
     finally:
         ours.close()
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        end(child)
 
 
 def _send(work: Callable[[], object], there: socket.socket) -> None:

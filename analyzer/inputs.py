@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from analyzer.errors import EmptyInputError, InputError, Skip
 from analyzer.wire import containers
 from analyzer.wire.capture import Capture, short_name
-from analyzer.wire.sources import Source, display_name, is_plain, opened_source, size_of
+from analyzer.wire.sources import Source, display_name, is_plain, opened_source, total_size
 from analyzer.wire.span import span
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ class Input:
     @property
     def size(self) -> int | None:
         """Bytes on disk; None: nobody can tell."""
-        sizes = [size_of(place) for place in self.places]
-        return None if None in sizes else sum(size or 0 for size in sizes)
+        return total_size(self.places)
 
     @property
     def is_plain(self) -> bool:

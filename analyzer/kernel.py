@@ -19,7 +19,6 @@ import functools
 import hashlib
 import importlib.util
 import os
-import signal
 import sys
 import threading
 import time
@@ -195,8 +194,7 @@ def _await(entry: Kernel, seconds: float) -> None:
     patience = time.monotonic() + seconds
     while child and os.waitpid(child, os.WNOHANG) == (0, 0):
         if time.monotonic() >= patience:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            forked.end(child)
             return
         time.sleep(0.02)
 

@@ -83,8 +83,8 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
 
 def _weight(given: Input) -> int:
     """Say how much work an input is, in bytes of a capture; one whose size nobody can tell is worth compiling."""
-    each = limits.LOG_WEIGHT if given.kind == "text" else 1
-    return limits.COMPILE_ABOVE_BYTES if given.size is None else each * given.size
+    size, each = given.size, limits.LOG_WEIGHT if given.kind == "text" else 1
+    return limits.COMPILE_ABOVE_BYTES if size is None else each * size
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def read_capture(
 
 def _can_part(given: Input) -> bool:
     """Say whether each shard can have a process of its own, and is worth it."""
-    return given.is_plain and (given.size or 0) >= limits.FORK_ABOVE_BYTES and forked.can_fork()
+    return (given.size or 0) >= limits.FORK_ABOVE_BYTES and forked.can_fork() and given.is_plain
 
 
 def _eat_at_once(shards: Sequence[Shard], feed: Feed) -> None:

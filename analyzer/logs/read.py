@@ -16,7 +16,7 @@ from analyzer.logs.outcomes import Outcomes
 from analyzer.logs.sessions import Sessions
 from analyzer.logs.unwrap import unwrapper
 from analyzer.meanwhile import meanwhile
-from analyzer.wire.sources import modified_ns, size_of
+from analyzer.wire.sources import modified_ns, total_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -65,8 +65,7 @@ class Log:
 
         `threaded`: the lines of a block are read while the sessions of that before are worked on.
         """
-        sizes, before = [size_of(place) for place in places], 0
-        total = None if None in sizes else sum(size or 0 for size in sizes)
+        total, before = total_size(places), 0
         for source, place in zip(sources, places, strict=True):
             self.clock.begin(modified_ns(place))
             unwrap = unwrapper(source.stream.peek(HEAD_BYTES))

@@ -11,7 +11,7 @@ from analyzer.errors import Skip
 from analyzer.wire import blocks, containers
 from analyzer.wire import records as r
 from analyzer.wire.decoder import Decoder
-from analyzer.wire.sources import display_name, opened_source, size_of
+from analyzer.wire.sources import display_name, opened_source, total_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +66,7 @@ class Capture:
         self.secrets: list[bytes] = []
         self.warnings: list[str] = []
         self.records = np.empty((0, r.WIDTH), np.int64)
-        sizes = [size_of(place) for place in places]
-        self.total_bytes = None if None in sizes else sum(size or 0 for size in sizes)
+        self.total_bytes = total_size(places)
         self._places = list(places)
         self._window_bytes = window_bytes
         self._window_packets = window_packets

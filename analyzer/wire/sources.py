@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 from analyzer.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Place: TypeAlias = "str | os.PathLike[str] | BinaryIO | Source"
 
@@ -27,6 +27,9 @@ MAGICS = {
     b"\xfd7zXZ\x00": "lzma",
     b"\x28\xb5\x2f\xfd": "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd",
 }
+
+#: First bytes that all of these are told by.
+MAGIC_BYTES = max(map(len, MAGICS))
 
 #: Marks before text (Unicode standard, section 23.8), and how it is coded.
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -148,8 +151,7 @@ class Source:
         self._disk = Stream(_opened(place, self.name))
         self.size = size_of(place)
         self.modified = modified_ns(place)
-        head = self._disk.peek(6)
-        self.packed = next((module for magic, module in MAGICS.items() if head.startswith(magic)), None)
+        self.packed = _packing(self._disk.peek(MAGIC_BYTES))
         unpacked = _unpacked(self._disk, self.packed, self.name) if self.packed else self._disk
         self.stream = _recoded(unpacked)
 
@@ -203,12 +205,28 @@ def size_of(place: Place) -> int | None:
     return end - here
 
 
+def total_size(places: Iterable[Place]) -> int | None:
+    """Give the bytes that inputs have on disk together; None where nobody can tell of one."""
+    total = 0
+    for place in places:
+        size = size_of(place)
+        if size is None:
+            return None
+        total += size
+    return total
+
+
+def _packing(head: bytes) -> str | None:
+    """Name the module that unpacks what begins so; None: it is not packed."""
+    return next((module for magic, module in MAGICS.items() if head.startswith(magic)), None)
+
+
 def is_plain(place: Place) -> bool:
     """Whether a place is a file by its name that has not to be unpacked."""
     if not isinstance(place, (str, os.PathLike)) or not os.path.isfile(place):
         return False
     with open(place, "rb") as file:
-        return not file.read(6).startswith(tuple(MAGICS))
+        return _packing(file.read(MAGIC_BYTES)) is None
 
 
 def modified_ns(place: Place) -> int | None:
