@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from analyzer.smtp.challenge import COMMON
 from analyzer.smtp.encoding import unbase64, unbase64_head
 from analyzer.smtp.law import VERBS, Kind
-from analyzer.smtp.redact import REMOVED
+from analyzer.smtp.redact import MASK, REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 #: Written instead of every secret that a log does not show: no base64, and no line that means anything.
 HIDDEN: Final = b"***"
 
-#: What logs write in place of a whole secret: stars (aiosmtpd, hMailServer, MailKit), words in brackets (PHPMailer,
-#: Exchange, MailEnable, OpenSMTPD), a row of x (people).
-_MASK: Final = re.compile(
-    rb"\*{2,}|(?i:x{4,})|\(\.\.\.\)|\{blank\}"
-    rb"|[\[<({](?i:[\w -]{0,40}(?:credential|response|information|password|user ?name|secret|hidden|removed|redacted"
-    rb"|masked|omitted|suppressed)[\w -]{0,40})[\])>}]"
-)
 #: What nodemailer puts in the place of a password or token, before it encodes the response.
 _INSIDE: Final = b"/* secret */"
 
@@ -133,7 +126,7 @@ def hides(line: bytes) -> bytes | None:
 
 
 def _without_secret(response: bytes) -> bytes | None:
-    if _MASK.fullmatch(response):
+    if MASK.fullmatch(response):
         return HIDDEN
     data = unbase64(response) or b""
     return b2a_base64(data.replace(_INSIDE, HIDDEN), newline=False) if _INSIDE in data else None

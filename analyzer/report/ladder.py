@@ -23,7 +23,7 @@ _TIME: Final = 10
 _ARROW: Final = 5
 
 #: Units that are no command; shown as what the client sent, or not at all.
-_UNITS: Final = {"(greeting)": "", "(unsolicited)": "", "(answer)": "", "(end of data)": ".", "(lost)": "(lost bytes)"}
+_UNITS: Final = {"(greeting)": "", "(unsolicited)": "", "(answer)": "", "(end of data)": ".", "(lost)": "(missing)"}
 
 
 _TLS: Final = {"none": "no TLS", "starttls": "STARTTLS", "implicit": "TLS from the first byte"}

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from analyzer.smtp import ntlm
 from analyzer.smtp.encoding import printable, readable, unbase64
+from analyzer.smtp.redact import MASK
 
 # Challenges that make up nearly all of a brute-force capture, so that they are not decoded again and again.
 COMMON: Final[dict[bytes | None, str]] = {
@@ -39,10 +40,12 @@ _ERROR_MEMBER_CHARS: Final = 80
 
 
 def kind(challenge: bytes | None) -> str:
-    """Name the kind of a challenge: the text after ``334 ``, None where it was not captured."""
+    """Name the kind of a challenge, the text after ``334 ``; ``unknown`` where it was not captured or is hidden."""
     known = COMMON.get(challenge)
     if known is not None or challenge is None:
         return known or "unknown"
+    if MASK.fullmatch(challenge):
+        return "unknown"
     data = _decoded(challenge)
     for name, pattern in _KINDS:
         if pattern.match(data if data is not None else challenge):

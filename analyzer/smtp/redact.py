@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 REMOVED: Final = b"<removed>"
 
+#: What logs write in place of a whole response or challenge: stars (aiosmtpd, hMailServer, MailKit), words in brackets
+#: (PHPMailer, Exchange, MailEnable, OpenSMTPD), a row of x (people).
+MASK: Final = re.compile(
+    rb"\*{2,}|(?i:x{4,})|\(\.\.\.\)|\{blank\}"
+    rb"|[\[<({](?i:[\w -]{0,40}(?:credential|response|information|password|user ?name|secret|hidden|removed|redacted"
+    rb"|masked|omitted|suppressed)[\w -]{0,40})[\])>}]"
+)
+
 #: Longest argument that is shown. RFC 5321 section 4.5.3.1.4: a command line has at most 512 octets.
 ARGUMENT_BYTES: Final = 512
 

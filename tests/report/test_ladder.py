@@ -71,7 +71,7 @@ def test_odd_units():
     text = "\n".join(ladder(tables, id_of("a"), Screen(120, False, Clock(dt.UTC))))
     for part in (
         "(empty line)", "(no reply)", " .  ", "250 queued",
-        "(lost bytes)", "<-- 421 4.4.2 timeout", "STARTTLS, TLSv1.3",
+        "(missing)", "<-- 421 4.4.2 timeout", "STARTTLS, TLSv1.3",
         "at least 1 round, cancelled, as (empty name)", "caveats: gap, one_sided", "TLS hides the rest",
     ):  # fmt: skip
         assert part in text

@@ -329,6 +329,7 @@ ERROR = b64(b'{"status":"401","schemes":"bearer","scope":"mail","hint":"never sh
         (b"NTLM supported", "text", "NTLM supported"),
         (b"Go ahead.", "text", "Go ahead."),
         (b64(b"<123.456@mx.test>"), "cram-md5", "<123.456@mx.test>"),
+        (b"<authentication response>", "unknown", "<authentication response>"),
         (
             b64(b'realm="a.test",nonce="xyz",qop="auth,auth-int"'),
             "digest-md5",
