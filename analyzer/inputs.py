@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import glob
 import io
-import itertools
 import os
 import re
 import sys
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from analyzer.errors import EmptyInputError, InputError, Skip
+from analyzer.given import Input
+from analyzer.rotation import sets
 from analyzer.wire import containers
-from analyzer.wire.capture import Capture, short_name
-from analyzer.wire.sources import Source, display_name, is_plain, opened_source, total_size
-from analyzer.wire.span import span
+from analyzer.wire.sources import Source, display_name, opened_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from analyzer.wire.sources import Place
 
@@ -35,50 +34,6 @@ MISTAKEN = (
 
 #: How a line of a log begins (or nearly): a time of day, whatever date stands before it.
 LOG_LINE = re.compile(rb"(?:^|\n)[^\n]{0,40}\d\d:\d\d:\d\d")
-
-#: Names of rotated logs: ``mail.log.1``, ``maillog.0.bz2``, ``mainlog.01``, ``mail.log-20261122.gz``.
-ROTATED = re.compile(
-    r"""(?P<base>.+?)
-    (?:[.-](?:(?P<date>\d{4}(?P<mark>[._-]?)\d\d(?P=mark)\d\d(?:[._T-]?\d{2,6})?)|(?P<number>\d{1,7})))?
-    (?P<packed>\.(?:gz|bz2|xz|lzma|zst))?""",
-    re.VERBOSE,
-)
-
-#: Files of a rotated set follow each other; records of several interfaces may be out of order by as much as this.
-OVERLAP_NS = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One source: its kind, and the files that make it up, in order."""
-
-    kind: str  #: ``capture``, or ``text``
-    places: list[Place]
-    name: str
-    skipped: list[Skip] = field(default_factory=list)  #: what the folder held besides
-
-    def open(self, **options: Any) -> Capture:
-        """Open a capture; the options are those of `Capture`."""
-        return Capture(self.places, name=self.name, skipped=self.skipped, **options)
-
-    @property
-    def size(self) -> int | None:
-        """Bytes on disk; None: nobody can tell."""
-        return total_size(self.places)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it can be read several times, each time without unpacking it."""
-        return all(map(is_plain, self.places))
-
-    def sources(self) -> Iterator[Source]:
-        """Open the files of a text, one after another; each is closed before the next."""
-        for place in self.places:
-            source = opened_source(place)
-            try:
-                yield source
-            finally:
-                source.close()
 
 
 def find(paths: Sequence[Any]) -> list[Input]:
@@ -105,7 +60,7 @@ def find(paths: Sequence[Any]) -> list[Input]:
         raise empty[0][1]
     if empty:
         found[0].skipped.extend(Skip(display_name(one), "wire", "file is empty", 1, None) for one, _ in empty)
-    return _told_apart(_sets(found))
+    return _told_apart(sets(found))
 
 
 def kind_of(source: Source) -> str:
@@ -222,22 +177,6 @@ def _files(folder: str, passed: dict[str, list[str]]) -> Iterator[str]:
                 yield path
 
 
-def _sets(found: list[Input]) -> list[Input]:
-    """Join the files of rotated sets; a set stands where its first file stood."""
-    alike: dict[object, list[Input]] = {}
-    for one in found:
-        place = one.places[0]
-        key: object = id(one)
-        if isinstance(place, (str, os.PathLike)):
-            folder, name = os.path.split(os.path.abspath(place))
-            key = (folder, one.kind, SET_NAMES[one.kind](name))
-        alike.setdefault(key, []).append(one)
-    joined: list[Input] = []
-    for group in alike.values():
-        joined += group if len(group) == 1 else SETS[group[0].kind](group)
-    return joined
-
-
 def _told_apart(found: list[Input]) -> list[Input]:
     """Name inputs of equal names with their folders."""
     names = [one.name for one in found]
@@ -250,60 +189,3 @@ def _told_apart(found: list[Input]) -> list[Input]:
         else:
             told.append(one)
     return told
-
-
-def _captures(group: list[Input]) -> list[Input]:
-    """Join captures whose names differ in digits alone, where their times tell that they follow each other."""
-    return _chained(group, {one.name: span(os.fspath(cast("str", one.places[0]))) for one in group})
-
-
-def _logs(group: list[Input]) -> list[Input]:
-    """Join the files of a rotated log, the oldest first, under the name of the one that is written now."""
-    ordered = sorted(group, key=lambda one: _age(one.name))
-    places = [place for one in ordered for place in one.places]
-    return [Input("text", places, _log_name(group[0].name), [skip for one in group for skip in one.skipped])]
-
-
-def _rotated(name: str) -> re.Match[str]:
-    return cast("re.Match[str]", ROTATED.fullmatch(name))
-
-
-def _log_name(name: str) -> str:
-    return _rotated(name)["base"]
-
-
-def _age(name: str) -> tuple[int, int, str]:
-    """Give a key that sorts the names of a rotated log from old to new."""
-    parts = _rotated(name)
-    if parts["date"]:
-        return 0, int(re.sub(r"\D", "", parts["date"]).ljust(14, "0")), name
-    if parts["number"]:
-        return 1, -int(parts["number"]), name
-    return (2, 0, name) if parts["packed"] else (3, 0, name)
-
-
-#: What the names of the files of a set have in common, and how they become inputs, by kind.
-SET_NAMES: dict[str, Callable[[str], str]] = {"capture": lambda name: re.sub(r"\d+", "", name), "text": _log_name}
-SETS: dict[str, Callable[[list[Input]], list[Input]]] = {"capture": _captures, "text": _logs}
-
-
-def _chained(group: list[Input], times: dict[str, tuple[int | None, int | None]]) -> list[Input]:
-    """Give one input for files whose times follow each other; else try again with those alike in their first number."""
-    ordered = sorted(group, key=lambda one: (times[one.name][0] is None, times[one.name][0] or 0, one.name))
-    spans = [times[one.name] for one in ordered if times[one.name][0] is not None]
-    follows = all(
-        first is not None and (last or before or 0) <= first + OVERLAP_NS and before != first
-        for (before, last), (first, _) in itertools.pairwise(spans)
-    )
-    if follows:
-        places = [place for one in ordered for place in one.places]
-        skips = [skip for one in ordered for skip in one.skipped]
-        return [Input("capture", places, short_name([one.name for one in ordered]), skips)]
-    numbers = [re.findall(r"\d+", one.name) for one in group]
-    for column in range(min(map(len, numbers))):
-        parts: dict[str, list[Input]] = {}
-        for one, number in zip(group, numbers, strict=True):
-            parts.setdefault(number[column], []).append(one)
-        if 1 < len(parts) < len(group):
-            return [one for part in parts.values() for one in _chained(part, times)]
-    return group

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from analyzer.errors import Skip
-    from analyzer.inputs import Input
+    from analyzer.given import Input
     from analyzer.logs.read import Progress
     from analyzer.smtp.writer import Written
 

@@ -21,7 +21,7 @@ from analyzer.zones import zone as zone_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from analyzer.inputs import Input
+    from analyzer.given import Input
     from analyzer.logs.catalogue import Catalogue
     from analyzer.logs.read import Log, Progress
     from analyzer.smtp.sasl import Decoder

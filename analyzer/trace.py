@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from analyzer.inputs import Input
+    from analyzer.given import Input
     from analyzer.report.charts import Charts
 
     Array = np.ndarray[Any, Any]

@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.errors import InputError
-from analyzer.inputs import Input, find
+from analyzer.inputs import find
 from analyzer.wire.sources import Source, modified_ns
 from tests.wire import captures as c
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from analyzer.given import Input
 
 LINE = "Nov 23 16:10:26 mx postfix/smtpd[7]: connect from unknown[192.0.2.1]\n"
 LOG = LINE.encode()
