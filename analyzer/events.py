@@ -21,19 +21,23 @@ _RANKS: Final = {"observed": 0, "decrypted": 0, "logged": 1, "inferred": 2}
 
 
 def once(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Give `sessions` and `auth` with one row an event: what counts and totals are made of.
+    """Give `sessions` and `auth` with one row an event: what counts and totals are made of."""
+    sessions = tables["sessions"]
+    told = sessions.array("packets") == NULL  # a log has no packets
+    return {"auth": attempts_once(tables["auth"]), "sessions": _merged(sessions, told.astype(np.int64))}
+
+
+def attempts_once(auth: Table) -> Table:
+    """Give `auth` with one row an event.
 
     Of rows that share `event`, the one with the best evidence stays (observed or decrypted before logged before
     inferred, exact rounds first); what it does not know is taken from the others.
     """
-    auth = tables["auth"]
     evidence = auth.text("evidence")
     ranks = np.array([*(_RANKS[word] for word in evidence.words), 0])[evidence.codes]
     known = auth.text("rounds_known")
     vague = ~known.mask([word == "exact" for word in known.words])
-    sessions = tables["sessions"]
-    told = sessions.array("packets") == NULL  # a log has no packets
-    return {"auth": _merged(auth, 2 * ranks + vague), "sessions": _merged(sessions, told.astype(np.int64))}
+    return _merged(auth, 2 * ranks + vague)
 
 
 def _merged(table: Table, rank: Array) -> Table:

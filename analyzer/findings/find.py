@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from analyzer.events import once
+from analyzer.events import attempts_once
 from analyzer.findings.accidents import accidents, stale_clients
 from analyzer.findings.attacks import accused, attacks
 from analyzer.findings.entries import break_ins, many_networks
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def find(tables: Mapping[str, Table], thresholds: Thresholds) -> Table:
     """Give the table `findings`: of the one that is there, what the machine noted stays, the rest is found anew."""
-    witness = Witness(once(tables)["auth"])
+    witness = Witness(attempts_once(tables["auth"]))
     past = history(witness.auth, thresholds)
     who = accused(past, thresholds)
     found = attacks(past, who, witness, thresholds)

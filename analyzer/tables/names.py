@@ -129,9 +129,10 @@ class Places:
     def renamed(self, numbers: dict[str, int]) -> Places:
         """Give the column where files have these numbers; what is not among them is added."""
         new = np.array([numbers.setdefault(file, len(numbers)) for file in self.files], np.int64)
+        as_it_is = bool((new == np.arange(len(new))).all())
 
         def other(at: Array) -> Array:
-            return np.where(at < 0, at, new[at >> PLACE_BITS] << PLACE_BITS | at & _NUMBER) if len(new) else at
+            return at if as_it_is else np.where(at < 0, at, new[at >> PLACE_BITS] << PLACE_BITS | at & _NUMBER)
 
         return Places(other(self.at), list(numbers), None if self.more is None else other(self.more))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     Array = np.ndarray[Any, Any]
+
+
+#: Of what is read of a part, rows are picked at once where fewer than one of so many are wanted.
+_SPARSE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ def of_one_vocabulary(runs: list[Run]) -> list[Run]:
                 pattern = run.patterns[name]
                 assert isinstance(pattern, Text)
                 new = [numbers.setdefault(word, len(numbers)) for word in pattern.words]
+                if new == list(range(len(new))):
+                    continue
                 renamed = np.array([*new, -1], np.int32)
                 made[name] = renamed[made[name]] if name in made else renamed
             words = list(numbers)
@@ -228,31 +235,51 @@ class Stored(MutableMapping[str, Column]):
         return list(dict.fromkeys(word for text in texts if isinstance(text, Text) for word in text.words))
 
     def part(self, rows: slice, names: Iterable[str] | None = None) -> dict[str, Column]:
-        """Read rows that follow each other: of each part on disk, what lies between the first and the last of them."""
-        wanted = np.arange(rows.start, rows.stop) if self.chosen is None else self.chosen.read(rows.start, rows.stop)
-        spans: list[list[Span]] = [[] for _ in self.runs]
-        parts = [(part, found) for run, found in zip(self.runs, spans, strict=True) for part in run.parts]
-        ends = np.cumsum([0, *(part.rows for part, _ in parts)])
-        which = np.searchsorted(ends, wanted, "right") - 1
-        moved, behind = np.empty(len(wanted), np.int64), 0
-        for number in np.flatnonzero(np.bincount(which)).tolist():
-            mine = np.flatnonzero(which == number)
-            inside = wanted.take(mine) - ends[number]
-            start, stop = int(inside.min()), int(inside.max()) + 1
-            part, found = parts[number]
-            found.append(Span(part, start, stop, inside - start))
-            moved[mine] = np.arange(behind, behind + len(mine))
-            behind += len(mine)
-        in_order = bool((moved[1:] > moved[:-1]).all())
+        """Read rows that follow each other, and of them all columns or some."""
+        spans, places = self._spans(rows)
         made: dict[str, Column] = {}
         for name in self if names is None else names:
             own = self.own.get(name)
             if isinstance(own, Stored):
                 made |= own.part(rows, (name,))
+            elif own is not None:
+                made[name] = taken(own, rows)
             else:
-                read = self._read(name, spans) if own is None else taken(own, rows)
-                made[name] = read if own is not None or in_order else taken(read, moved)
+                read = self._read(name, spans)
+                made[name] = read if places is None else taken(read, places)
         return made
+
+    def _spans(self, rows: slice) -> tuple[list[list[Span]], Array | None]:
+        """Give what has to be read of each run, and where in it each of the rows is (None: it is they, in order).
+
+        Of each part on disk, what lies between the first and the last of the rows, or only these where they are few.
+        """
+        spans: list[list[Span]] = [[] for _ in self.runs]
+        parts = [(part, found) for run, found in zip(self.runs, spans, strict=True) for part in run.parts]
+        ends = list(accumulate((part.rows for part, _ in parts), initial=0))
+        if self.chosen is None:
+            for (part, found), (first, end) in zip(parts, pairwise(ends), strict=True):
+                start, stop = max(rows.start, first), min(rows.stop, end)
+                if start < stop:
+                    found.append(Span(part, start - first, stop - first))
+            return spans, None
+        wanted = self.chosen.read(rows.start, rows.stop)
+        which = np.searchsorted(ends, wanted, "right") - 1
+        places, behind = np.empty(len(wanted), np.int64), 0
+        for number in np.flatnonzero(np.bincount(which)).tolist():
+            (part, found), mine = parts[number], which == number
+            inside = wanted[mine] - ends[number]
+            start, stop = int(inside.min()), int(inside.max()) + 1
+            inside -= start
+            if stop - start > _SPARSE * len(inside):
+                found.append(Span(part, start, stop, inside))
+                inside = np.arange(len(inside))
+            else:
+                found.append(Span(part, start, stop))
+            places[mine] = inside + behind
+            behind += found[-1].rows
+        in_order = len(places) == behind and bool((places[1:] > places[:-1]).all())
+        return spans, None if in_order else places
 
     def _all(self) -> int:
         return sum(part.rows for run in self.runs for part in run.parts)
