@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from analyzer.schema import NULL
 from analyzer.smtp.challenge import kind, oauth_error
 from analyzer.smtp.encoding import unbase64
-from analyzer.smtp.sasl import FOLLOWS, NOBODY, NOT_SAID, Claim, Decoder, Way, first_claim, way_of, whole_claim
+from analyzer.smtp.sasl import ADDRESS, FOLLOWS, NOBODY, NOT_SAID, Claim, Decoder, Way, first_claim, way_of, whole_claim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +40,11 @@ def read_alone(
 ) -> Decoded:
     """Decode one exchange. `initial` is None without an initial response, ``=`` for an empty one."""
     said: list[Response] = [turn[1:] for turn in turns]
+    prompts = [kind(turn.challenge) for turn in turns]
     if initial is not None:
         said.insert(0, (initial, initial_cut))
-    identity, authzid, realm, host, secret = _claim(mechanism, said)
+        prompts.insert(0, "unknown")
+    identity, authzid, realm, host, secret = _claim(mechanism, said, prompts)
     asked, error = None, None
     if turns:
         asked = " ".join([kind(turn.challenge) for turn in turns])
@@ -51,18 +53,23 @@ def read_alone(
     return Decoded(identity, authzid, realm, host, asked, error, None if digest == NULL else digest)
 
 
-def _claim(mechanism: str | None, said: Sequence[Response]) -> Claim:
+def _claim(mechanism: str | None, said: Sequence[Response], prompts: Sequence[str]) -> Claim:
     way = way_of(mechanism)
     if way is Way.ALL:
         return whole_claim(mechanism, said)
-    spoken = [response for response in said if response[0] not in NOT_SAID]
+    spoken, passwords = [], []
+    for response, prompt in zip(said, prompts, strict=True):
+        if response[0] not in NOT_SAID:
+            (passwords if way is Way.NAME and prompt == "password" else spoken).append(response)
+    if not spoken:  # a name that came one prompt late
+        spoken = [each for each in passwords if ADDRESS.fullmatch(unbase64(each[0] or b"") or b"")]
+        passwords = [each for each in passwords if each not in spoken]
+    following, cut = (*passwords, *spoken[1:2], (None, False))[0]
+    secret = None if following is None or cut else unbase64(following)
     # Where the first was not captured, the meaning of what comes behind it is unknown.
     if not spoken or spoken[0][0] is None or way is Way.NOBODY:
-        return NOBODY
-    following, cut = spoken[1] if len(spoken) > 1 else (None, False)
+        return (*NOBODY[:-1], secret if passwords else None)
     if way is Way.NAME and following is None and said[0][0] == b"=":
         return NOBODY
     claim = first_claim(mechanism, spoken[0])
-    if claim[-1] is not FOLLOWS:
-        return claim
-    return (*claim[:-1], None if following is None or cut else unbase64(following))
+    return claim if claim[-1] is not FOLLOWS else (*claim[:-1], secret)

@@ -1,7 +1,7 @@
 """Who the clients of a batch say that they are: each distinct response is decoded once.
 
-Nearly all mechanisms tell everything in the first response that is one. LOGIN has its secret in the second, so a name
-is decoded once however many passwords are tried with it. The few that spread over several tokens are read one by one.
+Nearly all mechanisms tell everything in the first response that is one. LOGIN has its secret in another, so a name is
+decoded once however many passwords are tried with it. The few that spread over several tokens are read one by one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import numpy as np
 
 from analyzer.schema import NULL
 from analyzer.smtp import sasl
+from analyzer.smtp.challenge import kind
+from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.texts import LOST
 from analyzer.tables import Text, begins_run, bounds, distinct
 
@@ -31,6 +33,7 @@ class Responses(NamedTuple):
     attempt: Array
     text: Array  # its number, or LOST
     cut: Array
+    asked: Array  # the number of the challenge that it answers, or LOST
 
     @classmethod
     def of(cls, rounds: Rounds, cut: Array) -> Responses:
@@ -41,6 +44,7 @@ class Responses(NamedTuple):
             np.insert(rounds.attempt, before, rows),
             np.insert(rounds.answer, before, rounds.initial[rows]),
             np.insert(rounds.cut, before, cut[rows]),
+            np.insert(rounds.challenge, before, LOST),
         )
 
 
@@ -52,14 +56,20 @@ def claims(
     if not len(responses.text):
         return {name: Text.one(None, count) for name in NAMES}, np.full(count, NULL)
     # Where nothing was captured nobody knows what it was: then what follows has another meaning.
+    ways = np.array([*map(sasl.way_of, mechanisms.words), sasl.Way.NOBODY])[mechanisms.codes]
     speaks = np.flatnonzero(texts.facts(_speaks, responses.text))
     owner = responses.attempt[speaks]
-    starts, stops = bounds(owner, count)
-    first, second = (_at(speaks, starts + k, stops) for k in (0, 1))
+    # LOGIN: who is asked for the password says no name, unless there is none before and this is an address.
+    passwords = (ways[owner] == sasl.Way.NAME) & (texts.facts(_asks_password, responses.asked[speaks]) > 0)
+    late = passwords & (np.bincount(owner[~passwords], minlength=count) == 0)[owner]
+    passwords[late] = texts.facts(_is_address, responses.text[speaks[late]]) == 0
+    starts, stops = bounds(owner[~passwords], count)
+    first, second = (_at(speaks[~passwords], starts + k, stops) for k in (0, 1))
+    password = _at(speaks[passwords], *bounds(owner[passwords], count))
+    second = np.where(password < 0, second, password)
     empty = np.zeros(count, bool)
     begins = np.flatnonzero(begins_run(responses.attempt))
     empty[responses.attempt[begins]] = texts.facts(is_empty, responses.text[begins])
-    ways = np.array([*map(sasl.way_of, mechanisms.words), sasl.Way.NOBODY])[mechanisms.codes]
 
     text = np.where(first < 0, LOST, responses.text[first])
     cut = (first >= 0) & responses.cut[first]
@@ -73,7 +83,8 @@ def claims(
         texts.once("claim", key, lambda m, k, torn: _told(decoder, sasl.first_claim(m, (texts[k], torn))))
         for key in zip(mechanisms.take(one).list(), text[one].tolist(), cut[one].tolist(), strict=True)
     ]
-    of = np.full(count, len(told), np.int64)
+    nobody = len(told)
+    of = np.full(count, nobody, np.int64)
     of[read] = which
     told.append(_told(decoder, sasl.NOBODY))
     alone = np.flatnonzero(whole)
@@ -85,11 +96,20 @@ def claims(
         told.append(_told(decoder, claim))
     *columns, secrets, follows = zip(*told, strict=True)
     secret = np.array(secrets, np.int64)[of]
-    # LOGIN: the secret is the second response, unless the first was a message of PLAIN.
-    waiting = np.array(follows)[of]
+    # LOGIN: the secret is what was said to the prompt for it, or else the second response; unless the first was a
+    # message of PLAIN.
+    waiting = np.array(follows)[of] | ((of == nobody) & (password >= 0))
     asked = np.flatnonzero(waiting & answered & ~responses.cut[second])
     secret[asked] = texts.facts(decoder.number_of_base64, responses.text[second[asked]])
     return {name: Text.of(column).take(of) for name, column in zip(NAMES, columns, strict=True)}, secret
+
+
+def _asks_password(challenge: bytes | None) -> int:
+    return int(kind(challenge) == "password")
+
+
+def _is_address(text: bytes | None) -> int:
+    return int(text is not None and sasl.ADDRESS.fullmatch(unbase64(text) or b"") is not None)
 
 
 def _told(decoder: sasl.Decoder, claim: sasl.Claim) -> tuple[Any, ...]:

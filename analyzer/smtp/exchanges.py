@@ -10,7 +10,9 @@ import numpy as np
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
+from analyzer.smtp.challenge import kind as kind_of
 from analyzer.smtp.law import Flag, Kind
+from analyzer.smtp.rounds import CODE_BYTES
 from analyzer.tables import Text, among, bounds, distinct
 from analyzer.words.vocabulary import distinct_of
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 #: A response of which the log hides a secret.
 _MASKED: Final = "<hidden by the log>"
+
+#: The kinds of challenges that ask for a response of LOGIN, in the order of these.
+_PROMPTS: Final = ("username", "password")
 
 #: The words of the column `argument`.
 _ARGUMENT: Final = "argument"
@@ -98,12 +103,15 @@ def arguments(said: Said, shown: Array) -> Text:
     index = count - np.where(mine, count[auth[place]] - np.append(0, responses)[place], before)
 
     rows = np.flatnonzero(answer & ~masked & ~lost)
+    # What was asked tells more than the number of the response; the challenge is the reply to the row before.
+    follows = (rows > 0) & (session[rows - 1] == session[rows])
+    asked = said.texts.facts(_asked, said.reply_numbers(np.where(follows, shown[rows - 1], -1)))
     forms = said.texts.facts(_form, said.line_numbers(shown[rows]))
     named = np.append(-1, mechanisms.codes)[place[rows]]
     names = [*mechanisms.words, None]
     told.put(
         rows,
-        (named, np.minimum(index[rows], redact.PLACES), forms),
+        (named, np.where(asked < 0, np.minimum(index[rows], redact.PLACES), asked), forms),
         lambda name, place, form: redact.described(names[name], place, redact.form_at(form)),
     )
     return told.text()
@@ -156,6 +164,12 @@ def _responses(line: bytes | None) -> int:
     """Say how many responses an AUTH line has."""
     words = _rest(line or b"").split()
     return int(len(words) > 1 and words[1] not in (b"=", b"*"))
+
+
+def _asked(reply: bytes | None) -> int:
+    """Say which response of LOGIN a challenge asks for; -1: it does not tell."""
+    asked = kind_of(reply[CODE_BYTES:]) if reply and reply.startswith(b"334") else "unknown"
+    return _PROMPTS.index(asked) if asked in _PROMPTS else -1
 
 
 def _form(line: bytes | None) -> int:

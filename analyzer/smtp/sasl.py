@@ -35,6 +35,9 @@ FOLLOWS: Final = bytes(1)
 # Lines that answer nothing: empty, empty said explicitly, and cancel. RFC 4954 section 4.
 NOT_SAID: Final = frozenset((b"", b"=", b"*"))
 
+#: What is said to the prompt for a password, where no name came before, and is a name all the same.
+ADDRESS: Final = re.compile(rb"[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}")
+
 _DIRECTIVE: Final = re.compile(rb'[\s,]*([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 # A client that forgets the separators puts its token behind the name: the name ends at white space too.

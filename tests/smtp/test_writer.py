@@ -24,12 +24,16 @@ TEXT = (
 
 
 def tables(text: str, wanted: frozenset[str] = frozenset(TABLES)):
+    made = with_digests(text, wanted)
+    del made["auth"]["secret_group"]  # digests, of another key each time
+    return made
+
+
+def with_digests(text: str, wanted: frozenset[str] = frozenset(TABLES)):
     writer = Writer("case", wanted, Decoder())
     writer.write(Reader().read(to_batch(sessions_of(to_events(HEAD + text))), tracker()))
     written = writer.written()
-    made = {name: table.lists() for name, table in {**written.tables, "findings": written.notes.table()}.items()}
-    del made["auth"]["secret_group"]  # digests, of another key each time
-    return made
+    return {name: table.lists() for name, table in {**written.tables, "findings": written.notes.table()}.items()}
 
 
 def test_only_what_is_wanted():
@@ -79,3 +83,22 @@ def test_nonce_is_no_secret() -> None:
     assert is_open(first)
     assert not is_open(base64.b64encode(b"\0alice\0n,,n=x,r=y"))
     assert not is_open(b"")
+
+
+def test_prompts_tell_what_answers_are() -> None:
+    """Of a server that ignores LOGIN's initial response the secret is what was said to the prompt for the password."""
+    again = "C: AUTH LOGIN {b64:alice}\nS: 334 VXNlcm5hbWU6\nC: {b64:alice}\nS: 334 UGFzc3dvcmQ6\n"
+    made = with_digests(
+        "S: 220 mx ESMTP\nC: EHLO x\nS: 250 AUTH LOGIN\n"
+        + "".join(f"{again}C: {{b64:wrong-{number}}}\nS: 535 5.7.8 no\n" for number in (1, 2, 1))
+    )
+
+    first, second, third = made["auth"]["secret_group"]
+    assert first == third
+    assert first != second
+    assert made["auth"]["identity"] == ["alice"] * 3
+    assert made["exchanges"]["argument"][2:5] == [
+        "LOGIN <user name, 5 bytes>",
+        "<user name, 5 bytes>",
+        "<password, 7 bytes>",
+    ]
