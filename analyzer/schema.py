@@ -65,7 +65,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         readable         flag     1 where the dialogue could be read to its end, 0 where TLS hides some of it
         commands         int?     client units seen: commands, AUTH answers, ends of DATA, BDAT chunks
         replies          int?     complete replies seen
-        attempts         int?     AUTH exchanges; unknown where TLS hides the session from its first byte
+        attempts         int?     AUTH exchanges that were seen; unknown where there were none before TLS hid the session
         authenticated_as text?    identity of the first AUTH exchange that succeeded
         messages         int?     mail transactions that the server accepted; unknown where TLS hides the session
         packets          int?     TCP packets of the connection in the capture

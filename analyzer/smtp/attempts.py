@@ -47,7 +47,7 @@ _ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
 _ONE_SIDED, _GAPS = int(Flag.ONE_SIDED), int(Flag.GAP_SERVER | Flag.GAP_CLIENT)
 _TRUNCATED, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.GAP_CLIENT)
 _EARLY_ANSWER: Final = int(Flag.EARLY_ANSWER)
-_UNSOLICITED, _MASKED = int(Flag.UNSOLICITED), int(Flag.MASKED)
+_MASKED: Final = int(Flag.MASKED)
 
 ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
 TLS_NAMES: Final = ["none", "starttls", "implicit"]
@@ -142,7 +142,7 @@ class Attempts:
         text, echoed = self.said.shown(np.where(a[:, s.A_CODE] > 0, rounds.reply, NONE), rounds.last)
         last, decodable = self._last_lines(rounds, responses)
         self._note(rounds, asked, echoed)
-        alone = a[:, s.A_FLAGS] & _UNSOLICITED != 0
+        alone = self.said.of(s.U_VERB, rounds.last) == law.UNSOLICITED_UNIT
         keys = (
             reply, a[:, s.A_CODE], outcomes, asked.refused.codes >= 0, last, np.where(masked, -1, decodable),
             a[:, s.A_ROUNDS], alone,
@@ -261,7 +261,7 @@ def _reason(
     alone: bool,  # noqa: FBT001
 ) -> str | None:
     """Say why; `alone`: the reply came while an answer was awaited."""
-    if alone and outcome == "rejected":
+    if alone and outcome == "rejected" and not oauth_error:
         return "timeout"  # the server did not wait for the answer
     text = reply.text.decode("utf-8", "replace")
     return reason(outcome, code or None, reply.enhanced, text, oauth_error, line, decodable=decodable, rounds=rounds)

@@ -127,7 +127,16 @@ def walk_rounds(units: Any, attempts: Any, stream: Any, rounds: Any, whole: Any)
             if waits == 1:
                 n = put_round(rounds, n, mine, start, stop)
             mine, start, stop, waits = j, LOST, 0, 0
-        if row > attempts[j, s.A_FIRST] and units[row, s.U_VERB] != UNSOLICITED_UNIT:
+        whole[j, LAST] = row
+        final = attempts[j, s.A_CODE] > 0 and units[row, s.U_REPLY_OFF] == attempts[j, s.A_REPLY_OFF]
+        challenge = units[row, s.U_CODE] == CHALLENGE and not final
+        if units[row, s.U_VERB] == UNSOLICITED_UNIT:  # what was asked before is not answered by it
+            if not challenge:
+                continue
+            if waits == 1:
+                n = put_round(rounds, n, j, start, stop)
+                rounds[n - 1, SAID] = 0  # an empty text: nothing was said, and nothing is lost
+        elif row > attempts[j, s.A_FIRST]:
             n = put_round(rounds, n, j, start, stop)
             if units[row, s.U_FLAGS] & F.LOST_LINE == 0:
                 rounds[n - 1, SAID] = units[row, s.U_OFF]
@@ -136,11 +145,10 @@ def walk_rounds(units: Any, attempts: Any, stream: Any, rounds: Any, whole: Any)
                 rounds[n - 1, CUT] = 1
             waits = 0
         start, stop = LOST, 0
-        if units[row, s.U_CODE] == CHALLENGE:
+        if challenge:
             start = units[row, s.U_REPLY_OFF] + CODE_BYTES
             stop = start + max(0, units[row, s.U_REPLY_LENGTH] - CODE_BYTES)
             waits = 1  # behind the last answer this is a round without one
-        whole[j, LAST] = row
     if waits == 1:
         n = put_round(rounds, n, mine, start, stop)
     return n

@@ -197,7 +197,7 @@ class Writer:
         self.unreadable += int(hidden.sum())
         if not self._described:
             return
-        blind = hidden & (state[:, s.TLS] == _IMPLICIT)
+        blind = hidden & (state[:, s.ATTEMPTS] == 0)  # there may be some inside
         first = session[:, c.FIRST_TIME]
         backwards = state[:, s.ENDED_AT] < first
         flags = state[:, s.FLAGS] | np.where(backwards & (state[:, s.ENDED_AT] > 0), int(Flag.CLOCK), 0)
