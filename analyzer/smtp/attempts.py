@@ -43,7 +43,7 @@ _UNANSWERED, _ANSWERED, _EMPTY = (_LINES.index(name) for name in ("none", "answe
 
 #: Flags of a session that weaken every label in it.
 _SHARED_FLAGS: Final = int(Flag.ONE_SIDED | Flag.OVERLAP_CONFLICT)
-_ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER)
+_ROUNDS_FLAGS: Final = int(Flag.AT_LEAST | Flag.GAP_SERVER | Flag.NOT_A_REPLY)
 _ONE_SIDED, _GAPS = int(Flag.ONE_SIDED), int(Flag.GAP_SERVER | Flag.GAP_CLIENT)
 _TRUNCATED, _GAP_CLIENT = int(Flag.TRUNCATED), int(Flag.GAP_CLIENT)
 _EARLY_ANSWER: Final = int(Flag.EARLY_ANSWER)
@@ -54,6 +54,12 @@ TLS_NAMES: Final = ["none", "starttls", "implicit"]
 
 #: What a mechanism can be called (RFC 4422 section 3.1); anything else may be a secret in the wrong place.
 NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")
+
+#: Challenges that are the server's last word before its reply: an empty answer acknowledges them (RFC 4954 section 4).
+_LAST_WORDS: Final = ("scram-final", "rspauth")
+
+#: Mechanisms without a password: what is wrong is the token.
+_BY_TOKEN: Final = ("XOAUTH2", "OAUTHBEARER")
 
 #: Mechanisms whose names do not go on: what follows them in a line that was cut off is an initial response.
 _WHOLE_NAMES: Final = frozenset(
@@ -107,6 +113,7 @@ class Attempts:
         backwards = (ended != NULL) & (ended < a[:, s.A_AT])
         flags = np.where(backwards, flags | int(Flag.CLOCK), flags)
         clock = flags & int(Flag.CLOCK) != 0
+        untold = flags & int(Flag.CLOCK | Flag.ONE_SIDED) != 0  # who waited for whom
         seconds = np.where(clock | (ended == NULL), np.nan, (ended - a[:, s.A_AT]) / 1e9)
         server = 1 - self.rows.states[self.sessions, s.CLIENT]
         unheard = (self.rows.sessions[self.sessions, c.SEEN_0 + server] == 0) & (a[:, s.A_ROUNDS] == 0)
@@ -116,8 +123,8 @@ class Attempts:
             "started": a[:, s.A_AT],
             "ended": ended,
             "seconds": seconds,
-            "seconds_server": np.where(clock, np.nan, a[:, s.A_SERVER_NS] / 1e9),
-            "seconds_client": np.where(clock, np.nan, a[:, s.A_CLIENT_NS] / 1e9),
+            "seconds_server": np.where(untold, np.nan, a[:, s.A_SERVER_NS] / 1e9),
+            "seconds_client": np.where(untold, np.nan, a[:, s.A_CLIENT_NS] / 1e9),
             "rounds": np.where(unheard, NULL, a[:, s.A_ROUNDS]),
             "rounds_known": Text(np.where(unheard, 2, vague).astype(np.int32), ROUNDS_KNOWN),
             "outcome": Text(outcome, list(law.OUTCOMES)),
@@ -141,19 +148,22 @@ class Attempts:
         replies = [reply_of(texts[number] or b"") for number in numbers]
         text, echoed = self.said.shown(np.where(a[:, s.A_CODE] > 0, rounds.reply, NONE), rounds.last)
         last, decodable = self._last_lines(rounds, responses)
+        heard = asked.kinds.mask([word.endswith(_LAST_WORDS) for word in asked.kinds.words])
+        last = np.where(heard & (last == _EMPTY), _ANSWERED, last)
+        by_token = mechanism.mask([word in _BY_TOKEN for word in mechanism.words])
         self._note(rounds, asked, echoed)
         alone = self.said.of(s.U_VERB, rounds.last) == law.UNSOLICITED_UNIT
         keys = (
             reply, a[:, s.A_CODE], outcomes, asked.refused.codes >= 0, last, np.where(masked, -1, decodable),
-            a[:, s.A_ROUNDS], alone,
+            a[:, s.A_ROUNDS], alone, by_token,
         )  # fmt: skip
         first, which = distinct(*keys) if len(a) else (reply, reply)
         reasons = [
             _reason(
                 replies[place], code, law.OUTCOMES[outcome], bool(refused), _LINES[line],
-                None if whole < 0 else bool(whole), number, bool(unasked),
+                None if whole < 0 else bool(whole), number, bool(unasked), bool(token),
             )
-            for place, code, outcome, refused, line, whole, number, unasked in zip(
+            for place, code, outcome, refused, line, whole, number, unasked, token in zip(
                 *(key[first].tolist() for key in keys), strict=True
             )
         ]  # fmt: skip
@@ -259,9 +269,11 @@ def _reason(
     decodable: bool | None,  # noqa: FBT001
     rounds: int,
     alone: bool,  # noqa: FBT001
+    by_token: bool,  # noqa: FBT001
 ) -> str | None:
-    """Say why; `alone`: the reply came while an answer was awaited."""
+    """Say why; `alone`: the reply came while an answer was awaited; `by_token`: the mechanism knows no password."""
     if alone and outcome == "rejected" and not oauth_error:
         return "timeout"  # the server did not wait for the answer
     text = reply.text.decode("utf-8", "replace")
-    return reason(outcome, code or None, reply.enhanced, text, oauth_error, line, decodable=decodable, rounds=rounds)
+    told = reason(outcome, code or None, reply.enhanced, text, oauth_error, line, decodable=decodable, rounds=rounds)
+    return "oauth_token_invalid" if by_token and told == "bad_credentials" else told

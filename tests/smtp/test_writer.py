@@ -102,3 +102,14 @@ def test_prompts_tell_what_answers_are() -> None:
         "<user name, 5 bytes>",
         "<password, 7 bytes>",
     ]
+
+
+def test_commands_behind_auth_in_its_segment_are_pipelined() -> None:
+    """They wait until the reply to AUTH is read, but they were sent before it."""
+    made = tables(
+        "S: 220 mx ESMTP\nC: EHLO x\nS: 250 AUTH PLAIN\n"
+        "C: AUTH PLAIN AGFsaWNlAHB3\nC+ RSET\nC+ NOOP\nS: 535 5.7.8 no\nS: 250 ok\nS: 250 ok\nC: QUIT\nS: 221 bye\n"
+    )
+
+    told = dict(zip(made["exchanges"]["verb"], made["exchanges"]["pipelined"], strict=True))
+    assert told == {"(greeting)": False, "EHLO": False, "AUTH": False, "RSET": True, "NOOP": True, "QUIT": False}

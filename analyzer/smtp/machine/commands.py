@@ -60,6 +60,8 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
         return
     row = open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, end - start)
     st[k, COMMANDS] += 1
+    if st[k, R_STEP] > at:  # it was sent before the last reply: it waited until that was read
+        flags |= F.PIPELINED
     if mode == M.LOST:
         flags |= F.TENTATIVE
     if mode != M.LOST or after != M.COMMAND:
@@ -71,7 +73,7 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
         w.un[row, U_SIZE] = w.steps[at, STEP_SIZE] if at >= 0 else w.st[k, C_CUT]
     if action == A.BEGIN_ATTEMPT:
         initial = skip_word(w.stream, skip_word(w.stream, start, end), end)
-        begin_attempt(w, k, row, L.INITIAL if initial < end else L.NONE, flags & ~F.TENTATIVE)
+        begin_attempt(w, k, row, L.INITIAL if initial < end else L.NONE, flags & ~(F.TENTATIVE | F.PIPELINED))
     elif action == A.BEGIN_CHUNK:
         st[k, CHUNK_LEFT] = number_at(w.stream, skip_word(w.stream, start, end), end)
         w.un[row, U_SIZE] = st[k, CHUNK_LEFT]

@@ -107,8 +107,9 @@ def unit_for(w: Any, k: int) -> Any:
     newest = st[k, NEXT] - 1
     mode = w.un[newest, U_MODE]
     kind = st[k, R_KIND]
-    if st[k, SERVER_GAP] == 1 and (mode == M.AUTH or mode == M.DATA):
-        if w.law[mode * KINDS + kind, 1] == A.ROUND or kind == K.R235 or kind == K.R535 or kind == K.R354:
+    if st[k, FLAGS] & F.GAP_SERVER and (mode == M.AUTH or mode == M.DATA):
+        only = w.law[mode * KINDS + kind, 1] == A.ROUND or kind == K.R354  # nothing else has such a reply
+        if only or (st[k, SERVER_GAP] == 1 and (kind == K.R235 or kind == K.R535)):
             return newest
     return st[k, OPEN]
 
@@ -212,6 +213,8 @@ def serve(w: Any, k: int, at: int, first: int, last: int) -> None:
         if code == 0:
             if st[k, PARTIAL] == 0:
                 st[k, FLAGS] |= F.NOT_A_REPLY
+                if st[k, ATTEMPT] >= 0:
+                    w.au[st[k, ATTEMPT], A_FLAGS] |= F.NOT_A_REPLY
         elif end - line > 3 and w.stream[line + 3] == DASH:
             if st[k, PARTIAL] == 0:
                 st[k, PARTIAL_AT] = line
