@@ -171,8 +171,8 @@ def export(folder: str, form: str, tables: str | None, *, force: bool, **options
 
     paths = exported.files(folder, form, tables, force=force)  # what cannot be written is told before anything is read
     _, trace, _ = read(options, *paths)
-    exported.write(trace.tables, form, paths)
-    counts = {path: len(trace.tables[name]) for name, path in paths.items()}
+    rows = exported.write(trace.tables, form, paths)
+    counts = {path: rows[name] for name, path in paths.items()}
     write(f"{visible(path)}: {count} row{'' if count == 1 else 's'}\n" for path, count in counts.items())
 
 

@@ -49,23 +49,27 @@ def ahead(parts: Iterable[Result]) -> Iterator[Result]:
         yield from meanwhile(partial(next, rest, None), threaded=True, calls=FEW)
 
 
-def side_by_side(make: Callable[[Item], object], items: Sequence[Item], stop: Callable[[], object]) -> None:
-    """Call `make` with each item, two at a time: every second one in a process of its own, or else by two threads.
+def side_by_side(
+    make: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], object]
+) -> dict[Item, Result]:
+    """Give what `make` makes of each item, two at a time: every second one in a process of its own, or by two threads.
 
     Where one of them fails, and on Ctrl-C, no other is begun, and the process is ended; what fails there is told when
     those here are made. Threads that are at work are waited for, and `stop` is called: it lets them end soon.
     """
+
+    def several(some: Sequence[Item]) -> dict[Item, Result]:
+        return {item: make(item) for item in some}
+
     if forked.can_fork():
-        with forked.apart(lambda: deque(map(make, items[1::2]), maxlen=0)) as others:
-            deque(map(make, items[::2]), maxlen=0)
-            others()
-        return
+        with forked.apart(lambda: several(items[1::2])) as others:
+            return several(items[::2]) | others()
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
     with ThreadPoolExecutor(2) as pool:
         try:
-            for call in as_completed([pool.submit(make, item) for item in items]):
-                call.result()
+            calls = {pool.submit(make, item): item for item in items}
+            return {calls[call]: call.result() for call in as_completed(calls)}
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             stop()

@@ -83,8 +83,8 @@ def _told(path: str) -> Iterator[None]:
         raise AnalyzerError(f"{path} cannot be written: {reason}") from None
 
 
-def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> None:
-    """Write tables to the files that `files` named.
+def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> dict[str, int]:
+    """Write tables to the files that `files` named; gives how many rows each has.
 
     All of them get their names at the end: a run that is interrupted, or that finds no room, leaves what was there
     before. Raises AnalyzerError for what the system refuses, and for tables that were left out.
@@ -96,12 +96,13 @@ def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> N
     opened: list[BinaryIO] = []
     stopped = False
 
-    def make(name: str) -> None:
+    def make(name: str) -> int:
         table = tables[name]
         with _told(paths[name]), open(beside[paths[name]], "xb") as file:
             opened.append(file)
             if not stopped:
                 FORMATS[form](table, file)
+        return len(table)
 
     def stop() -> None:
         nonlocal stopped
@@ -111,10 +112,11 @@ def write(tables: Mapping[str, Table], form: str, paths: Mapping[str, str]) -> N
                 file.close()  # nothing more can be written to it
 
     try:
-        side_by_side(make, sorted(paths, key=_ORDER.index), stop)
+        rows = side_by_side(make, sorted(paths, key=_ORDER.index), stop)
         for path in paths.values():
             with _told(path):
                 os.replace(beside[path], path)
+        return rows
     finally:
         for part in beside.values():
             with suppress(OSError):
