@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.schema import NULL
-from analyzer.tables import Builder, begins_run, bounds, distinct
+from analyzer.tables import Builder, begins_run, bounds, columns_of, distinct
 
 #: What columns hold: small numbers, of which there is a table, and such that are too far apart for one.
 VALUES = {
@@ -52,3 +52,12 @@ def test_bounds():
 
     assert (starts.tolist(), stops.tolist()) == ([0, 2, 2, 5], [2, 2, 5, 5])
     assert [each.tolist() for each in bounds(np.zeros(0, np.int64), 2)] == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 511, 512, 1500])
+def test_columns_of(rows: int) -> None:
+    """Columns are those of the rows, however many there are, with a zero behind each."""
+    matrix = np.arange(1, rows * 3 + 1).reshape(rows, 3)
+    columns = columns_of(matrix)
+    assert columns[:, :-1].tolist() == matrix.T.tolist()
+    assert columns[:, -1].tolist() == [0, 0, 0]

@@ -14,7 +14,7 @@ from analyzer.smtp import law, redact
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Kind
 from analyzer.smtp.reply import reply_of
-from analyzer.tables import Text, among, distinct
+from analyzer.tables import Text, among, columns_of, distinct
 from analyzer.words.vocabulary import distinct_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Said:
         self.rows, self.before, self.texts = rows, before, texts
         self.units: Any = memoryview(rows.units)
         self._stream = memoryview(rows.stream)
-        self._columns: dict[int, Array] = {}
+        self._columns = columns_of(rows.units)
         kinds, verbs = self.column(s.U_KIND), self.column(s.U_VERB)
         secretive = (kinds == Kind.AUTH) | among(verbs, _SECRETIVE)
         #: The units that may hold a secret; and for each unit, the last one up to it; -1: there is none.
@@ -62,17 +62,14 @@ class Said:
         self._last: Any = memoryview(np.maximum.accumulate(np.where(secretive, np.arange(len(kinds)), -1)))
 
     def column(self, number: int) -> Array:
-        """Give a column of the units; many ask for the same few, and in one piece they are much faster."""
-        return self._padded(number)[:-1]
+        """Give a column of the units."""
+        column: Array = self._columns[number, :-1]
+        return column
 
     def of(self, number: int, units: Array) -> Array:
         """Give a column of some units, 0 for none (-1)."""
-        return self._padded(number).take(units)
-
-    def _padded(self, number: int) -> Array:
-        if number not in self._columns:
-            self._columns[number] = np.append(self.rows.units[:, number], 0)
-        return self._columns[number]
+        column: Array = self._columns[number].take(units)
+        return column
 
     def cut(self, offset: int, length: int) -> bytes:
         """Give bytes of the stream."""
@@ -84,7 +81,7 @@ class Said:
 
     def line_numbers(self, units: Array) -> Array:
         """Give the numbers of the lines of some units (-1: none) in `texts`."""
-        return self._numbered(units, s.U_OFF, self._padded(s.U_LENGTH))
+        return self._numbered(units, s.U_OFF, self._columns[s.U_LENGTH])
 
     def reply_numbers(self, units: Array) -> Array:
         """Give the numbers of the replies to some units (-1: none) in `texts`; NONE where there is none."""
@@ -92,7 +89,7 @@ class Said:
 
     @cached_property
     def _reply_lengths(self) -> Array:
-        return np.where(self._padded(s.U_CODE) > 0, self._padded(s.U_REPLY_LENGTH), 0)
+        return np.where(self._columns[s.U_CODE] > 0, self._columns[s.U_REPLY_LENGTH], 0)
 
     def _numbered(self, units: Array, column: int, lengths: Array) -> Array:
         """Give the numbers of spans of units; each is looked up once."""

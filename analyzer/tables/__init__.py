@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from analyzer.tables.arrays import ROOM, among, begins_run, bounds, distinct, in_order, mixed, packed, selected, span
+from analyzer.tables.arrays import (
+    ROOM,
+    among,
+    begins_run,
+    bounds,
+    columns_of,
+    distinct,
+    in_order,
+    mixed,
+    packed,
+    selected,
+    span,
+)
 from analyzer.tables.builder import Builder, changed, concatenate
 from analyzer.tables.columns import Column, taken
 from analyzer.tables.lazy import Tables, replaced
@@ -27,6 +39,7 @@ __all__ = [
     "begins_run",
     "bounds",
     "changed",
+    "columns_of",
     "concatenate",
     "distinct",
     "in_order",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: A table of numbers takes less time than sorting them where it is so many times as long as they are.
 _NEAR: Final = 32
 
+#: Rows of a few hundred octets that stay in a cache.
+_CACHED: Final = 512
+
 #: Two columns are one integer below this.
 ROOM: Final = 1 << 62
 
@@ -24,6 +27,18 @@ def picked(array: Array, rows: Array | slice) -> Array:
         return array[rows]
     rows = np.asarray(rows)
     return array.take(np.flatnonzero(rows) if rows.dtype == bool else rows)
+
+
+def columns_of(rows: Array) -> Array:
+    """Give the columns of a two-dimensional array, each in one piece, and with a zero behind its last row.
+
+    What stands in one piece is read several times faster; so many rows at a time stay in the processor's cache.
+    """
+    made = np.zeros((rows.shape[1], len(rows) + 1), rows.dtype)
+    for start in range(0, len(rows), _CACHED):
+        some = rows[start : start + _CACHED]
+        made[:, start : start + len(some)] = some.T
+    return made
 
 
 def selected(array: Array, rows: Array) -> Array:
