@@ -6,6 +6,7 @@ difference of running counts at its two ends.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -39,6 +40,10 @@ _TELLS: Final = _kinds(Kind.DATA, Kind.BDAT, Kind.DOT)
 #: Reply codes that are positive completion, and those with which DATA ends nothing (0: there is none).
 _GOOD: Final = np.array([law.is_good(code) for code in range(600)])
 _GOES_ON: Final = (0, law.GO_ON)
+
+#: A reverse-path, in brackets or not: a quoted string in it may hold blanks and brackets (RFC 5321 section 4.1.2). One
+#: that nobody closes goes to the end of the line, so that no octet is looked at twice.
+_PATH: Final = re.compile(rb'\s*((?:"(?:\\.|[^"\\])*"?|[^\s"]+)*)', re.DOTALL)
 
 
 class Ended(NamedTuple):
@@ -143,8 +148,8 @@ def paths(said: Said, numbers: Array) -> Text:
 
 
 def _path(line: bytes) -> str:
-    words = line.partition(b":")[2].split(None, 1)
-    return printable(words[0] if words else b"")
+    found = _PATH.match(line.partition(b":")[2])
+    return printable(found[1] if found else b"")
 
 
 def columns(ended: Ended, said: Said, left: Text) -> dict[str, Any]:

@@ -128,8 +128,35 @@ def test_columns_tell_what_units_tell_one_after_the_other(talks):
     assert state[:, s.M_TAKEN].tolist() == [each.taken for each in read]
 
 
-def test_paths_are_those_of_the_units():
-    """The reverse-path is the word behind the colon; -1 is nobody's."""
-    rows = rows_of([[(int(Kind.MAIL), line, 250, False) for line in (b"MAIL FROM:<a@b> X", b"MAIL", b"MAIL FROM:")]], 1)
+#: Lines of MAIL, and the reverse-path of each.
+PATHS = {
+    b"MAIL FROM:<a@b> X": "<a@b>",
+    b"MAIL": "",
+    b"MAIL FROM:": "",
+    b"MAIL FROM: \t<a@b.test>": "<a@b.test>",
+    b"MAIL FROM:a@b.test SIZE=10": "a@b.test",
+    b"MAIL FROM:<> BODY=8BITMIME": "<>",
+    b"MAIL FROM:<@x,@y:a@b.test> X": "<@x,@y:a@b.test>",
+    b'MAIL FROM:<"a > b"@b.test> SIZE=10': '<"a > b"@b.test>',
+    b'MAIL FROM:"a b"@b.test SIZE=10': '"a b"@b.test',
+    rb'MAIL FROM:<"a\" b\\"@b.test> SIZE=10': r'<"a\" b\\"@b.test>',
+    b'MAIL FROM:<"a b@c> SIZE=10': '<"a b@c> SIZE=10',
+    b'MAIL FROM:<"a \\': '<"a \\',
+}
 
-    assert mail.paths(Said(rows, {}, Texts()), np.array([0, -1, 1, 2])).list() == ["<a@b>", None, "", ""]
+
+def test_paths_are_those_of_the_units():
+    """The reverse-path is the word behind the colon, quoted strings and all; -1 is nobody's."""
+    rows = rows_of([[(int(Kind.MAIL), line, 250, False) for line in PATHS]], 1)
+
+    numbers = np.array([-1, *range(len(PATHS))])
+    assert mail.paths(Said(rows, {}, Texts()), numbers).list() == [None, *PATHS.values()]
+
+
+def test_a_hostile_path_takes_linear_time():
+    """Quotes that are never closed are read once."""
+    line = b"MAIL FROM:" + b'\\"' * 100_000 + b'"' + b'\\"' * 100_000
+    rows = rows_of([[(int(Kind.MAIL), line, 250, False)]], 1)
+
+    (path,) = mail.paths(Said(rows, {}, Texts()), np.array([0])).list()
+    assert path.startswith('\\"' * 100)
