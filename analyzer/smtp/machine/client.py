@@ -106,7 +106,7 @@ def take_line(w: Any, k: int, mode: int, start: int, lf: int, first: int, last: 
     st[k, CSCAN] = lf + 1
     if mode == M.BODY:
         if body_line(w, k, start, lf) and w.law[M.BODY * KINDS + K.DOT, 1] == A.END_DATA:
-            end_data(w, k, locate(w, k, first, last, lf + 1), 0)
+            end_data(w, k, locate(w, k, first, last, lf + 1), st[k, HOLE] * F.GAP_CLIENT)
         return
     if mode == M.LOST and (lf + 1 < st[k, CLIM] or not is_command(w.stream, start, end, w.verbs)):
         return  # text behind a gap, or a verb whose reply nobody waits for
