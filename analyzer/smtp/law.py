@@ -349,6 +349,11 @@ def is_good(code: int) -> bool:
     return CLASS_KINDS.get(code // 100) is Kind.R2XX
 
 
+def is_bad(code: int) -> bool:
+    """Say whether a reply code refuses what was asked, for now or for good."""
+    return CLASS_KINDS.get(code // 100) is Kind.REFUSAL
+
+
 class Flag(IntFlag):
     """What weakens a label or deserves a finding; of an attempt, a session or a unit."""
 

@@ -37,8 +37,9 @@ _IN_MAIL: Final = _kinds(Kind.MAIL, Kind.RCPT, Kind.DATA, Kind.BDAT, Kind.DOT, K
 _ENDS: Final = _kinds(Kind.MAIL, Kind.DOT, Kind.RSET, Kind.HELLO, Kind.LHLO)
 _TELLS: Final = _kinds(Kind.DATA, Kind.BDAT, Kind.DOT)
 
-#: Reply codes that are positive completion, and those with which DATA ends nothing (0: there is none).
+#: Reply codes that are positive completion, that refuse, and with which DATA ends nothing (0: none was seen).
 _GOOD: Final = np.array([law.is_good(code) for code in range(600)])
+_BAD: Final = np.array([law.is_bad(code) for code in range(600)])
 _GOES_ON: Final = (0, law.GO_ON)
 
 #: A reverse-path, in brackets or not: a quoted string in it may hold blanks and brackets (RFC 5321 section 4.1.2). One
@@ -84,7 +85,8 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     units = np.zeros((len(numbers), s.U_WIDTH), np.int64)
     units[:-1] = rows.units.take(numbers[:-1], axis=0)
     units[-1, s.U_SESSION], units[-1, s.U_KIND] = len(mail), Kind.RSET  # what is under way ends here at the latest
-    kind, good, chunk = units[:, s.U_KIND], _GOOD[units[:, s.U_CODE]], units[:, s.U_KIND] == Kind.BDAT
+    kind, chunk = units[:, s.U_KIND], units[:, s.U_KIND] == Kind.BDAT
+    good, bad = _GOOD[units[:, s.U_CODE]], _BAD[units[:, s.U_CODE]]
     ends = _ENDS[kind] | (chunk & ~good) | ((kind == Kind.DATA) & ~among(units[:, s.U_CODE], _GOES_ON))
     lines, which = said.lines(numbers[chunk])
     ends[chunk] |= np.array([line.upper().split()[-1:] == [b"LAST"] for line in lines], bool)[which]
@@ -93,7 +95,7 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     left = np.where(of.first[:, None] < 0, mail[of.session], 0)
     at = np.where(of.first < 0, left[:, s.M_AT], units[of.first, s.U_AT])
     accepted = left[:, s.M_ACCEPTED] + _counted(of, (kind == Kind.RCPT) & good)
-    refused = left[:, s.M_REFUSED] + _counted(of, (kind == Kind.RCPT) & ~good)
+    refused = left[:, s.M_REFUSED] + _counted(of, (kind == Kind.RCPT) & bad)
     chunks = left[:, s.M_CHUNKS] + _counted(of, chunk)
     octets = left[:, s.M_OCTETS] + _counted(of, np.where(chunk, units[:, s.U_SIZE], 0))
     end = units[of.last]

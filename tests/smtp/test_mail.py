@@ -92,7 +92,8 @@ class OneByOne:
         pass
 
     def rcpt(self, _, code, __):
-        self.now["yes" if code == 250 else "no"] += 1
+        self.now["yes"] += code == 250
+        self.now["no"] += code == 450
 
     def data(self, _, code, __):
         if code == 503:
