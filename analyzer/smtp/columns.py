@@ -57,8 +57,9 @@ from __future__ import annotations
 
 # --- the mail transactions of a session
 (
-    M_COUNT, M_TAKEN,                            # that are over, and that the server took
-    M_OPEN,                                      # 1 where one is under way, of which the rest tells
-    M_AT, M_ACCEPTED, M_REFUSED, M_CHUNKS, M_OCTETS,  # recipients; BDAT chunks and their octets
+    M_COUNT, M_TAKEN, M_UNSURE,                  # that are over, that the server took; and: the reply is missing
+    M_OPEN,                                      # 1 where one is under way (2: without MAIL), of which the rest tells
+    M_AT, M_ACCEPTED, M_REFUSED, M_LOST,         # recipients; lost: the reply is missing
+    M_CHUNKS, M_OCTETS,                          # BDAT chunks and their octets
     M_WIDTH,
-) = range(9)  # fmt: skip
+) = range(11)  # fmt: skip

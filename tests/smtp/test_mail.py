@@ -54,33 +54,60 @@ def rows_of(parts, final):
             row[s.U_REPLY_OFF], row[s.U_REPLY_LENGTH] = len(stream), 3 if code else 0
             stream += b"%d" % code if code else b""
             rows.append(row)
-    about = np.zeros((len(parts), c.SESSION_WIDTH), np.int64)
+    about, state = (np.zeros((len(parts), width), np.int64) for width in (c.SESSION_WIDTH, s.STATE_WIDTH))
     about[:, c.FINAL] = final
     table = np.array(rows, np.int64).reshape(-1, s.U_WIDTH)
+    for row in np.flatnonzero(table[:, s.U_CODE]).tolist():
+        state[table[row, s.U_SESSION], s.OPEN] = row + 1
     none = np.zeros((0, s.A_WIDTH), np.int64)
-    return Rows(about, np.zeros((len(parts), s.STATE_WIDTH), np.int64), about, table, none, np.frombuffer(stream, "u1"))
+    return Rows(about, state, about, table, none, np.frombuffer(stream, "u1"))
+
+
+#: In the place of a reply's code: it is among missing bytes, which a later reply shows.
+MISSING = -1
 
 
 class OneByOne:
     """Reads one session unit by unit: numbers, recipients, sizes, chunks and final codes, and how many were taken."""
 
     def __init__(self, parts):
-        self.ended, self.taken, self.now = [], 0, None
-        for kind, line, code, gap in (unit for part in parts for unit in part):
-            if self.now or kind == Kind.MAIL:
-                getattr(self, Kind(kind).name.lower())(line, code, gap)
+        self.ended, self.taken, self.unsure, self.now = [], 0, 0, None
+        units = [unit for part in parts for unit in part]
+        replied = [code > 0 for _, _, code, _ in units]
+        before = len(units) - len(parts[-1])  # what parts before left without a reply has none for that reason
+        for number, (kind, line, code, gap) in enumerate(units):
+            said = code or (MISSING if number < before or any(replied[number:]) else 0)
+            if self.now or self.begins(kind, said):
+                getattr(self, Kind(kind).name.lower())(line, said, gap)
         self.end()
+
+    def begins(self, kind, code):
+        """A transaction begins with MAIL, or is under way where only a part of one gets such a reply."""
+        proof = {Kind.RCPT: (250,), Kind.DATA: (354,), Kind.BDAT: (250,), Kind.DOT: (MISSING, 0, 250, 450)}
+        if code in proof.get(Kind(kind), ()):
+            self.begin(seen=False)
+        return self.now or kind == Kind.MAIL
+
+    def begin(self, *, seen):
+        self.now = {"yes": 0, "no": 0, "lost": 0, "size": NULL, "chunks": 0, "whole": False, "seen": seen}
 
     def end(self, code=0):
         now, self.now = self.now, None
         if now:
-            self.taken += code == 250 and now["whole"]
-            self.ended.append((len(self.ended) + 1, *(now[name] for name in ("yes", "no", "size", "chunks")), code))
+            yes, no, lost, taken = now["yes"], now["no"], now["lost"], code == 250 and now["whole"]
+            self.taken += taken
+            self.unsure += code == MISSING
+            if taken and now["seen"] and (yes, lost) == (0, 1):
+                yes = 1  # who else?
+            if not yes + no and (taken or lost or not now["seen"]):
+                yes = no = NULL
+            yes = NULL if taken and not yes else yes
+            self.ended.append((len(self.ended) + 1, yes, no, now["size"], now["chunks"], max(code, 0)))
 
     def mail(self, _, code, __):
         self.end()
-        self.now = {"yes": 0, "no": 0, "size": NULL, "chunks": 0, "whole": False}
-        if code != 250:
+        self.begin(seen=True)
+        if code == 450:
             self.end(code)
 
     def rset(self, *_):
@@ -94,6 +121,7 @@ class OneByOne:
     def rcpt(self, _, code, __):
         self.now["yes"] += code == 250
         self.now["no"] += code == 450
+        self.now["lost"] += code == MISSING
 
     def data(self, _, code, __):
         if code == 503:
@@ -101,7 +129,7 @@ class OneByOne:
 
     def bdat(self, line, code, _):
         self.now |= {"chunks": self.now["chunks"] + 1, "size": max(0, self.now["size"]) + 5, "whole": True}
-        if code != 250 or line.endswith(b"last "):
+        if code == 552 or line.endswith(b"last "):
             self.end(code)
 
     def dot(self, _, code, gap):
@@ -126,7 +154,8 @@ def test_columns_tell_what_units_tell_one_after_the_other(talks):
 
     read = [OneByOne(parts) for parts in talks]
     assert found == [each.ended for each in read]
-    assert state[:, s.M_TAKEN].tolist() == [each.taken for each in read]
+    taken = [NULL if each.unsure and not each.taken else each.taken for each in read]
+    assert mail.taken(state).tolist() == taken
 
 
 #: Lines of MAIL, and the reverse-path of each.
