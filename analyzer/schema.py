@@ -130,11 +130,11 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         n                int      number of the transaction in its session, from 1
         at               time?    when MAIL was sent, or, where that was not captured, the first unit that was
         mail_from        text?    reverse-path; unknown where MAIL was not captured
-        accepted         int?     recipients accepted, as far as replies were captured; unknown where all are missing
+        accepted         int?     recipients accepted, in LMTP after the message, as far as replies were captured; unknown where all are missing
         refused          int?     recipients refused, likewise
         size             int?     octets of the message as sent, dot-stuffing removed
         chunks           int      BDAT chunks; 0 with DATA
-        code             int?     code of the reply that ended the transaction
+        code             int?     code of the reply that ended the transaction; of several (LMTP), the first positive one, else the first
         enhanced         text?    enhanced status code of that reply
         text             text?    text of that reply
     """),

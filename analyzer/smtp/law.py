@@ -382,6 +382,8 @@ class Flag(IntFlag):
     ROLES_CHANGED = 1 << 22
     HELD = 1 << 23  # of a session that goes on: not written yet
     MASKED = 1 << 24  # a log hides a secret of the client
+    RECIPIENT = 1 << 25  # the end of a message, whose reply is about one recipient (LMTP)
+    FURTHER = 1 << 26  # and not the first one
 
 
 #: Names of the flags that are caveats, as tables show them.

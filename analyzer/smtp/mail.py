@@ -44,6 +44,9 @@ _GOOD: Final = np.array([law.is_good(code) for code in range(600)])
 _BAD: Final = np.array([law.is_bad(code) for code in range(600)])
 _GOES_ON: Final = (0, law.GO_ON)
 
+#: Columns of what replies are.
+_ACCEPTED, _REFUSED, _LOST = range(3)
+
 #: In the place of a unit of MAIL: an earlier part of the session had it, and: it was not captured.
 EARLIER, UNSEEN = -1, -2
 
@@ -76,10 +79,15 @@ class _Units(NamedTuple):
     rows: Array  # int64[n, U_WIDTH]
     kind: Array
     owner: Array
-    good: Array  # the reply is positive
-    bad: Array  # it refuses
-    lost: Array  # it is among bytes that were not captured
+    replies: Array  # bool[n, 3]: the reply is positive; it refuses; it is among bytes that were not captured
+    each: Array  # it is about one recipient of the message (LMTP)
+    head: Array  # where the first reply to the same message is; else itself
     ends: Array  # a transaction ends here
+
+    @property
+    def good(self) -> Array:
+        """Whether the reply is positive."""
+        return self.replies[:, _ACCEPTED]
 
 
 class _Stretches(NamedTuple):
@@ -101,33 +109,33 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     """
     units = _units(rows, said, shown, mail)
     of = _stretches(units, mail)
-    chunk, rcpt = units.kind == Kind.BDAT, units.kind == Kind.RCPT
+    chunk = (units.kind == Kind.BDAT) & (units.head == np.arange(len(units.head)))
     left = np.where(of.first[:, None] < 0, mail[of.session], 0)
     first = np.where(units.kind[of.first] == Kind.MAIL, units.numbers[of.first], UNSEEN)
     first[of.first < 0] = EARLIER
     at = np.where(of.first < 0, left[:, s.M_AT], units.rows[of.first, s.U_AT])
     unseen = (first == UNSEEN) | (left[:, s.M_OPEN] == _OPEN_UNSEEN)
-    accepted, refused, lost = (
-        left[:, column] + _counted(of, rcpt & mask)
-        for column, mask in ((s.M_ACCEPTED, units.good), (s.M_REFUSED, units.bad), (s.M_LOST, units.lost))
-    )
+    answers = left[:, s.M_ACCEPTED : s.M_LOST + 1] + _counted(of, units.replies & (units.kind == Kind.RCPT)[:, None])
     chunks = left[:, s.M_CHUNKS] + _counted(of, chunk)
     octets = left[:, s.M_OCTETS] + _counted(of, np.where(chunk, units.rows[:, s.U_SIZE], 0))
-    state = np.stack((1 + unseen, at, accepted, refused, lost, chunks, octets), axis=1)
+    state = np.column_stack((1 + unseen, at, answers, chunks, octets))
 
-    end, tells = units.rows[of.last], of.over & ~of.refused & _TELLS[units.kind[of.last]]
+    last = _decisive(units, of)
+    end, tells = units.rows[last], of.over & ~of.refused & _TELLS[units.kind[last]]
     dot = tells & (end[:, s.U_KIND] == Kind.DOT)
     known = dot & (end[:, s.U_FLAGS] & int(Flag.GAP_CLIENT) == 0)
     size = np.where(known, end[:, s.U_SIZE], np.where(chunks > 0, octets, NULL))
     replied = (tells | of.refused) & (end[:, s.U_CODE] > 0) & (end[:, s.U_REPLY_LENGTH] > 0)
-    taken = replied & units.good[of.last] & (dot | (chunks > 0))
+    taken = replied & units.good[last] & (dot | (chunks > 0))
 
     over = of.over | (rows.sessions[of.session, c.FINAL] == 1)
     n = mail[of.session, s.M_COUNT] + 1 + np.arange(len(over)) - np.searchsorted(of.session, of.session)
-    unit = np.where(replied, units.numbers[of.last], -1)
-    recipients = _recipients(accepted, refused, lost, taken, unseen)
+    unit = np.where(replied, units.numbers[last], -1)
+    each = replied & units.each[last]  # what RCPT accepted it did for the time being
+    answers[each] = answers[each] * (0, 1, 0) + _counted(of, units.replies & units.each[:, None])[each]
+    recipients = _recipients(answers, taken, unseen)
     ended = Ended(*(column[over] for column in (of.session, n, first, at, *recipients, size, chunks, unit)))
-    for column, which in ((s.M_COUNT, over), (s.M_TAKEN, taken), (s.M_UNSURE, tells & units.lost[of.last])):
+    for column, which in ((s.M_COUNT, over), (s.M_TAKEN, taken), (s.M_UNSURE, tells & units.replies[last, _LOST])):
         mail[:, column] += np.bincount(of.session[which], minlength=len(mail))
     mail[:, s.M_OPEN :] = 0
     mail[of.session[~over], s.M_OPEN :] = state[~over]
@@ -153,11 +161,14 @@ def _units(rows: Rows, said: Said, shown: Array, mail: Array) -> _Units:
     units[-1, s.U_SESSION], units[-1, s.U_KIND] = len(mail), Kind.RSET  # what is under way ends here at the latest
     kind, code, owner = (np.ascontiguousarray(units[:, column]) for column in (s.U_KIND, s.U_CODE, s.U_SESSION))
     good, bad, chunk = _GOOD[code], _BAD[code], kind == Kind.BDAT
+    lost = (code == 0) & (numbers < np.append(_heard(rows), -1)[owner])
     ends = _ENDS[kind] | (chunk & bad) | ((kind == Kind.DATA) & ~among(code, _GOES_ON))
     lines, which = said.lines(numbers[chunk])
     ends[chunk] |= np.array([line.upper().split()[-1:] == [b"LAST"] for line in lines], bool)[which]
-    lost = (code == 0) & (numbers < np.append(_heard(rows), -1)[owner])
-    return _Units(numbers, units, kind, owner, good, bad, lost, ends)
+    each, further = (units[:, s.U_FLAGS] & int(flag) != 0 for flag in (Flag.RECIPIENT, Flag.FURTHER))
+    ends = (ends | further) & ~np.append(further[1:], False)  # of several replies to a message, the last one ends it
+    head = np.maximum.accumulate(np.where(further, 0, np.arange(len(units))))
+    return _Units(numbers, units, kind, owner, np.column_stack((good, bad, lost)), each, head, ends)
 
 
 def _heard(rows: Rows) -> Array:
@@ -176,12 +187,23 @@ def _stretches(units: _Units, mail: Array) -> _Stretches:
     start = np.concatenate((np.searchsorted(owner, held), begun + (units.kind[begun] == Kind.MAIL)))
     order = np.argsort(session, kind="stable")
     session, first, start = session[order], first[order], start[order]
-    refused = (first >= 0) & (units.kind[first] == Kind.MAIL) & units.bad[first]
+    refused = (first >= 0) & (units.kind[first] == Kind.MAIL) & units.replies[first, _REFUSED]
     stops = np.flatnonzero(units.ends)
     last = stops[np.searchsorted(stops, start)]
     over = owner[last] == session
     last = np.where(over, last, np.searchsorted(owner, session, "right"))
     return _Stretches(session, first, start, np.where(refused, first, last), over | refused, refused)
+
+
+def _decisive(units: _Units, of: _Stretches) -> Array:
+    """Find the units whose reply tells what became of each transaction: the one that ends it.
+
+    Where each recipient has a reply (RFC 2033 section 4.2), the first that is positive, else the first.
+    """
+    head, good = units.head[of.last], np.append(np.flatnonzero(units.good), len(units.head))
+    first = good[np.searchsorted(good, head)]
+    decisive: Array = np.where(first <= of.last, first, head)
+    return decisive
 
 
 def _unannounced(units: _Units, mail: Array) -> Array:
@@ -191,26 +213,29 @@ def _unannounced(units: _Units, mail: Array) -> Array:
     shows = np.flatnonzero(taken | (kind == Kind.DOT) | ((kind == Kind.DATA) & (units.rows[:, s.U_CODE] == law.GO_ON)))
     stops = np.flatnonzero(units.ends)
     before = stops[np.searchsorted(stops, shows) - 1]  # for none the last, which is of no session
-    opened = (kind[before] == Kind.MAIL) & ~units.bad[before]
+    opened = (kind[before] == Kind.MAIL) & ~units.replies[before, _REFUSED]
     under_way = np.where(owner[before] == owner[shows], opened, mail[owner[shows], s.M_OPEN] > 0)
     shows, before = shows[~under_way], before[~under_way]
     new: Array = np.diff(before, prepend=-1) | np.diff(owner[shows], prepend=-1) != 0
-    first: Array = shows[new]
+    first: Array = units.head[shows[new]]
     return first
 
 
 def _counted(of: _Stretches, values: Array) -> Array:
     """Sum what the units of each transaction have."""
-    sums = np.append(0, np.cumsum(values))
-    many: Array = np.where(of.refused, 0, sums[of.last + of.over] - sums[of.start])
+    sums = np.zeros((len(values) + 1, *values.shape[1:]), np.int64)
+    np.cumsum(values, axis=0, out=sums[1:])
+    many: Array = sums[of.last + of.over] - sums[of.start]
+    many[of.refused] = 0
     return many
 
 
-def _recipients(accepted: Array, refused: Array, lost: Array, taken: Array, unseen: Array) -> tuple[Array, Array]:
-    """Say how many recipients were accepted and refused, as far as replies to RCPT were captured.
+def _recipients(answers: Array, taken: Array, unseen: Array) -> tuple[Array, Array]:
+    """Say how many recipients were accepted and refused, as far as replies about them were captured.
 
     A message that was taken had a recipient: the only one, if a single reply is missing.
     """
+    accepted, refused, lost = answers.T
     accepted = accepted + (taken & (accepted == 0) & (lost == 1) & ~unseen)
     unknown = (accepted + refused == 0) & (taken | unseen | (lost > 0))
     return np.where(unknown | (taken & (accepted == 0)), NULL, accepted), np.where(unknown, NULL, refused)

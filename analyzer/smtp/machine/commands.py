@@ -85,8 +85,10 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
         st[k, CHUNK_LEFT] = number_at(w.stream, skip_word(w.stream, start, end), end)
         w.un[row, U_SIZE] = st[k, CHUNK_LEFT]
         if st[k, LMTP] == 1 and is_last(w.stream, start, end):
+            w.un[row, U_FLAGS] |= F.RECIPIENT
             for _ in range(1, st[k, RECIPIENTS]):  # one reply for each recipient (RFC 2033 section 4.3)
-                open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, 0)
+                further = open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, 0)
+                w.un[further, U_FLAGS] |= F.RECIPIENT | F.FURTHER
             st[k, RECIPIENTS] = 0
     if kind == K.HELLO or kind == K.LHLO:
         st[k, LMTP] = 1 if kind == K.LHLO else 0
@@ -151,9 +153,10 @@ def end_data(w: Any, k: int, time: int, frame: int, flags: int) -> None:
     """Write the unit of a message's end: with LMTP, one for each recipient that was accepted (RFC 2033 section 4.2)."""
     st = w.st
     many = max(1, st[k, RECIPIENTS]) if st[k, LMTP] == 1 else 1
-    for _ in range(many):
+    flags |= st[k, LMTP] * F.RECIPIENT
+    for n in range(many):
         row = open_unit(w, k, K.DOT, END_OF_DATA, M.COMMAND, time, frame, st[k, CPOS], 0)
-        w.un[row, U_FLAGS] = flags
+        w.un[row, U_FLAGS] = flags | (F.FURTHER if n > 0 else 0)
         w.un[row, U_SIZE] = st[k, BODY_SIZE]
     st[k, COMMANDS] += 1
     st[k, RECIPIENTS] = 0
