@@ -67,7 +67,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         replies          int?     complete replies seen
         attempts         int?     AUTH exchanges that were seen; unknown where there were none before TLS hid the session
         authenticated_as text?    identity of the first AUTH exchange that succeeded
-        messages         int?     mail transactions that the server accepted; unknown where TLS hides the session
+        messages         int?     mail transactions that the server accepted, as far as its replies were captured; unknown where TLS hides the session, and where all replies to messages are missing
         packets          int?     TCP packets of the connection in the capture
         bytes            int?     bytes of TCP payload on the wire, both sides, retransmissions included
         ended_by         text     client_fin, server_fin, client_rst, server_rst, new_session, idle or capture_end; of a log: client_lost, server_timeout, server_closed, closed or log_end
@@ -128,13 +128,13 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "messages": _columns("""
         session          id       stable id of the SMTP connection
         n                int      number of the transaction in its session, from 1
-        at               time?    when MAIL was sent
-        mail_from        text?    reverse-path
-        accepted         int      recipients accepted
-        refused          int      recipients refused
+        at               time?    when MAIL was sent, or, where that was not captured, the first unit that was
+        mail_from        text?    reverse-path; unknown where MAIL was not captured
+        accepted         int?     recipients accepted, in LMTP after the message, as far as replies were captured; unknown where all are missing
+        refused          int?     recipients refused, likewise
         size             int?     octets of the message as sent, dot-stuffing removed
         chunks           int      BDAT chunks; 0 with DATA
-        code             int?     code of the reply that ended the transaction
+        code             int?     code of the reply that ended the transaction; of several (LMTP), the first positive one, else the first
         enhanced         text?    enhanced status code of that reply
         text             text?    text of that reply
     """),

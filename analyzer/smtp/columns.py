@@ -21,7 +21,8 @@ from __future__ import annotations
     R_CODE, R_KIND, R_OFF, R_LENGTH, R_STEP, R_TIME,  # the last complete reply
     SPLIT,                                       # code of a reply that was taken for complete where bytes are missing
     EARLY, EARLY_OFF, EARLY_LENGTH, EARLY_TIME, EARLY_FRAME,  # an unsolicited 421, kept for the next command
-    CHUNK_LEFT, BODY_SIZE, ODD_AT, ODD_SIZE, CRLF,  # octets of BDAT, of the message; an odd end; CRLF before
+    CHUNK_LEFT, BODY_SIZE, CRLF,                 # octets of BDAT, of the message; CRLF before
+    ODD_AT, ODD_SIZE, ODD_TIME, ODD_FRAME,       # the first dot alone that is no end by itself, after the last hole
     HOLE, SERVER_GAP,                            # bytes of the client, of the server are missing since the last unit
     CLIENT_END, SERVER_END,                      # 1 after FIN, 2 after RST
     FIRST_END,                                   # how.CLIENT or how.SERVER: who ended first
@@ -34,7 +35,7 @@ from __future__ import annotations
     KEEP_0, KEEP_1,                              # after a part: where the bytes begin that have to be kept
     STARTED,
     STATE_WIDTH,
-) = range(62)  # fmt: skip
+) = range(64)  # fmt: skip
 
 # --- a unit: what the client sent, and its reply
 (
@@ -56,8 +57,9 @@ from __future__ import annotations
 
 # --- the mail transactions of a session
 (
-    M_COUNT, M_TAKEN,                            # that are over, and that the server took
-    M_OPEN,                                      # 1 where one is under way, of which the rest tells
-    M_AT, M_ACCEPTED, M_REFUSED, M_CHUNKS, M_OCTETS,  # recipients; BDAT chunks and their octets
+    M_COUNT, M_TAKEN, M_UNSURE,                  # that are over, that the server took; and: the reply is missing
+    M_OPEN,                                      # 1 where one is under way (2: without MAIL), of which the rest tells
+    M_AT, M_ACCEPTED, M_REFUSED, M_LOST,         # recipients; lost: the reply is missing
+    M_CHUNKS, M_OCTETS,                          # BDAT chunks and their octets
     M_WIDTH,
-) = range(9)  # fmt: skip
+) = range(11)  # fmt: skip

@@ -349,6 +349,11 @@ def is_good(code: int) -> bool:
     return CLASS_KINDS.get(code // 100) is Kind.R2XX
 
 
+def is_bad(code: int) -> bool:
+    """Say whether a reply code refuses what was asked, for now or for good."""
+    return CLASS_KINDS.get(code // 100) is Kind.REFUSAL
+
+
 class Flag(IntFlag):
     """What weakens a label or deserves a finding; of an attempt, a session or a unit."""
 
@@ -377,6 +382,8 @@ class Flag(IntFlag):
     ROLES_CHANGED = 1 << 22
     HELD = 1 << 23  # of a session that goes on: not written yet
     MASKED = 1 << 24  # a log hides a secret of the client
+    RECIPIENT = 1 << 25  # the end of a message, whose reply is about one recipient (LMTP)
+    FURTHER = 1 << 26  # and not the first one
 
 
 #: Names of the flags that are caveats, as tables show them.

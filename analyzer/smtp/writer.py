@@ -185,7 +185,7 @@ class Writer:
         if "messages" in self.wanted:
             columns = mail.columns(ended, said, facts.text("mail_from"))
             self._put("messages", len(ended.n), columns | _named(ends, ended.session))
-            begun = np.flatnonzero(under_way >= 0)
+            begun = np.flatnonzero(under_way != mail.EARLIER)
             facts.put("mail_from", begun, mail.paths(said, under_way[begun]).list())
 
     def _sessions(self, rows: Rows, facts: Facts, ends: dict[str, Any]) -> None:
@@ -212,7 +212,7 @@ class Writer:
             "commands": state[:, s.COMMANDS],
             "replies": state[:, s.REPLIES],
             "attempts": np.where(blind, NULL, state[:, s.ATTEMPTS]),
-            "messages": np.where(hidden, NULL, facts.mail[over, s.M_TAKEN]),
+            "messages": np.where(hidden, NULL, mail.taken(facts.mail[over])),
             "caveats": caveats(flags),
         }
         for name in ("via", "banner", "helo", "offered", "offered_tls", "authenticated_as", "tls_version", "sni"):

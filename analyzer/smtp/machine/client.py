@@ -6,11 +6,11 @@ from typing import Any
 
 from analyzer.kernel import helper
 from analyzer.smtp.columns import *
-from analyzer.smtp.machine.commands import begin_body, body_line, end_data, take_answer, take_command
+from analyzer.smtp.machine.commands import begin_body, take_answer, take_body_line, take_command
 from analyzer.smtp.machine.grammar import LF, is_command, text_end
-from analyzer.smtp.machine.units import close_attempt, locate
-from analyzer.smtp.machine.work import KINDS, A, F, H, K, M
-from analyzer.tcp.columns import CUT, STEP_END, STEP_KIND, STEP_SIZE
+from analyzer.smtp.machine.units import close_attempt, is_cut, locate
+from analyzer.smtp.machine.work import KINDS, F, H, K, M
+from analyzer.tcp.columns import STEP_SIZE
 from analyzer.wire.octets import find_octet
 
 
@@ -45,6 +45,7 @@ def cross_gap(w: Any, k: int) -> None:
     if after >= 0:
         st[k, MODE] = after
     st[k, HOLE] = 1
+    st[k, ODD_AT] = -1
     st[k, CRLF] = 0
     st[k, CPOS] = st[k, CGAP]
     st[k, CSCAN] = st[k, CGAP]
@@ -105,15 +106,13 @@ def take_line(w: Any, k: int, mode: int, start: int, lf: int, first: int, last: 
     st[k, CPOS] = lf + 1
     st[k, CSCAN] = lf + 1
     if mode == M.BODY:
-        if body_line(w, k, start, lf) and w.law[M.BODY * KINDS + K.DOT, 1] == A.END_DATA:
-            end_data(w, k, locate(w, k, first, last, lf + 1), 0)
+        take_body_line(w, k, start, lf, first, last)
         return
     if mode == M.LOST and (lf + 1 < st[k, CLIM] or not is_command(w.stream, start, end, w.verbs)):
         return  # text behind a gap, or a verb whose reply nobody waits for
     at = locate(w, k, first, last, lf + 1)
     flags = 0
-    cut = at < 0 and st[k, C_CUT] > 0 and st[k, C_HELD] == lf + 1
-    if cut or (at >= 0 and w.steps[at, STEP_KIND] == CUT and w.steps[at, STEP_END] == lf + 1):
+    if is_cut(w, k, at, lf + 1):
         flags = F.TRUNCATED
     elif end == lf:
         st[k, FLAGS] |= F.BARE_LF

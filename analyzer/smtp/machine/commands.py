@@ -9,7 +9,16 @@ from analyzer.limits import AUTH_LINE_OCTETS
 from analyzer.smtp.columns import *
 from analyzer.smtp.law import ANSWER_UNIT, END_OF_DATA, UNKNOWN_VERB
 from analyzer.smtp.machine.grammar import CR, POINT, STAR, is_last, number_at, skip_word, verb_of
-from analyzer.smtp.machine.units import begin_attempt, close_attempt, frame_of, open_unit, spend, time_of
+from analyzer.smtp.machine.units import (
+    begin_attempt,
+    close_attempt,
+    frame_of,
+    is_cut,
+    locate,
+    open_unit,
+    spend,
+    time_of,
+)
 from analyzer.smtp.machine.work import KINDS, A, F, H, K, L, M
 from analyzer.tcp.columns import EARLY as BEFORE
 from analyzer.tcp.columns import STEP_ACKED, STEP_SIZE
@@ -78,8 +87,10 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
         st[k, CHUNK_LEFT] = number_at(w.stream, skip_word(w.stream, start, end), end)
         w.un[row, U_SIZE] = st[k, CHUNK_LEFT]
         if st[k, LMTP] == 1 and is_last(w.stream, start, end):
+            w.un[row, U_FLAGS] |= F.RECIPIENT
             for _ in range(1, st[k, RECIPIENTS]):  # one reply for each recipient (RFC 2033 section 4.3)
-                open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, 0)
+                further = open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, 0)
+                w.un[further, U_FLAGS] |= F.RECIPIENT | F.FURTHER
             st[k, RECIPIENTS] = 0
     if kind == K.HELLO or kind == K.LHLO:
         st[k, LMTP] = 1 if kind == K.LHLO else 0
@@ -120,29 +131,34 @@ def begin_body(w: Any, k: int) -> None:
 
 
 @helper
-def body_line(w: Any, k: int, start: int, lf: int) -> Any:
-    """Count a message line; gives whether it ends the message (RFC 5321 section 4.1.1.4: CRLF . CRLF, nothing else)."""
+def take_body_line(w: Any, k: int, start: int, lf: int, first: int, last: int) -> None:
+    """Count a message line, or take it for the end: CRLF . CRLF, nothing else (RFC 5321 section 4.1.1.4)."""
     st = w.st
     crlf = lf > start and w.stream[lf - 1] == CR
-    dot = w.stream[start] == POINT and lf - start == (2 if crlf else 1)
-    if dot and crlf and st[k, CRLF] == 1:
-        return True
-    if dot and st[k, ODD_AT] < 0:
-        st[k, ODD_AT] = lf + 1  # some servers take this for the end: a reply would tell
-        st[k, ODD_SIZE] = st[k, BODY_SIZE]
+    if w.stream[start] == POINT and lf - start == (2 if crlf else 1):
+        at = locate(w, k, first, last, lf + 1)
+        if crlf and st[k, CRLF] == 1 and w.law[M.BODY * KINDS + K.DOT, 1] == A.END_DATA:
+            end_data(w, k, time_of(w, k, at), frame_of(w, k, at), st[k, HOLE] * F.GAP_CLIENT)
+            return
+        if st[k, ODD_AT] < 0 and not is_cut(w, k, at, lf + 1):
+            # Some servers take this for the end, or what is missing before it ended with CRLF: a reply would tell.
+            st[k, ODD_AT] = lf + 1
+            st[k, ODD_SIZE] = st[k, BODY_SIZE]
+            st[k, ODD_TIME] = time_of(w, k, at)
+            st[k, ODD_FRAME] = frame_of(w, k, at)
     st[k, BODY_SIZE] += lf + 1 - start - (1 if w.stream[start] == POINT else 0)
     st[k, CRLF] = 1 if crlf else 0
-    return False
 
 
 @helper
-def end_data(w: Any, k: int, at: int, flags: int) -> None:
+def end_data(w: Any, k: int, time: int, frame: int, flags: int) -> None:
     """Write the unit of a message's end: with LMTP, one for each recipient that was accepted (RFC 2033 section 4.2)."""
     st = w.st
     many = max(1, st[k, RECIPIENTS]) if st[k, LMTP] == 1 else 1
-    for _ in range(many):
-        row = open_unit(w, k, K.DOT, END_OF_DATA, M.COMMAND, time_of(w, k, at), frame_of(w, k, at), st[k, CPOS], 0)
-        w.un[row, U_FLAGS] = flags
+    flags |= st[k, LMTP] * F.RECIPIENT
+    for n in range(many):
+        row = open_unit(w, k, K.DOT, END_OF_DATA, M.COMMAND, time, frame, st[k, CPOS], 0)
+        w.un[row, U_FLAGS] = flags | (F.FURTHER if n > 0 else 0)
         w.un[row, U_SIZE] = st[k, BODY_SIZE]
     st[k, COMMANDS] += 1
     st[k, RECIPIENTS] = 0

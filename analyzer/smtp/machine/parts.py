@@ -68,6 +68,8 @@ def suspend(w: Any, k: int) -> None:
     first = st[k, OPEN]
     if st[k, ATTEMPT] >= 0:
         first = min(first, w.au[st[k, ATTEMPT], A_FIRST])
+    while first < st[k, NEXT] and w.un[first, U_FLAGS] & F.FURTHER != 0:
+        first -= 1  # the replies to one message stay together
     client = st[k, CPOS]
     server = st[k, SPOS]
     if st[k, ODD_AT] < client - ODD_END_BYTES:

@@ -116,16 +116,23 @@ def unit_for(w: Any, k: int) -> Any:
 
 @helper
 def end_unseen_data(w: Any, k: int) -> None:
-    """A reply comes in the middle of a message: its end was an odd one, or is among missing bytes."""
+    """A reply comes in the middle of a message: its end was an odd one, or is behind or among missing bytes."""
     st = w.st
+    flag = F.GAP_CLIENT
     if st[k, HOLE] == 0:
-        st[k, FLAGS] |= F.ODD_END
+        flag = F.ODD_END
+        st[k, FLAGS] |= flag
+    time = st[k, R_TIME]
+    frame = 0
+    if st[k, ODD_AT] >= 0:
         st[k, CPOS] = st[k, ODD_AT]
         st[k, BODY_SIZE] = st[k, ODD_SIZE]
+        time = st[k, ODD_TIME]
+        frame = st[k, ODD_FRAME]
     else:
         st[k, CPOS] = st[k, CLIM]
     st[k, CSCAN] = st[k, CPOS]
-    end_data(w, k, st[k, R_STEP], F.GAP_CLIENT if st[k, HOLE] == 1 else F.ODD_END)
+    end_data(w, k, time, frame, flag)
 
 
 @helper

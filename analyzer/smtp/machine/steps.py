@@ -80,6 +80,7 @@ def take_step(w: Any, k: int, at: int, first: int, last: int) -> None:
                 lost_octets(w, k, at)
             if kind == CUT and st[k, MODE] == M.BODY:
                 st[k, HOLE] = 1
+                st[k, ODD_AT] = -1
             pump(w, k, first, last)
         else:
             st[k, SLIM] = w.steps[at, STEP_END]

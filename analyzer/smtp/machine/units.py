@@ -37,6 +37,14 @@ def frame_of(w: Any, k: int, at: int) -> Any:
 
 
 @helper
+def is_cut(w: Any, k: int, at: int, position: int) -> Any:
+    """Say whether the snap length cut off what stood before `position`, for which `locate` gave this step."""
+    if at < 0:
+        return w.st[k, C_CUT] > 0 and w.st[k, C_HELD] == position
+    return w.steps[at, STEP_KIND] == CUT and w.steps[at, STEP_END] == position
+
+
+@helper
 def open_unit(w: Any, k: int, kind: int, verb: int, mode: int, time: int, frame: int, offset: int, length: int) -> Any:
     """Write a unit that waits for its reply; gives its row."""
     st = w.st
