@@ -91,7 +91,9 @@ def clipped(text: str, width: int) -> str:
     """Cut a text to so many cells, with an ellipsis where something is left out."""
     if width_of(text) <= width:
         return text
-    kept = text[: max(width - 1, 0)]
+    if width < 1:
+        return ""
+    kept = text[: width - 1]
     while width_of(kept) > width - 1:
         kept = kept[:-1]
     return kept + "…"

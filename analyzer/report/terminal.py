@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.gather import records, worst_first
-from analyzer.report.grid import GAP, Column, lines
+from analyzer.report.grid import GAP, LEAST, Column, lines, squeezed
 from analyzer.report.opening import BAD, WIDEST, advice_told, opening
 from analyzer.report.screen import clipped, padded
 from analyzer.report.summary import Summary, summarise
@@ -51,16 +51,14 @@ def report(
 
 
 def _column(head: str, cells: Sequence[object], *, right: bool = False) -> Column:
-    return Column(head, [safe.visible(str(cell)) for cell in cells], np.arange(len(cells)), right=right)
+    least = LEAST.get(head)
+    return Column(head, [safe.visible(str(cell)) for cell in cells], np.arange(len(cells)), right=right, least=least)
 
 
-def _table(columns: Sequence[Column], screen: Screen, *, squeeze: int = 0) -> Iterator[str]:
-    """Give the lines of a small table; the column number `squeeze` takes what is too wide."""
-    if not len(columns[0].rows):
-        return
-    room = min(screen.columns, WIDEST) - 2 - sum(c.width + len(GAP) for c in columns) + len(GAP)
-    columns[squeeze].width += min(room, 0)
-    yield from lines(columns, screen)
+def _table(columns: Sequence[Column], screen: Screen) -> Iterator[str]:
+    """Give the lines of a small table; columns of text give way where it is too wide."""
+    if len(columns[0].rows):
+        yield from lines(squeezed(columns, min(screen.columns, WIDEST) - 2, WIDEST), screen)
 
 
 def _cells(summary: Summary, screen: Screen) -> Iterator[str]:
@@ -74,7 +72,6 @@ def _cells(summary: Summary, screen: Screen) -> Iterator[str]:
             _column("outcome", [cell[2] for cell, _ in shown]),
         ],
         screen,
-        squeeze=1,
     )
     yield from _more(len(hidden), sum(count for _, count in hidden), "combinations", "attempts")
 
@@ -109,7 +106,6 @@ def _parties(parties: Sequence[Any], name: str, others: str, screen: Screen) -> 
             _column(name, [p.name or "(empty)" for p in shown]),
         ],
         screen,
-        squeeze=4,
     )
     rest = parties[_ROWS:]
     yield from _more(
@@ -124,7 +120,7 @@ def _endings(summary: Summary, screen: Screen) -> Iterator[str]:
 def _counted(counts: Counter[str], what: str, name: str, screen: Screen) -> Iterator[str]:
     rows = counts.most_common()
     columns = [_column(what, [c for _, c in rows], right=True), _column(name, [n for n, _ in rows])]
-    yield from _table(columns, screen, squeeze=1)
+    yield from _table(columns, screen)
 
 
 def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
@@ -166,6 +162,6 @@ def _skipped(skipped: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]
     ]
     if any(row["first"] for row in shown):
         columns.append(_column("first", [row["first"] or "" for row in shown]))
-    yield from _table(columns, screen, squeeze=2)
+    yield from _table(columns, screen)
     if len(skipped) > len(shown):
         yield f"and {len(skipped) - len(shown)} more kinds: `smtp-analyzer skipped` lists them"

@@ -107,6 +107,18 @@ def test_many(tables):
     assert "and 10 more kinds: `smtp-analyzer skipped`" in got
 
 
+def test_wide_tables(tables):
+    """Of several texts that are long each gives way: what could not be read stays readable at 80 columns."""
+    line, reason = "aaaa-bbb " * 20, "line is not understood, and what it is nobody knows " * 2
+    tables["skipped"] = rows("skipped", {"reason": reason, "stage": "logs", "count": 1, "first": line})
+
+    got = text(tables).split("What could not be read\n")[1].splitlines()
+    assert len(got) == 2
+    assert max(map(width_of, got)) == 80
+    assert got[1].startswith("      1  logs   line is not understood, and")
+    assert "…  aaaa-bbb aaaa-bbb aaaa-" in got[1]
+
+
 def test_hostile(tables):
     """Names, replies and findings written by strangers print as text."""
     evil = "\x1b[31m[/]\u202e\n" + "w" * 200
