@@ -16,7 +16,7 @@ from analyzer.tables import Table, Text, in_order, packed
 from analyzer.tables import taken as picked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from analyzer.findings.tries import Logins
     from analyzer.tables import Column
@@ -194,6 +194,11 @@ def table(found: Sequence[Found]) -> Table:
     columns["confidence"] = [each.confidence for each in found]
     columns["advice"] = [advice_of(each.kind, each.client, each.identity, each.server) for each in found]
     return Table.of("findings", columns)
+
+
+def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Give names and counts, the greatest first, equal ones by name."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def many(count: int, what: str) -> str:

@@ -135,14 +135,15 @@ def _findings(table: Table) -> Iterator[Finding]:
 
 
 def advised(summary: Summary) -> list[tuple[str, str, int]]:
-    """Give kind, name and count of the reasons, and of the outcomes of attempts without one."""
+    """Give kind, name and count of the reasons, and of the outcomes of attempts without one; equal ones by name."""
     counted = (("reason", summary.reasons), ("outcome", summary.unexplained))
-    return [(kind, name, count) for kind, counts in counted for name, count in counts.most_common()]
+    told = [(kind, name, count) for kind, counts in counted for name, count in counts.items()]
+    return sorted(told, key=lambda each: (-each[2], each[1], each[0]))
 
 
 def _causes(summary: Summary, lang: str) -> Iterator[Why]:
     told = {"reason": knowledge.reason, "outcome": knowledge.outcome}
-    for kind, name, count in sorted(advised(summary), key=lambda each: -each[2]):
+    for kind, name, count in advised(summary):
         known = name in knowledge.names(kind)
         cause = told[kind](name, lang) if known else None
         yield Why(kind, name, count, *((cause.title, cause.advice, cause.lang) if cause else ("", "", lang)))

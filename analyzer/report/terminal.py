@@ -82,7 +82,7 @@ def _more(rows: int, total: int, what: str, of: str) -> Iterator[str]:
 
 
 def _reasons(summary: Summary, screen: Screen) -> Iterator[str]:
-    rows = sorted(advice_told(summary), key=lambda row: -row[1])
+    rows = advice_told(summary)
     if not rows:
         return
     count_width = max(len("attempts"), *(len(f"{count}") for _, count, _ in rows))

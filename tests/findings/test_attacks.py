@@ -101,6 +101,15 @@ def test_many_brute_forcers_of_one_account():
     assert kinds(many[:-12]) == ["brute_force"] * 9
 
 
+def test_equal_counts_come_by_name():
+    """Of identities that are guessed at equally often the first by name are told, in whatever order they came."""
+    names = ["root", "mary", "alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi", "ivan"]
+    crowd = [refused(f"10.{n}.{k}.1", name, 100 * k + n, n + k) for k, name in enumerate(names) for n in range(10)]
+    for seed in range(3):
+        (row,) = found(crowd, np.random.default_rng(seed))
+        assert "most at alice (10), bob (10), carol (10), from" in row["evidence"]
+
+
 def test_a_crowd_with_a_list():
     """Crowds that guess at ten identities are ten findings; at more it is one crowd with a list, and one finding."""
 

@@ -20,7 +20,7 @@ from analyzer.schema import TABLES
 from analyzer.smtp import law
 from analyzer.stats.facts import Facts
 from analyzer.tables import Table
-from tests.records import id_of, ms, rows
+from tests.records import attempt, id_of, ms, rows
 from tests.report.crowd import crowd
 from tests.report.test_page import HOSTILE, hostile_tables
 
@@ -118,6 +118,26 @@ def test_busiest_of_many():
     assert numbers.sum(axis=1).tolist() == totals[wanted].tolist()
     assert more == 290
     assert (numbers[0] == np.bincount(families(facts)[codes == wanted[0]], minlength=len(NAMES))).all()
+
+
+def test_chart_and_table_of_one_name_show_the_same():
+    """Of names with equally many attempts a chart shows those that the table beside it shows: the first by name."""
+    made = [attempt(f"s{n}", "192.0.2.1", ms(n), "rejected", identity=f"u{40 - n}") for n in range(40)]
+    tables = {name: Table.empty(name) for name in TABLES} | {"auth": rows("auth", *made)}
+    names, _, more = busiest(tables["auth"].text("identity"), Facts(tables, dt.UTC), 10)
+
+    assert names == [party.name for party in gather(tables, []).identities.shown[:10]]
+    assert more == 30
+
+
+def test_reasons_are_in_the_order_of_the_table(tables):
+    """The chart of why attempts failed and the table of it have equal counts in one order."""
+    endings = [("rejected", "throttled"), ("client_closed", None), ("cancelled", "cancelled"), ("unseen", None)]
+    made = [attempt(f"s{n}", "192.0.2.1", ms(n), out, reason=why) for n, (out, why) in enumerate(endings)]
+    tables["auth"] = rows("auth", *made)
+    ax = Charts(tables, dt.UTC).reasons()
+
+    assert [label.get_text() for label in ax.get_yticklabels()] == [why.name for why in gather(tables, []).causes]
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 71, 72, 3600, 86_400, 30 * 86_400, 3 * 365 * 86_400])
