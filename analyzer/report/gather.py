@@ -155,6 +155,7 @@ def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
         ("break_in", ENTRY in kinds),
         ("attack", any(kind in ATTACKS for kind in kinds)),
         ("trouble", bool(kinds)),
+        ("unseen", not summary.attempts and summary.blind),
         ("none", not summary.attempts),
     )
     return next((verdict for verdict, so in verdicts if so), "quiet")
@@ -181,8 +182,11 @@ def _unseen(summary: Summary, skipped: Table, cannot: Iterable[Mapping[str, str]
     return Unseen(
         sessions_unreadable=summary.unreadable,
         sessions_unknown=summary.attempts_unknown,
+        sessions_incomplete=summary.incomplete,
+        logins=summary.blind,
         endings=summary.outcomes["unseen"],
         rounds=summary.rounds_unknown,
+        missing=_counted(summary.missing),
         caveats=_counted(summary.caveats),
         skipped=tuple(Skipped(**row) for row in rows if row["reason"] not in NEEDLESS),
         cannot=tuple(Cannot(**entry) for entry in cannot),

@@ -82,8 +82,11 @@ class Unseen:
 
     sessions_unreadable: int  #: sessions of which TLS hides some
     sessions_unknown: int  #: sessions of which nobody knows whether they had attempts
+    sessions_incomplete: int  #: sessions of which bytes are missing
+    logins: bool  #: whether somebody may have got in unseen
     endings: int  #: attempts whose ending nobody saw
     rounds: int  #: attempts whose rounds are at least a number, or unknown
+    missing: tuple[Count, ...]  #: caveats of sessions that are not there as a whole, and of how many
     caveats: tuple[Count, ...]  #: what weakens labels, and of how many attempts
     skipped: tuple[Skipped, ...]  #: what could not be read
     cannot: tuple[Cannot, ...]  #: what the formats of the logs do not tell
@@ -141,7 +144,7 @@ class Report:
     sessions: int  #: SMTP sessions; what several sources show counts once
     attempts: int  #: AUTH exchanges, counted alike
     succeeded: int  #: of these
-    verdict: str  #: `break_in`, `attack`, `trouble` (something else is urgent), `quiet`, or `none` (no attempts)
+    verdict: str  #: `break_in`, `attack`, `trouble` (something else), `quiet`; no attempts: `none`, `unseen` if hidden
     outcomes: tuple[Count, ...]  #: attempts by outcome
     causes: tuple[Why, ...]  #: why attempts did not succeed, the most frequent first
     cells: tuple[Cell, ...]  #: attempts by mechanism, rounds and outcome

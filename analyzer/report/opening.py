@@ -83,11 +83,9 @@ def _who(parties: Sequence[Any], width: int) -> str:
 def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tuple[str, str]:
     inside = [party.name for party in summary.identities if party.succeeded]
     count = summary.outcomes["succeeded"]
-    if not summary.attempts:
-        return "", ""
     if not count:
-        unknown = " that could be seen" if summary.attempts_unknown or summary.outcomes["unseen"] else ""
-        return f"nobody{unknown}", "green"
+        told = ("nobody that could be seen", "") if summary.blind else ("nobody", "green")
+        return told if summary.attempts or summary.blind else ("", "")
     guessed = [row for row in findings if row["kind"] == ENTRY]
     if guessed:
         perhaps = "" if any(row["severity"] == "high" for row in guessed) else "perhaps "
@@ -165,6 +163,7 @@ def _nobody_in(summary: Summary, width: int) -> str:
 def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict[str, Any]], width: int) -> str:
     counts = (
         (summary.unreadable, "session", "inside TLS" + _of_guessers(summary, findings)),
+        (summary.incomplete, "session", f"with missing bytes ({', '.join(summary.missing)})"),
         (summary.outcomes["unseen"], "ending", ""),
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
     )

@@ -94,8 +94,7 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "span": _span(report, clock),
         "clock": partial(_from_to, clock),
         "anchors": _anchors(report, evidence, said),
-        "blind": bool(report.unseen.sessions_unknown or report.unseen.endings),
-        "unseen": list(_unseen(report, said)),
+        "unseen": list(unseen(report, said)),
         "alarmed": alarms(report.findings, attrgetter("severity")),
         "entry": ENTRY,
         "family_of": family_of,
@@ -180,19 +179,20 @@ def _anchors(report: Report, evidence: Evidence, said: Mapping[str, str]) -> dic
     }
 
 
-def _unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
+def unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
     """Give label, number and the place of more on it, of what was not seen."""
-    unseen = report.unseen
+    told = report.unseen
     counts = (
-        ("unreadable", unseen.sessions_unreadable, ""),
-        ("attempts_unknown", unseen.sessions_unknown, ""),
-        ("unseen_endings", unseen.endings, ""),
-        ("rounds_vague", unseen.rounds, ""),
+        ("unreadable", told.sessions_unreadable, ""),
+        ("attempts_unknown", told.sessions_unknown, ""),
+        ("incomplete", told.sessions_incomplete, "missing"),
+        ("unseen_endings", told.endings, ""),
+        ("rounds_vague", told.rounds, ""),
     )
     yield from ((said[word], count, target) for word, count, target in counts if count)
-    yield from ((f"{said['caveat']}: {caveat.name}", caveat.count, "caveats") for caveat in unseen.caveats[:FEW])
+    yield from ((f"{said['caveat']}: {caveat.name}", caveat.count, "caveats") for caveat in told.caveats[:FEW])
     # What TLS hides is counted above already.
-    for skipped in [each for each in unseen.skipped if each.stage != "tls"][:FEW]:
+    for skipped in [each for each in told.skipped if each.stage != "tls"][:FEW]:
         yield f"{said['skipped_count']}: {cut(skipped.reason, IDENTITY)}", skipped.count, "skipped"
 
 
@@ -246,13 +246,13 @@ def _conversation(
 
 def _contents(values: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     report = values["report"]
-    unseen = report.unseen
+    told = report.unseen
     for anchor, title, there in (
         ("charts", "charts", report.attempts),
         ("findings", "findings", report.findings),
         ("tables", "tables", report.attempts),
         ("conversation", "conversation", values["conversation"]),
-        ("unseen", "not_seen", unseen.caveats or unseen.skipped or unseen.cannot),
+        ("unseen", "not_seen", told.missing or told.caveats or told.skipped or told.cannot),
         ("advice", "advice", values["topics"]),
         ("rows", "rows", values["groups"]),
     ):

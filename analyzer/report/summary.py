@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
+#: Caveats of sessions that are not there as a whole: an attempt, or how it ended, may be in what is missing.
+MISSING: Final = frozenset({"gap", "midstream", "one_sided", "truncated"})
+
 #: What stands for a mechanism where the client named none.
 NO_MECHANISM: Final = "(none)"
 
@@ -50,6 +53,9 @@ class Summary:
     #: Sessions of which TLS hides a part, and sessions of which it is unknown whether they had attempts.
     unreadable: int
     attempts_unknown: int
+    #: Sessions of which bytes are missing, and what they lack: `MISSING`.
+    incomplete: int
+    missing: Counter[str]
     #: Sessions of which TLS hides a part, by client.
     hidden: Counter[str]
     outcomes: Counter[str]
@@ -64,6 +70,11 @@ class Summary:
     endings: Counter[str]
     caveats: Counter[str]
     rounds_unknown: int
+
+    @property
+    def blind(self) -> bool:
+        """Whether somebody may have got in unseen."""
+        return bool(self.unreadable or self.attempts_unknown or self.incomplete or self.outcomes["unseen"])
 
 
 def summarise(tables: Mapping[str, Table]) -> Summary:
@@ -82,6 +93,8 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
         attempts=len(auth),
         unreadable=int(unreadable.sum()),
         attempts_unknown=int((sessions.array("attempts") == NULL).sum()),
+        incomplete=_incomplete(sessions.text("caveats")),
+        missing=Counter({name: count for name, count in _caveats(sessions).items() if name in MISSING}),
         hidden=_count(sessions.text("client_ip").take(unreadable)),
         outcomes=_count(auth.text("outcome")),
         reasons=_count(auth.text("reason")),
@@ -159,8 +172,13 @@ def _servers(sessions: Table) -> Counter[str]:
     return Counter(dict(sorted(named.items())))
 
 
-def _caveats(auth: Table) -> Counter[str]:
+def _caveats(table: Table) -> Counter[str]:
     caveats: Counter[str] = Counter()
-    for words, count in _count(auth.text("caveats")).items():
+    for words, count in _count(table.text("caveats")).items():
         caveats.update(dict.fromkeys(words.split(), count))
-    return caveats
+    return Counter(dict(sorted(caveats.items())))
+
+
+def _incomplete(caveats: Text) -> int:
+    """Count the sessions of which something is missing."""
+    return int(caveats.mask([not MISSING.isdisjoint(words.split()) for words in caveats.words]).sum())

@@ -40,6 +40,7 @@ def report(
         ("Clients with the most attempts", _parties(summary.clients, "client", "identities", screen)),
         ("Identities with the most attempts", _parties(summary.identities, "identity", "clients", screen)),
         ("How sessions ended", _endings(summary, screen)),
+        ("What is missing from sessions", _counted(summary.missing, "sessions", "caveat", screen)),
         ("What weakens labels", _counted(summary.caveats, "attempts", "caveat", screen)),
         ("Findings", _findings(findings, screen)),
         ("What could not be read", _skipped(skipped, screen)),

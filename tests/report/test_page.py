@@ -11,6 +11,8 @@ import pytest
 
 from analyzer.knowledge import book, words
 from analyzer.report import evidence
+from analyzer.report.gather import gather
+from analyzer.report.notebook import trace_html
 from analyzer.report.page import MOST_BYTES, page
 from analyzer.report.screen import Clock
 from analyzer.schema import TABLES
@@ -98,7 +100,8 @@ def test_opening(tables):
         ({"findings": "guessing"}, "attack"),
         ({"findings": "backend_outage"}, "trouble"),
         ({"findings": None}, "quiet"),
-        ({"findings": None, "auth": None}, "none"),
+        ({"findings": None, "auth": None}, "unseen"),
+        ({"findings": None, "auth": None, "sessions": None}, "none"),
     ],
 )
 def test_verdicts(tables, change, verdict):
@@ -108,8 +111,8 @@ def test_verdicts(tables, change, verdict):
         tables["findings"] = Table.empty("findings")
     elif kind:
         tables["findings"] = rows("findings", {"severity": "medium", "kind": kind, "count": 2, "advice": "x"})
-    if "auth" in change:
-        tables["auth"] = Table.empty("auth")
+    for name in {"auth", "sessions"} & change.keys():
+        tables[name] = Table.empty(name)
 
     assert f'class="verdict {verdict}"' in text_of(tables)
 
@@ -121,6 +124,22 @@ def test_nobody_got_in(tables):
 
     tables["sessions"] = tables["sessions"].take(tables["sessions"].array("readable") == 1)
     assert "<p>Nobody.</p>" in text_of(tables)
+
+
+@pytest.mark.parametrize("caveat", ["gap", "midstream", "one_sided", "truncated"])
+def test_missing_bytes(tables, caveat):
+    """Where bytes of a session are missing somebody may have got in: page, object and notebook say so."""
+    tables["auth"], tables["findings"] = Table.empty("auth"), Table.empty("findings")
+    tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0), caveats=f"bare_lf {caveat}", attempts=0))
+    tables["skipped"] = Table.empty("skipped")
+    text, report = text_of(tables), gather(tables, [])
+
+    assert "<p>Nobody that could be seen.</p>" in text
+    assert '<a href="#missing">1</a></dt><dd>Sessions of which bytes are missing</dd>' in text
+    assert report.verdict == "unseen"
+    assert (report.unseen.sessions_incomplete, report.unseen.logins) == (1, True)
+    assert [(each.name, each.count) for each in report.unseen.missing] == [(caveat, 1)]
+    assert "What was not seen? Sessions of which bytes are missing (1)" in trace_html(tables, [])
 
 
 def test_every_link_leads_somewhere(tables):

@@ -87,8 +87,22 @@ def test_nobody():
     tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0)))
     assert "Got in    nobody\n" in text(tables)
 
-    tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0), attempts=None, readable=0))
-    assert "Got in    nobody that could be seen\n" in text(tables)
+    for lacks in ({"attempts": None}, {"readable": 0}, {"caveats": "bare_lf gap"}):
+        tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0), **lacks))
+        assert "Got in    nobody that could be seen\n" in text(tables)
+
+
+def test_missing_bytes():
+    """Sessions of which bytes are missing are counted, with what they lack, also where no attempt was seen."""
+    tables = {name: Table.empty(name) for name in TABLES}
+    caveats = ["gap", "gap one_sided", "bare_lf", "truncated", ""]
+    made = [session(f"s{n}", "192.0.2.1", ms(n), attempts=0, caveats=words) for n, words in enumerate(caveats)]
+    tables["sessions"] = rows("sessions", *made)
+    got = text(tables)
+
+    assert "\nGot in    nobody that could be seen\n" in got
+    assert "\nNot seen  3 sessions with missing bytes (gap, one_sided, truncated)\n" in got
+    assert "\nWhat is missing from sessions\n  sessions  caveat\n         2  gap\n" in got
 
 
 def test_many(tables):
