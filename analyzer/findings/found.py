@@ -133,8 +133,10 @@ class Witness:
             made.append(self.found(kind, group.row, **describe(group)))
         if others:
             group = logins.take(small)
+            told = describe(group)  # of all together: as severe as the most severe of them
             evidence = f"{others:,} {_MORE}, with {many(len(group), 'attempt')}"
-            made.append(self.found(kind, group.row, evidence=evidence, confidence=describe(group)["confidence"]))
+            how = {name: told[name] for name in ("confidence", "severity") if name in told}
+            made.append(self.found(kind, group.row, evidence=evidence, **how))
         return made
 
     def networks(self, clients: Array) -> Array:

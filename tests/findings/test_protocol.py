@@ -176,3 +176,17 @@ def test_many_servers_are_few_rows() -> None:
     assert (rows[-1]["server"], rows[-1]["severity"]) == (None, "info")
     assert rows[-1]["evidence"].startswith("5 more findings of this kind, with 5 cases; the largest is: the EHLO reply")
     assert trace.find().to_dict("list") == trace.findings.to_dict("list")
+
+
+def test_what_stands_for_others_is_as_severe_as_they() -> None:
+    """The row that tells of many servers has the severity of the most severe of them, and stands among those."""
+    logins = [
+        succeeded(("8.8.8.8" if n % 2 else "10.0.0.7"), "alice", n * 10**4, tls="none", mechanism="PLAIN",
+                  server_ip=f"192.0.2.{n}")
+        for n in range(50)
+    ]  # fmt: skip
+    clear = [row for row in found(logins) if row["kind"] == "auth_in_clear"]
+    (rest,) = (row for row in clear if "more findings" in row["evidence"])
+
+    assert rest["severity"] == "medium"
+    assert {row["severity"] for row in clear} == {"medium", "info"}
