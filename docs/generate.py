@@ -516,9 +516,9 @@ def findings() -> str:
     from dataclasses import fields
 
     from analyzer.findings import tries
-    from analyzer.findings.kinds import GROUPS, SEVERITIES, advice_of
+    from analyzer.findings.kinds import ENTRIES, GROUPS, SEVERITIES, advice_of
     from analyzer.findings.thresholds import Thresholds
-    from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
+    from analyzer.limits import ENTRIES_PER_KIND, FINDING_PLACES, FINDINGS_PER_KIND
 
     page = [
         "# Findings",
@@ -529,7 +529,8 @@ def findings() -> str:
         "ones in its opening. One row is one attack, one accident or one fault of a server, with whom it is about",
         "(`client`, an address or a network; `identity`; `server`), how often (`count`), from when to when (`at`,",
         f"`last`), a sentence with numbers (`evidence`), and the first {FINDING_PLACES} frames or lines (`places`).",
-        f"Of a kind at most {FINDINGS_PER_KIND} have a row of their own, the largest; one more row tells of the rest.",
+        f"Of a kind at most {FINDINGS_PER_KIND} have a row of their own, the largest, and of those who got in",
+        f"({', '.join(f'`{name}`' for name in ENTRIES)}) {ENTRIES_PER_KIND:,}; one more row tells of the rest.",
         "What several sources tell of one exchange counts once.",
         "",
         "| severity | means |",
@@ -576,7 +577,7 @@ def report() -> str:
     """Give the page of the report: what the page in HTML has, and the object for programs."""
     from analyzer.knowledge import languages
     from analyzer.report import evidence, model
-    from analyzer.report.page import FINDINGS, MOST_BYTES
+    from analyzer.report.page import ALIKE, FINDINGS, MOST_BYTES
 
     page = [
         "# Report",
@@ -606,10 +607,10 @@ def report() -> str:
         "do not see them. Its policy (CSP) forbids all scripts but its own.",
         "",
         f"A number that is a link leads to its first rows, at most {evidence.ROWS}, and to the command that lists all;",
-        f"of all numbers together at most {evidence.ALL_ROWS:,} rows are shown, and at most {FINDINGS} findings. Names",
-        f"and replies are cut to {evidence.IDENTITY} and {evidence.REPLY} characters, so no page is larger than",
-        f"{MOST_BYTES // 10**6} MB, whatever strangers wrote; one of a million attempts has about 2 MB.",
-        "Where a value cannot be given as an option, the command ends in `jq`, whose texts are exact.",
+        f"of all numbers together at most {evidence.ALL_ROWS:,} rows are shown, and at most {FINDINGS} findings,",
+        f"{ALIKE} of a kind. Names and replies are cut to {evidence.IDENTITY} and {evidence.REPLY} characters, so no",
+        f"page is larger than {MOST_BYTES // 10**6} MB, whatever strangers wrote; one of a million attempts",
+        "has about 2 MB. Where a value cannot be given as an option, the command ends in `jq`, whose texts are exact.",
         "",
         f"Languages: {', '.join(languages())}. Words are in `analyzer/knowledge/en/report.toml` and in the table",
         "`[report]` of a translation. What has no translation is in English, and marked as such.",

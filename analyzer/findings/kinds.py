@@ -140,6 +140,9 @@ PROTOCOL: Final[dict[str, Kind]] = {
 #: Those that are guesses: whether one of them worked is what everybody asks first.
 GUESSES: Final = ("brute_force", "guessing", "spraying", "distributed_guessing")
 
+#: Those that say who got in and should not have.
+ENTRIES: Final = ("break_in", "many_networks")
+
 #: The kinds as the documentation shows them.
 GROUPS: Final = {
     "Attacks": ATTACKS,

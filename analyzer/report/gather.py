@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -27,7 +28,6 @@ from analyzer.report.model import (
 from analyzer.report.summary import NO_MECHANISM, Summary, summarise
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from analyzer.tables import Table
@@ -70,6 +70,17 @@ def alarms(findings: Sequence[Item], severity: Callable[[Item], str]) -> list[It
     return urgent or [finding for finding in findings if severity(finding) != FACT]
 
 
+def few(findings: Sequence[Item], kind: Callable[[Item], str], most: int, alike: int) -> list[tuple[int, Item]]:
+    """Give the first findings with their numbers, from 1: so many at most, and of a kind so many that others show."""
+    met: Counter[str] = Counter()
+    chosen = []
+    for number, finding in enumerate(findings, 1):
+        met[kind(finding)] += 1
+        if met[kind(finding)] <= alike:
+            chosen.append((number, finding))
+    return chosen[:most]
+
+
 def worst_first(table: Table) -> list[dict[str, Any]]:
     """Give the rows of `findings` by severity."""
     return sorted(
@@ -89,6 +100,7 @@ def gather(
     findings = tuple(_findings(tables["findings"]))
     alarmed = alarms(findings, attrgetter("severity"))
     causes = tuple(_causes(summary, lang))
+    steps = tuple(_steps(summary, alarmed, causes, lang))
     return Report(
         schema=SCHEMA,
         lang=lang,
@@ -112,7 +124,8 @@ def gather(
         ),
         servers=_counted(summary.servers),
         endings=_counted(summary.endings),
-        steps=tuple(_steps(summary, alarmed, causes, lang))[:STEPS],
+        steps=steps[:STEPS],
+        more_steps=len(steps[STEPS:]),
         findings=findings,
         unseen=_unseen(summary, tables["skipped"], cannot),
     )

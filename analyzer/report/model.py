@@ -154,6 +154,7 @@ class Report:
     servers: tuple[Count, ...]  #: sessions by server
     endings: tuple[Count, ...]  #: sessions by what ended them
     steps: tuple[Step, ...]  #: what to do, the most urgent first
+    more_steps: int  #: how many there are besides
     findings: tuple[Finding, ...]  #: the worst first
     unseen: Unseen
 

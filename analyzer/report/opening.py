@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import knowledge
+from analyzer.findings.found import stands_for
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES
 from analyzer.findings.places import network
 from analyzer.report import safe
@@ -90,8 +91,10 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
     if guessed:
         perhaps = "" if any(row["severity"] == "high" for row in guessed) else "perhaps "
         head = f"{many(count, 'time')}; {perhaps}by guessing: "
-        entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
-        return head + some(entries, width - len(head), "; "), "red"
+        alone = [row for row in guessed if stands_for(row["evidence"]) == 1]
+        entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in alone]
+        beyond = sum(stands_for(row["evidence"]) for row in guessed) - len(alone)
+        return head + some(entries, width - len(head), "; ", beyond), "red"
     if any(row["kind"] in GUESSES for row in findings):
         return f"{many(count, 'time')}; no guess is seen to have worked", "green"
     head = f"{many(count, 'time')}, " if inside else many(count, "time")
@@ -120,10 +123,12 @@ def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int
         wrapped = textwrap.wrap(text, width, subsequent_indent="  ")
         if len(wrapped) <= room:
             return wrapped, colour
-    full = ", ".join(safe.visible(headline(row)) for row in told)
-    return [
-        full if width_of(full) <= width else some([safe.visible(headline(row, most=1)) for row in told], width)
-    ], colour
+    alone = [row for row in told if stands_for(row["evidence"]) == 1]
+    beyond = sum(stands_for(row["evidence"]) for row in told) - len(alone)
+    full = ", ".join(safe.visible(headline(row)) for row in alone)
+    if beyond or width_of(full) > width:
+        full = some([headline(row, most=1) for row in alone], width, beyond=beyond)
+    return [full], colour
 
 
 def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[str]:
@@ -138,6 +143,7 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
         steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
     steps = [safe.visible(step) for step in dict.fromkeys(steps)]
     lines: list[str] = []
+    told = 0
     for number, step in enumerate(steps):
         wrapped = textwrap.wrap(step, width, subsequent_indent="  ")
         if number == 0 and number + 1 < len(alarms) and len(wrapped) >= room:
@@ -146,7 +152,14 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
             ]  # the next step matters, too; the section on findings has all words
         if not lines or len(lines) + len(wrapped) <= room:
             lines += wrapped
-    return lines[:room]
+            told += 1
+    lines, left = lines[:room], len(steps) - told
+    if left and len(lines) < room:
+        lines.append(f"and {left:,} more")
+    elif left:
+        tail = f"; and {left:,} more"
+        lines[-1] = clipped(lines[-1], width - len(tail)) + tail
+    return lines
 
 
 def _nobody_in(summary: Summary, width: int) -> str:

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer import knowledge
 from analyzer.events import once
+from analyzer.findings.found import stands_for
 from analyzer.report import blocks, safe
 from analyzer.report.charts import paint, sheet
 from analyzer.report.charts.families import family_of
 from analyzer.report.evidence import IDENTITY, ROWS, Evidence, cut, inputs
 from analyzer.report.explanation import topic_blocks
-from analyzer.report.gather import ENTRY, alarms, gather
+from analyzer.report.gather import ENTRY, alarms, few, gather
 from analyzer.report.ladder import ladder
 from analyzer.report.screen import LEAST_WIDTH, Screen
 from analyzer.tables import replaced
@@ -47,6 +48,7 @@ FEW: Final = 3
 PARTIES: Final = 10
 CELLS: Final = 20
 FINDINGS: Final = 50
+ALIKE: Final = 20  # findings of one kind: others are to be seen, too
 SKIPPED: Final = 20
 SOURCES: Final = 5
 #: Lines of the text of a conversation.
@@ -84,6 +86,9 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
     named = inputs(paths or sources)
     evidence = Evidence(joined["auth"], [*named, *conditions], clock)
     session = telling(joined, report)
+    numbered = list(enumerate(report.findings, 1))
+    urgent = alarms(numbered, lambda each: each[1].severity)
+    shown = few(report.findings, attrgetter("kind"), FINDINGS, ALIKE)
     drawn = sheet.charts(joined, report, clock.zone, said) if report.attempts else []
     values = {
         "report": report,
@@ -95,19 +100,20 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "clock": partial(_from_to, clock),
         "anchors": _anchors(report, evidence, said),
         "unseen": list(unseen(report, said)),
-        "alarmed": alarms(report.findings, attrgetter("severity")),
-        "entry": ENTRY,
+        "alarmed": [each for each in urgent if each[1].kind != ENTRY],
+        "entries": [each for each in numbered if each[1].kind == ENTRY],
+        "all_of": lambda told: sum(stands_for(finding.evidence) for _, finding in told),
+        "linked": {f"{number}" for number, _ in shown},
+        "shown": [(number, finding, _finding_command(finding, evidence)) for number, finding in shown],
         "family_of": family_of,
         "charts": [_marked(each) for each in drawn],
         "topics": _topics(report, lang),
-        "finding_commands": [_finding_command(finding, evidence) for finding in report.findings[:FINDINGS]],
         "conversation": _conversation(joined, session, clock, said, named) if session else None,
         "groups": list(evidence.groups()),
         "statistics": shlex.join(["smtp-analyzer", "stats", *named, *conditions, "--by"]),
         "few": FEW,
         "most": PARTIES,
         "most_cells": CELLS,
-        "most_findings": FINDINGS,
         "most_rows": ROWS,
         "most_skipped": SKIPPED,
         "row_heads": _ROW_HEADS,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
-from analyzer.report.gather import records, worst_first
+from analyzer.report.gather import few, records, worst_first
 from analyzer.report.grid import GAP, LEAST, Column, lines, squeezed
 from analyzer.report.opening import BAD, WIDEST, advice_told, opening
 from analyzer.report.screen import clipped, padded
@@ -126,15 +127,16 @@ def _counted(counts: Counter[str], what: str, name: str, screen: Screen) -> Iter
 
 def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
     width = min(screen.columns, WIDEST) - 4
-    for row in findings[: 2 * _ROWS]:
+    shown = few(findings, itemgetter("kind"), 2 * _ROWS, _ROWS)
+    for _, row in shown:
         whom = (row[name] for name in ("kind", "client", "identity", "server") if row[name])
         yield screen.style(
             clipped(safe.visible("  ".join([row["severity"], *whom])), width), BAD.get(row["severity"], "")
         )
         for text in (_span(row, screen) + row["evidence"], row["advice"]):
             yield from (f"  {line}" for line in textwrap.wrap(safe.visible(text), width))
-    if len(findings) > 2 * _ROWS:
-        yield f"and {len(findings) - 2 * _ROWS} more: `smtp-analyzer findings` lists them"
+    if len(findings) > len(shown):
+        yield f"and {len(findings) - len(shown)} more: `smtp-analyzer findings` lists them"
 
 
 def _span(finding: dict[str, Any], screen: Screen) -> str:

@@ -143,6 +143,17 @@ def test_many_attackers_are_few_rows():
     ]
 
 
+def test_all_who_got_in_have_a_row():
+    """Who got in has a row, however many did: only the attackers are summed up."""
+    guesses = [row for n in range(60) for row in brute(10, 5, f"10.0.{n}.1", secret=100 * n)]
+    many = [{**row, "identity": f"u{n // 10 % 8}"} for n, row in enumerate(guesses)]
+    rows = found([*many, *(succeeded(f"10.0.{n}.1", f"u{n % 8}", 600) for n in range(60))])
+    entries = [row for row in rows if row["kind"] == "break_in"]
+
+    assert len(entries) == len({(row["client"], row["identity"]) for row in entries}) == 60
+    assert [row["kind"] for row in rows if "more findings" in row["evidence"]] == ["brute_force"]
+
+
 def test_an_office_with_typing_errors():
     """Many people behind one address who mistype, and then get in, are no attack, secrets seen or not."""
     office = [

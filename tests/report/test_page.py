@@ -19,6 +19,7 @@ from analyzer.schema import TABLES
 from analyzer.tables import Table
 from tests.records import attempt, ms, rows, session
 from tests.report.crowd import crowd
+from tests.report.test_terminal import entries
 
 UTC = Clock(dt.UTC)
 VOID = {"meta", "link", "br", "use", "path"}
@@ -140,6 +141,24 @@ def test_missing_bytes(tables, caveat):
     assert (report.unseen.sessions_incomplete, report.unseen.logins) == (1, True)
     assert [(each.name, each.count) for each in report.unseen.missing] == [(caveat, 1)]
     assert "What was not seen? Sessions of which bytes are missing (1)" in trace_html(tables, [])
+
+
+def test_many_got_in(tables):
+    """Of many who got in the page shows the first, says how many more there are, and leaves room for other findings."""
+    tables["findings"] = entries(30)
+    text, report = text_of(tables), gather(tables, [])
+
+    first, entered, steps = (text.split(f'id="q{n}"')[1].split("</section>")[0] for n in (1, 3, 4))
+    assert '<a href="#finding-31">password guessing from 198.51.100.0/24 (0)</a>' in first
+    assert entered.count(" as bob") == 3
+    assert '<a href="#findings">and 27 more</a>' in entered
+    assert steps.count("<li>") == len(report.steps) == 5
+    assert '<a href="#findings">and 26 more</a>' in steps
+    assert report.more_steps == 26
+    assert text.count('<section class="finding high"') == 20
+    assert '<section class="finding medium" id="finding-31">' in text
+    read = Reader(text)
+    assert set(read.links) <= set(read.ids)
 
 
 def test_every_link_leads_somewhere(tables):

@@ -121,6 +121,38 @@ def test_many(tables):
     assert "and 10 more kinds: `smtp-analyzer skipped`" in got
 
 
+def entries(count):
+    """Make the findings of so many clients that got in by guessing, and of one that did not."""
+    told = {"severity": "high", "kind": "break_in", "identity": "bob", "evidence": "got in", "count": 1}
+    made = [
+        {**told, "client": f"192.0.2.{n}", "advice": f"change the password of bob, unless 192.0.2.{n} is theirs"}
+        for n in range(count)
+    ]
+    guessing = {"severity": "medium", "kind": "guessing", "client": "198.51.100.0/24", "advice": "keep them out"}
+    return rows("findings", *made, guessing)
+
+
+def test_many_got_in(tables):
+    """Of many who got in the opening says how many, and the section on findings leaves room for others."""
+    tables["findings"] = entries(30)
+    got = text(tables)
+
+    assert "\nGot in    2 times; by guessing: 192.0.2.0 as bob; 192.0.2.1 as bob; 28 more\n" in got
+    assert "\nDo next   change the password of bob, unless 192.0.2.0 is theirs\n" in got
+    assert "\n          change the password of bob, unless 192.0.2.1 is theirs; and 29 more\n" in got
+    assert got.count("  high  break_in") == 10
+    assert "  medium  guessing  198.51.100.0/24\n" in got
+    assert "and 20 more: `smtp-analyzer findings`" in got
+
+
+def test_findings_without_a_row_count_as_what_they_are(tables):
+    """A row that stands for many who got in counts as so many."""
+    rest = {"severity": "high", "kind": "break_in", "evidence": "1,200 more findings of this kind, with 1,300 attempts"}
+    tables["findings"] = rows("findings", {"severity": "high", "kind": "break_in", "client": "192.0.2.9"}, rest)
+
+    assert "by guessing: 192.0.2.9 as unknown identity; 1,200 more\n" in text(tables)
+
+
 def test_wide_tables(tables):
     """Of several texts that are long each gives way: what could not be read stays readable at 80 columns."""
     line, reason = "aaaa-bbb " * 20, "line is not understood, and what it is nobody knows " * 2
