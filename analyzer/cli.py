@@ -11,7 +11,7 @@ import click
 from analyzer import __version__
 from analyzer.console import Commands, read, write
 from analyzer.errors import AnalyzerError
-from analyzer.options import CONDITIONS, FILE_FORMATS, conditions_of, filtering, formatted, judging, reading
+from analyzer.options import FILE_FORMATS, conditions_of, filtering, formatted, judging, reading
 
 # No matrix is ever multiplied: NumPy's threads for that would only be started, and wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -67,8 +67,7 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
     if html:
         from analyzer.report.page import page
 
-        asked = [text for name, _, _ in CONDITIONS if options[name[2:]] for text in (name, options[name[2:]])]
-        told = {"cannot": trace.cannot, "lang": lang, "paths": options["paths"], "conditions": asked}
+        told = {"cannot": trace.cannot, "lang": lang, "paths": options["paths"], "conditions": trace.conditions}
         text = "".join(page(trace.tables, trace.sources, screen.clock, **told))
         with open(html, "w", encoding="utf-8") as file:  # a page that cannot be made leaves no file behind
             file.write(text)
@@ -78,11 +77,12 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
         from analyzer.report.gather import gather
         from analyzer.report.model import plain
 
-        write((json.dumps(plain(gather(trace.tables, trace.sources, trace.cannot, lang)), indent=2), "\n"))
+        whole = gather(trace.tables, trace.sources, trace.cannot, lang, trace.conditions)
+        write((json.dumps(plain(whole), indent=2), "\n"))
     if not html and not as_json:
         from analyzer.report.terminal import report as lines
 
-        write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot))
+        write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot, trace.conditions))
 
 
 @main.command()

@@ -162,10 +162,10 @@ def test_filters(read):
     )
 
     assert [json.loads(line)["identity"] for line in rows.stdout.splitlines()] == ["bob"]
-    assert (
-        run("report", "x", "--identity", "alice*").stdout.splitlines()[1]
-        == "Seen      2 AUTH attempts in 1 SMTP session"
-    )
+    assert run("report", "x", "--identity", "alice*").stdout.splitlines()[1:3] == [
+        "Only      --identity 'alice*'",
+        "Seen      2 AUTH attempts in 1 SMTP session",
+    ]
 
 
 def test_thresholds():

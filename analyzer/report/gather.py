@@ -94,9 +94,10 @@ def gather(
     sources: Sequence[str],
     cannot: Iterable[Mapping[str, str]] = (),
     lang: str = knowledge.ENGLISH,
+    conditions: Sequence[str] = (),
 ) -> Report:
-    """Say what some tables tell; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
-    summary = summarise(tables)
+    """Say what some tables tell; `cannot` and `conditions` are those of the `Trace`."""
+    summary = summarise(tables, conditions)
     findings = tuple(_findings(tables["findings"]))
     alarmed = alarms(findings, attrgetter("severity"))
     causes = tuple(_causes(summary, lang))
@@ -105,6 +106,8 @@ def gather(
         schema=SCHEMA,
         lang=lang,
         sources=tuple(sources),
+        conditions=summary.conditions,
+        successes_asked=summary.asks_who_got_in,
         first=None if summary.first is None else Time(summary.first),
         last=None if summary.last is None else Time(summary.last),
         sessions=summary.sessions,
@@ -183,7 +186,7 @@ def _steps(summary: Summary, findings: Sequence[Finding], causes: Sequence[Why],
         if finding.advice not in told:
             told.add(finding.advice)
             yield Step(finding.advice, knowledge.ENGLISH, "finding", str(number))
-    calm = not findings and 2 * summary.outcomes["succeeded"] > summary.attempts
+    calm = not findings and summary.calm
     explained = any(finding.kind in ATTACKS | ACCIDENTS for finding in findings)
     for cause in () if calm or explained else causes:
         if cause.advice and cause.name != "unknown":

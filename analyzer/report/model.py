@@ -139,6 +139,8 @@ class Report:
     schema: int  #: version of this object
     lang: str  #: the language that was asked for
     sources: tuple[str, ...]  #: the inputs
+    conditions: tuple[str, ...]  #: options of the command line that narrow it, and their values
+    successes_asked: bool  #: false where a condition leaves successes out
     first: Time | None  #: the earliest time in them
     last: Time | None  #: the latest
     sessions: int  #: SMTP sessions; what several sources show counts once

@@ -82,7 +82,7 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
     """Give the parts of a page; `paths` and `conditions` are those of the command line, for the commands in it."""
     said = knowledge.words("report", lang)
     joined = replaced(tables, once(tables))
-    report = gather(joined, sources, cannot, lang)
+    report = gather(joined, sources, cannot, lang, conditions)
     named = inputs(paths or sources)
     evidence = Evidence(joined["auth"], [*named, *conditions], clock)
     session = telling(joined, report)
@@ -96,6 +96,7 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "direction": knowledge.words("language", lang)["direction"],
         "sources": report.sources[:SOURCES],
         "hidden_sources": max(len(report.sources) - SOURCES, 0),
+        "narrowed": shlex.join(conditions),
         "span": _span(report, clock),
         "clock": partial(_from_to, clock),
         "anchors": _anchors(report, evidence, said),

@@ -16,7 +16,7 @@ from analyzer.stats.distinct import numbered, pairs
 from analyzer.tables import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from analyzer.stats.distinct import Column
     from analyzer.tables import Table
@@ -70,6 +70,20 @@ class Summary:
     endings: Counter[str]
     caveats: Counter[str]
     rounds_unknown: int
+    #: What the tables were narrowed to: options of the command line and their values.
+    conditions: tuple[str, ...]
+
+    @property
+    def asks_who_got_in(self) -> bool:
+        """Whether the conditions leave room for a success; that has no reason."""
+        asked = list(zip(self.conditions[::2], self.conditions[1::2], strict=True))
+        outcomes = [value.casefold().replace(" ", "").split(",") for name, value in asked if name == "--outcome"]
+        return all("succeeded" in words for words in outcomes) and "--reason" not in dict(asked)
+
+    @property
+    def calm(self) -> bool:
+        """Whether people log in; the few attempts of a test do not tell that, nor does a part that was asked for."""
+        return not self.conditions and 2 * self.outcomes["succeeded"] > self.attempts
 
     @property
     def blind(self) -> bool:
@@ -77,7 +91,7 @@ class Summary:
         return bool(self.unreadable or self.attempts_unknown or self.incomplete or self.outcomes["unseen"])
 
 
-def summarise(tables: Mapping[str, Table]) -> Summary:
+def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = ()) -> Summary:
     """Count; what several sources tell of one event counts once."""
     tables = once(tables)
     sessions, auth = tables["sessions"], tables["auth"]
@@ -106,6 +120,7 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
         endings=_count(sessions.text("ended_by")),
         caveats=_caveats(auth),
         rounds_unknown=int((~auth.has("rounds_known", "exact")).sum()),
+        conditions=tuple(conditions),
     )
 
 

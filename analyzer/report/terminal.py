@@ -28,10 +28,14 @@ _ROWS: Final = 10
 
 
 def report(
-    tables: Mapping[str, Table], sources: Sequence[str], screen: Screen, cannot: Sequence[Mapping[str, str]] = ()
+    tables: Mapping[str, Table],
+    sources: Sequence[str],
+    screen: Screen,
+    cannot: Sequence[Mapping[str, str]] = (),
+    conditions: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Give the lines of the report; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
-    summary = summarise(tables)
+    """Give the lines of the report; `cannot` and `conditions` are those of the `Trace`."""
+    summary = summarise(tables, conditions)
     findings = worst_first(tables["findings"])
     skipped = [row for row in records(tables["skipped"]) if row["reason"] not in NEEDLESS]
     yield from opening(summary, findings, skipped, sources, screen)

@@ -127,6 +127,18 @@ def test_nobody_got_in(tables):
     assert "<p>Nobody.</p>" in text_of(tables)
 
 
+def test_narrowed(tables):
+    """The page, the object and a notebook name the conditions; without successes nobody asked who got in."""
+    told = {"conditions": ["--outcome", "rejected"]}
+    report = gather(tables, [], **told)
+
+    assert '<code dir="ltr">--outcome rejected</code></p>' in text_of(tables, **told)
+    assert "<p>Not asked: the conditions leave successes out.</p>" in text_of(tables, **told)
+    assert (report.conditions, report.successes_asked) == (("--outcome", "rejected"), False)
+    assert "Only what meets --outcome rejected" in trace_html(tables, [], **told)
+    assert "Only what meets" not in text_of(tables) + trace_html(tables, [])
+
+
 @pytest.mark.parametrize("caveat", ["gap", "midstream", "one_sided", "truncated"])
 def test_missing_bytes(tables, caveat):
     """Where bytes of a session are missing somebody may have got in: page, object and notebook say so."""

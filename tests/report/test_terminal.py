@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shlex
 
 import pytest
 
@@ -32,8 +33,8 @@ Not seen  1 session inside TLS, 1 attempt with rounds not exact, 2 more
 """
 
 
-def text(tables, screen=SCREEN, sources=("mail.pcap",)):
-    return "\n".join(report(tables, list(sources), screen))
+def text(tables, screen=SCREEN, sources=("mail.pcap",), **more):
+    return "\n".join(report(tables, list(sources), screen, **more))
 
 
 def test_opening(tables):
@@ -103,6 +104,33 @@ def test_missing_bytes():
     assert "\nGot in    nobody that could be seen\n" in got
     assert "\nNot seen  3 sessions with missing bytes (gap, one_sided, truncated)\n" in got
     assert "\nWhat is missing from sessions\n  sessions  caveat\n         2  gap\n" in got
+
+
+@pytest.mark.parametrize(
+    ("conditions", "got_in"),
+    [
+        (["--outcome", "rejected, cancelled"], "not asked"),
+        (["--reason", "bad_password"], "not asked"),
+        (["--outcome", "Rejected,Succeeded", "--client", "192.0.2.66"], "2 times; by guessing: 192.0.2.66 as bob"),
+        (["--outcome", "succeeded", "--outcome", "rejected"], "not asked"),
+    ],
+)
+def test_narrowed(tables, conditions, got_in):
+    """The opening names what the report was narrowed to; where that leaves successes out nobody asked who got in."""
+    got = text(tables, conditions=conditions)
+
+    assert f"\nOnly      {shlex.join(conditions)}\n" in got
+    assert f"\nGot in    {got_in}\n" in got
+    assert "\nOnly " not in text(tables)
+
+
+def test_a_part_is_not_called_calm(tables):
+    """That nothing is urgent is said of a whole input alone, not of what conditions leave of it."""
+    tables["auth"] = rows("auth", attempt("s", "192.0.2.1", ms(0), "succeeded"))
+    tables["findings"] = Table.empty("findings")
+
+    assert "nothing is urgent" in text(tables)
+    assert "nothing is urgent" not in text(tables, conditions=["--outcome", "succeeded"])
 
 
 def test_many(tables):
