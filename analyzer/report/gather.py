@@ -125,6 +125,7 @@ def gather(
         inside=_parties(
             sorted((each for each in summary.identities if each.succeeded), key=lambda each: -each.succeeded)
         ),
+        unnamed=summary.unnamed,
         servers=_counted(summary.servers),
         endings=_counted(summary.endings),
         steps=steps[:STEPS],

@@ -153,6 +153,7 @@ class Report:
     clients: Parties
     identities: Parties
     inside: Parties  #: identities that got in, those with most successes first
+    unnamed: int  #: successes of which nobody knows the identity
     servers: tuple[Count, ...]  #: sessions by server
     endings: tuple[Count, ...]  #: sessions by what ended them
     steps: tuple[Step, ...]  #: what to do, the most urgent first

@@ -101,8 +101,11 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
         return head + some(entries, width - len(head), "; ", beyond), "red"
     if any(row["kind"] in GUESSES for row in findings):
         return f"{many(count, 'time')}; no guess is seen to have worked", "green"
-    head = f"{many(count, 'time')}, " if inside else many(count, "time")
-    return head + some(inside, width - len(head)), ""
+    head = f"{many(count, 'time')}, "
+    if not inside:
+        return f"{head}nobody knows as whom", ""
+    tail = f" and {summary.unnamed:,} unknown" if summary.unnamed else ""
+    return head + some(inside, width - len(head) - len(tail)) + tail, ""
 
 
 def _lines(label: str, lines: Sequence[str], style: str) -> Iterator[tuple[str, str, str]]:

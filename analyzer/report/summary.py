@@ -86,6 +86,11 @@ class Summary:
         return not self.conditions and 2 * self.outcomes["succeeded"] > self.attempts
 
     @property
+    def unnamed(self) -> int:
+        """How many got in, and nobody knows as whom."""
+        return self.outcomes["succeeded"] - sum(party.succeeded for party in self.identities)
+
+    @property
     def blind(self) -> bool:
         """Whether somebody may have got in unseen."""
         return bool(self.unreadable or self.attempts_unknown or self.incomplete or self.outcomes["unseen"])

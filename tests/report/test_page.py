@@ -127,6 +127,14 @@ def test_nobody_got_in(tables):
     assert "<p>Nobody.</p>" in text_of(tables)
 
 
+def test_successes_without_a_name(tables):
+    """Successes of which nobody knows the identity are counted among those who got in."""
+    made = [attempt("Person00001", "192.0.2.1", ms(0), "succeeded", identity=n, attempt=2) for n in ("alice", None)]
+    tables["auth"], tables["findings"] = rows("auth", *made), Table.empty("findings")
+
+    assert "<p><bdi>alice</bdi> (1)</p><p>an unknown identity (1)</p>" in text_of(tables)
+
+
 def test_narrowed(tables):
     """The page, the object and a notebook name the conditions; without successes nobody asked who got in."""
     told = {"conditions": ["--outcome", "rejected"]}

@@ -107,6 +107,23 @@ def test_missing_bytes():
 
 
 @pytest.mark.parametrize(
+    ("names", "got_in"),
+    [
+        (["alice", None, "carol", "alice"], "4 times, alice, carol and 1 unknown"),
+        (["alice"], "1 time, alice"),
+        ([None, None], "2 times, nobody knows as whom"),
+        ([None, *"abcdefgh", "x" * 60], "10 times, a, b, c, d, e, f, g, h, 1 more and 1 unknown"),
+    ],
+)
+def test_successes_without_a_name(tables, names, got_in):
+    """Successes of which nobody knows the identity are counted among those who got in."""
+    made = [attempt(f"s{n}", "192.0.2.1", ms(n), "succeeded", identity=name) for n, name in enumerate(names)]
+    tables["auth"], tables["findings"] = rows("auth", *made), Table.empty("findings")
+
+    assert f"\nGot in    {got_in}\n" in text(tables)
+
+
+@pytest.mark.parametrize(
     ("conditions", "got_in"),
     [
         (["--outcome", "rejected, cancelled"], "not asked"),
