@@ -11,7 +11,7 @@ import click
 from analyzer import __version__
 from analyzer.console import Commands, read, write
 from analyzer.errors import AnalyzerError
-from analyzer.options import FILE_FORMATS, conditions_of, filtering, formatted, judging, reading
+from analyzer.options import FILE_FORMATS, conditions_of, filtering, formatted, how, judging, reading
 
 # No matrix is ever multiplied: NumPy's threads for that would only be started, and wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -64,11 +64,11 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
 
     words("report", lang)  # a language that is not there is told before anything is read
     _, trace, screen = read(options, *REPORTED, *(("exchanges",) if html else ()))
+    given = {"paths": [*options["paths"], *how(options)], "conditions": trace.conditions}
     if html:
         from analyzer.report.page import page
 
-        told = {"cannot": trace.cannot, "lang": lang, "paths": options["paths"], "conditions": trace.conditions}
-        text = "".join(page(trace.tables, trace.sources, screen.clock, **told))
+        text = "".join(page(trace.tables, trace.sources, screen.clock, cannot=trace.cannot, lang=lang, **given))
         with open(html, "w", encoding="utf-8") as file:  # a page that cannot be made leaves no file behind
             file.write(text)
     if as_json:
@@ -82,7 +82,7 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
     if not html and not as_json:
         from analyzer.report.terminal import report as lines
 
-        write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot, trace.conditions))
+        write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot, **given))
 
 
 @main.command()

@@ -26,6 +26,7 @@ from analyzer.schema import TABLES
 from analyzer.tables import Table
 from analyzer.trace import Trace
 from tests.conftest import leaks
+from tests.records import rows
 
 #: A process that runs the command line on made-up tables, since what is tested here is not the reading.
 PROCESS = """
@@ -181,6 +182,22 @@ def test_thresholds():
     )
 
 
+def test_hints_can_be_run(read, tables):
+    """A command that a report names has the input, how it was read, and the conditions."""
+    skips = ({"reason": f"r{n}", "stage": "wire", "count": n} for n in range(30))
+    tables["findings"] = rows("findings", *({"severity": "low", "kind": f"k{n}"} for n in range(60)))
+    tables["skipped"] = rows("skipped", *skips)
+    how = ["--as", "exim", "--formats", "mine", "--formats", "ours", "--year", "2025", "--timezone", "UTC"]
+    shown = "my.log --as exim --formats mine --formats ours --year 2025 --timezone UTC"
+
+    told = run("report", "my.log", *how, "--client", "192.0.2.66").stdout
+    assert f"`smtp-analyzer findings {shown} --client 192.0.2.66` lists them" in told
+    assert f"`smtp-analyzer skipped {shown}` lists them" in told
+
+    told = run("report", "my.log", *how, "--since", "09:00").stdout
+    assert f"`smtp-analyzer findings {shown} --since 09:00 --display-timezone UTC` lists them" in told
+
+
 def test_numbers_of_sessions_do_not_depend_on_filters(read):
     """The number of a session is its place among all, so that `show` finds it."""
     assert run("sessions", "x", "--identity", "alice*").stdout.splitlines()[2].split()[0] == "9"
@@ -277,7 +294,7 @@ def test_no_smtp(read, tables):
 
     result = run("auth", "x", "--format", "jsonl")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "No SMTP session was found in x.\n`smtp-analyzer skipped` lists what could not be read.\n"
+    assert result.stderr == "No SMTP session was found in x.\n`smtp-analyzer skipped x` lists what could not be read.\n"
     assert "no SMTP session was found" in run("report", "x").stdout
 
 

@@ -22,7 +22,7 @@ from analyzer.findings.found import stands_for
 from analyzer.report import blocks, safe
 from analyzer.report.charts import paint, sheet
 from analyzer.report.charts.families import family_of
-from analyzer.report.evidence import IDENTITY, ROWS, Evidence, cut, inputs
+from analyzer.report.evidence import IDENTITY, ROWS, Evidence, command, cut, inputs
 from analyzer.report.explanation import topic_blocks
 from analyzer.report.gather import ENTRY, alarms, few, gather
 from analyzer.report.ladder import ladder
@@ -111,7 +111,8 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "topics": _topics(report, lang),
         "conversation": _conversation(joined, session, clock, said, named) if session else None,
         "groups": list(evidence.groups()),
-        "statistics": shlex.join(["smtp-analyzer", "stats", *named, *conditions, "--by"]),
+        "statistics": command("stats", *named, *conditions, "--by"),
+        "lists": {"findings": command("findings", *named, *conditions), "skipped": command("skipped", *named)},
         "few": FEW,
         "most": PARTIES,
         "most_cells": CELLS,

@@ -10,6 +10,7 @@ import numpy as np
 
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
+from analyzer.report.evidence import command, inputs
 from analyzer.report.gather import few, records, worst_first
 from analyzer.report.grid import GAP, LEAST, Column, lines, squeezed
 from analyzer.report.opening import BAD, WIDEST, advice_told, opening
@@ -27,14 +28,17 @@ if TYPE_CHECKING:
 _ROWS: Final = 10
 
 
-def report(
+def report(  # noqa: PLR0913 (what a report is of, and how it is told)
     tables: Mapping[str, Table],
     sources: Sequence[str],
     screen: Screen,
     cannot: Sequence[Mapping[str, str]] = (),
+    *,
+    paths: Sequence[str] = (),
     conditions: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Give the lines of the report; `cannot` and `conditions` are those of the `Trace`."""
+    """Give the lines of the report; `cannot` and `conditions` are those of the `Trace`, `paths` its inputs."""
+    given = inputs(paths or sources)
     summary = summarise(tables, conditions)
     findings = worst_first(tables["findings"])
     skipped = [row for row in records(tables["skipped"]) if row["reason"] not in NEEDLESS]
@@ -47,8 +51,8 @@ def report(
         ("How sessions ended", _endings(summary, screen)),
         ("What is missing from sessions", _counted(summary.missing, "sessions", "caveat", screen)),
         ("What weakens labels", _counted(summary.caveats, "attempts", "caveat", screen)),
-        ("Findings", _findings(findings, screen)),
-        ("What could not be read", _skipped(skipped, screen)),
+        ("Findings", _findings(findings, command("findings", *given, *conditions), screen)),
+        ("What could not be read", _skipped(skipped, command("skipped", *given), screen)),
         ("What these logs do not show, and what would", _cannot(cannot, screen)),
     ):
         rows = list(section)
@@ -129,7 +133,7 @@ def _counted(counts: Counter[str], what: str, name: str, screen: Screen) -> Iter
     yield from _table(columns, screen)
 
 
-def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
+def _findings(findings: Sequence[dict[str, Any]], lists: str, screen: Screen) -> Iterator[str]:
     width = min(screen.columns, WIDEST) - 4
     shown = few(findings, itemgetter("kind"), 2 * _ROWS, _ROWS)
     for _, row in shown:
@@ -140,7 +144,7 @@ def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[st
         for text in (_span(row, screen) + row["evidence"], row["advice"]):
             yield from (f"  {line}" for line in textwrap.wrap(safe.visible(text), width))
     if len(findings) > len(shown):
-        yield f"and {len(findings) - len(shown)} more: `smtp-analyzer findings` lists them"
+        yield f"and {len(findings) - len(shown)} more: `{safe.visible(lists)}` lists them"
 
 
 def _span(finding: dict[str, Any], screen: Screen) -> str:
@@ -160,7 +164,7 @@ def _cannot(cannot: Sequence[Mapping[str, str]], screen: Screen) -> Iterator[str
         yield from textwrap.wrap(entry["setting"], width, initial_indent="  set ", subsequent_indent="      ")
 
 
-def _skipped(skipped: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
+def _skipped(skipped: Sequence[dict[str, Any]], lists: str, screen: Screen) -> Iterator[str]:
     shown = sorted(skipped, key=lambda row: -row["count"])[: 2 * _ROWS]
     columns = [
         _column("count", [row["count"] for row in shown], right=True),
@@ -171,4 +175,4 @@ def _skipped(skipped: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]
         columns.append(_column("first", [row["first"] or "" for row in shown]))
     yield from _table(columns, screen)
     if len(skipped) > len(shown):
-        yield f"and {len(skipped) - len(shown)} more kinds: `smtp-analyzer skipped` lists them"
+        yield f"and {len(skipped) - len(shown)} more kinds: `{safe.visible(lists)}` lists them"

@@ -135,6 +135,16 @@ def test_successes_without_a_name(tables):
     assert "<p><bdi>alice</bdi> (1)</p><p>an unknown identity (1)</p>" in text_of(tables)
 
 
+def test_hints_can_be_run(tables):
+    """The commands that list what the page leaves out have the input, and conditions where they matter."""
+    tables["findings"] = rows("findings", *({"severity": "low", "kind": f"k{n}"} for n in range(60)))
+    tables["skipped"] = rows("skipped", *({"reason": f"r{n}", "stage": "wire", "count": n} for n in range(30)))
+    text = text_of(tables, paths=["x.pcap"], conditions=["--client", "192.0.2.66"])
+
+    assert '<code dir="ltr">smtp-analyzer findings x.pcap --client 192.0.2.66</code>' in text
+    assert '<code dir="ltr">smtp-analyzer skipped x.pcap</code>' in text
+
+
 def test_narrowed(tables):
     """The page, the object and a notebook name the conditions; without successes nobody asked who got in."""
     told = {"conditions": ["--outcome", "rejected"]}

@@ -162,8 +162,12 @@ def test_many(tables):
     assert "900 AUTH attempts" in got
     assert "and 10 more combinations with 300 attempts" in got
     assert "and 890 more clients with 890 attempts" in got
-    assert "and 10 more: `smtp-analyzer findings`" in got
-    assert "and 10 more kinds: `smtp-analyzer skipped`" in got
+    assert "and 10 more: `smtp-analyzer findings mail.pcap` lists them" in got
+    assert "and 10 more kinds: `smtp-analyzer skipped mail.pcap` lists them" in got
+
+    got = text(tables, paths=["my mail.pcap", "--year", "2025"], conditions=["--client", "192.0.2.1"])
+    assert "and 10 more: `smtp-analyzer findings 'my mail.pcap' --year 2025 --client 192.0.2.1` lists them" in got
+    assert "and 10 more kinds: `smtp-analyzer skipped 'my mail.pcap' --year 2025` lists them" in got
 
 
 def entries(count):
@@ -187,7 +191,7 @@ def test_many_got_in(tables):
     assert "\n          change the password of bob, unless 192.0.2.1 is theirs; and 29 more\n" in got
     assert got.count("  high  break_in") == 10
     assert "  medium  guessing  198.51.100.0/24\n" in got
-    assert "and 20 more: `smtp-analyzer findings`" in got
+    assert "and 20 more: `smtp-analyzer findings mail.pcap`" in got
 
 
 def test_findings_without_a_row_count_as_what_they_are(tables):
