@@ -88,7 +88,7 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
 @main.command()
 @click.option("--test", type=click.Path(dir_okay=False), metavar="FILE", help="Show which lines are taken.")
 @click.option("--formats", type=click.Path(), multiple=True, metavar="FOLDER", help="Log formats of your own.")
-@click.option("--as", "form", metavar="NAME", help="Try this format alone.")
+@click.option("--as", "form", metavar="NAME", help="List or try this format alone.")
 def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> None:
     """List the log formats that are known, with a line of each; or show which of them takes the lines of a file.
 
@@ -100,7 +100,7 @@ def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> Non
 
     screen = Screen.of(sys.stdout, Clock(None))
     known = catalogue(formats)
-    write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, screen)))
+    write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, form, screen)))
 
 
 @main.command()

@@ -42,6 +42,9 @@ def find(paths: Sequence[Any]) -> list[Input]:
     Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets. An
     empty file among others is told in `skipped`: the current log was just rotated.
     """
+    if not paths:
+        message = "nothing to read: give the path of a capture, a log or a folder"
+        raise InputError(message)
     found: list[Input] = []
     known: set[str] = set()
     empty: list[tuple[str, EmptyInputError]] = []

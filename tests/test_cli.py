@@ -28,6 +28,8 @@ from analyzer.trace import Trace
 from tests.conftest import leaks
 from tests.records import rows
 
+SAMPLE = str(Path(__file__).parents[1] / "samples/first-look/capture.pcap")
+
 #: A process that runs the command line on made-up tables, since what is tested here is not the reading.
 PROCESS = """
 import sys
@@ -171,12 +173,11 @@ def test_filters(read):
 
 def test_thresholds():
     """A threshold on the command line decides on findings; one that makes no sense is told before anything is read."""
-    sample = str(Path(__file__).parents[1] / "samples/first-look/capture.pcap")
     four = ("--threshold", "guesses=4", "--threshold", "guess_minutes=30")
 
-    assert "guessing" not in run("findings", sample).stdout
-    assert "guessing" in run("findings", sample, *four).stdout
-    assert "\nFound     password guessing from 203.0.113.66: 4 guesses " in run("report", sample, *four).stdout
+    assert "guessing" not in run("findings", SAMPLE).stdout
+    assert "guessing" in run("findings", SAMPLE, *four).stdout
+    assert "\nFound     password guessing from 203.0.113.66: 4 guesses " in run("report", SAMPLE, *four).stdout
     assert run("findings", "no-such-file", "--threshold", "guess=4").stderr.startswith(
         "Error: unknown threshold 'guess'"
     )
@@ -196,6 +197,44 @@ def test_hints_can_be_run(read, tables):
 
     told = run("report", "my.log", *how, "--since", "09:00").stdout
     assert f"`smtp-analyzer findings {shown} --since 09:00 --display-timezone UTC` lists them" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--timezone", "Mars"), "Error: unknown timezone 'Mars': give local"),
+        (("--as", "foo"), "Error: no format 'foo'; there are aiosmtpd"),
+        (("--formats", "no-such-folder"), "Error: no-such-folder holds no format files"),
+    ],
+)
+def test_options_for_logs_are_checked_for_captures(options, message):
+    """An option that makes no sense is told in one line, also where the input has no need of it."""
+    result = run("report", SAMPLE, *options)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "settings", "message"),
+    [
+        ((), {}, "nothing to read: give the path"),
+        ((SAMPLE,), {"tables": ("foo", "auth")}, "unknown table foo; known are sessions"),
+        ((SAMPLE,), {"timezone": "Mars"}, "unknown timezone 'Mars'"),
+    ],
+)
+def test_nonsense_is_not_read(sources, settings, message):
+    """What makes no sense is told by the library, too, and not passed over."""
+    with pytest.raises(AnalyzerError, match=message):
+        analyzer.read(*sources, **settings)
+
+
+def test_one_format_alone():
+    """The listing of formats can be of one, and complains about one that nobody knows."""
+    assert CliRunner().invoke(main, ["formats", "--as", "exim"]).stdout.startswith("exim  Exim main log")
+    assert "dovecot" not in CliRunner().invoke(main, ["formats", "--as", "exim"]).stdout
+    assert CliRunner().invoke(main, ["formats", "--as", "foo"]).stderr.startswith("Error: no format 'foo'")
 
 
 def test_numbers_of_sessions_do_not_depend_on_filters(read):

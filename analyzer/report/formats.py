@@ -39,9 +39,10 @@ class _Times:
         return times
 
 
-def listed(known: Catalogue, screen: Screen) -> Iterator[str]:
-    """List the formats, with a line of each."""
-    for number, each in enumerate(sorted(known.formats, key=lambda each: each.name)):
+def listed(known: Catalogue, form: str | None, screen: Screen) -> Iterator[str]:
+    """List the formats, with a line of each; or the one that was named."""
+    asked = [known.formats[number] for number in forced_of(known, form)] or known.formats
+    for number, each in enumerate(sorted(asked, key=lambda each: each.name)):
         if number:
             yield ""
         yield f"{screen.style(each.name, 'bold')}  {each.title}"
