@@ -50,6 +50,15 @@ def test_every_column_is_documented():
         assert all(f"| `{column.name}` |" in section for column in columns)
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("samples/*/README.md")), ids=lambda page: page.parent.name)
+def test_samples_name_what_exists(page):
+    """The page of a sample names commands and options that there are."""
+    for line in re.findall(r"^ +smtp-analyzer (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        name, *words = line.split()
+        known = {option for parameter in main.commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+
+
 def test_index_names_every_page():
     """The index leads to every page."""
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
