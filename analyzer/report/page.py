@@ -110,6 +110,7 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "charts": [_marked(each) for each in drawn],
         "topics": _topics(report, lang),
         "conversation": _conversation(joined, session, clock, said, named) if session else None,
+        "lists_all": said["lists_each" if len(tables["auth"]) > len(joined["auth"]) else "lists_all"],
         "groups": list(evidence.groups()),
         "statistics": command("stats", *named, *conditions, "--by"),
         "lists": {"findings": command("findings", *named, *conditions), "skipped": command("skipped", *named)},

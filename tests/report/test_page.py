@@ -213,6 +213,17 @@ def test_numbers_lead_to_their_rows(tables):
     assert '<a href="#outcome-client_closed">client_closed</a>' in text
 
 
+def test_rows_of_several_sources(tables):
+    """Where a log and a capture tell of one exchange it counts once, and the page says that the command lists both."""
+    told = "This command lists all, with a row for each source that tells of one:"
+    assert told not in text_of(tables)
+
+    both = [attempt("Person00001", "198.51.100.7", ms(0), "rejected", event="e", source=name) for name in ("a", "b")]
+    tables["auth"] = rows("auth", *both)
+    assert told in text_of(tables)
+    assert ": All 1</summary>" in text_of(tables)
+
+
 def test_self_contained(tables):
     """Nothing is fetched: no address but those of links that a person follows, and a policy that forbids the rest."""
     text = text_of(tables)
