@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import analyzer
+from analyzer.knowledge import languages, words
 from analyzer.report.charts import Charts, attacks, counts, ladder, paint, sheet
 from analyzer.report.charts.families import FAMILIES, NAMES, busiest, families
 from analyzer.report.gather import gather
@@ -80,6 +81,14 @@ def test_families():
     """Every outcome of the law has one family, and every family a colour."""
     assert sorted(name for names in FAMILIES.values() for name in names) == sorted(law.OUTCOMES)
     assert set(FAMILIES) <= set(paint.PALETTE)
+
+
+@pytest.mark.parametrize("lang", languages())
+def test_families_have_names_of_their_own(lang):
+    """A family of several outcomes has not the name of one of them: a legend would count others as that one."""
+    several = [words("report", lang)[f"family_{family}"] for family, outcomes in FAMILIES.items() if len(outcomes) > 1]
+
+    assert not {*law.OUTCOMES, words("report", lang)["rejected"].casefold()} & {name.casefold() for name in several}
 
 
 def test_timeline_counts(tables):
@@ -202,8 +211,6 @@ def test_ladder(tables):
 
 def test_long_conversation():
     """Of a long conversation the first lines are drawn, and it is told that there are more."""
-    from analyzer.knowledge import words
-
     name = "S"
     units = [{"session": name, "n": n, "at": ms(n), "verb": "NOOP", "code": 250, "text": "Ok"} for n in range(99)]
     tables = {each: Table.empty(each) for each in TABLES}
@@ -216,8 +223,6 @@ def test_long_conversation():
 
 
 def drawn_of(tables):
-    from analyzer.knowledge import words
-
     return sheet.charts(tables, gather(tables, ["mail.pcap"]), dt.UTC, words("report", "en"))
 
 
@@ -254,7 +259,7 @@ def test_alternative_text():
     """Who cannot see a chart is told its greatest numbers."""
     (timeline,) = [chart for chart in drawn_of(crowd(1000, ["bob"])) if chart.title.startswith("Attempts over time")]
 
-    assert re.search(r"<desc id=\"timeline-told\">rejected: [78]\d\d, ", timeline.svg)
+    assert re.search(r"<desc id=\"timeline-told\">login refused: [78]\d\d, ", timeline.svg)
     (named,) = [chart for chart in drawn_of(crowd(100, ["$x$ <b>"])) if chart.title.startswith("Identities")]
     assert '<desc id="identities-told">$x$ &lt;b&gt;: 100</desc>' in named.svg
 
