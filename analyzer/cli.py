@@ -94,13 +94,16 @@ def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> Non
 
     Example: smtp-analyzer formats --test /var/log/mail.log
     """
+    from analyzer.inputs import opened_text
     from analyzer.report.formats import listed, tried
     from analyzer.report.screen import Clock, Screen
     from analyzer.stages import catalogue
 
     screen = Screen.of(sys.stdout, Clock(None))
     known = catalogue(formats)
-    write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, form, screen)))
+    write(
+        f"{line}\n" for line in (tried(known, opened_text(test), form, screen) if test else listed(known, form, screen))
+    )
 
 
 @main.command()

@@ -66,6 +66,15 @@ def find(paths: Sequence[Any]) -> list[Input]:
     return _told_apart(sets(found))
 
 
+def opened_text(path: str) -> Source:
+    """Open a log or a transcript; raises InputError for a capture, whose octets are no lines."""
+    source = opened_source(path)
+    if kind_of(source) == "text":
+        return source
+    message = f"{source.name} is a packet capture: only lines of logs have a format"
+    raise InputError(message)
+
+
 def kind_of(source: Source) -> str:
     """Tell the kind of an input by its first bytes; raises InputError for one that nobody could read."""
     head = source.stream.peek(HEAD)

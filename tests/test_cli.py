@@ -230,6 +230,14 @@ def test_nonsense_is_not_read(sources, settings, message):
         analyzer.read(*sources, **settings)
 
 
+def test_a_capture_has_no_format():
+    """Which lines are taken is told of texts alone: a capture is refused, and its octets are not shown as a line."""
+    result = CliRunner().invoke(main, ["formats", "--test", SAMPLE])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: capture.pcap is a packet capture: only lines of logs have a format\n"
+
+
 def test_one_format_alone():
     """The listing of formats can be of one, and complains about one that nobody knows."""
     assert CliRunner().invoke(main, ["formats", "--as", "exim"]).stdout.startswith("exim  Exim main log")

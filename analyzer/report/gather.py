@@ -166,6 +166,11 @@ def _causes(summary: Summary, lang: str) -> Iterator[Why]:
         yield Why(kind, name, count, *((cause.title, cause.advice, cause.lang) if cause else ("", "", lang)))
 
 
+def nothing_read(summary: Summary, lang: str) -> str:
+    """Say what to do where there is no session."""
+    return knowledge.words("report", lang)["check_log" if summary.logs else "check_capture"]
+
+
 def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
     kinds = [finding.kind for finding in findings]
     verdicts = (
@@ -181,7 +186,7 @@ def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
 def _steps(summary: Summary, findings: Sequence[Finding], causes: Sequence[Why], lang: str) -> Iterator[Step]:
     """Say what to do: about what was found; where that is no attack or accident, about the most frequent reasons."""
     if not summary.sessions:
-        yield Step(knowledge.words("report", lang)["check_capture"], lang, "input", "")
+        yield Step(nothing_read(summary, lang), lang, "input", "")
     told: set[str] = set()
     for number, finding in enumerate(findings, 1):
         if finding.advice not in told:

@@ -12,7 +12,7 @@ from analyzer.findings.found import stands_for
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES
 from analyzer.findings.places import network
 from analyzer.report import safe
-from analyzer.report.gather import ENTRY, advised, alarms, headline
+from analyzer.report.gather import ENTRY, advised, alarms, headline, nothing_read
 from analyzer.report.screen import clipped, some, width_of
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
     elif not any(row["kind"] in ATTACKS | ACCIDENTS for row in alarms):
         steps += [f"{name}: {advice}" for name, _, advice in advice_told(summary) if advice and name != "unknown"]
     if not summary.sessions:
-        steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
+        text = nothing_read(summary, knowledge.ENGLISH)
+        steps.append(text[0].lower() + text[1:])
     steps = [safe.visible(step) for step in dict.fromkeys(steps)]
     lines: list[str] = []
     told = 0

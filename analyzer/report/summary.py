@@ -70,6 +70,8 @@ class Summary:
     endings: Counter[str]
     caveats: Counter[str]
     rounds_unknown: int
+    #: Whether lines of logs are among what could not be read.
+    logs: bool
     #: What the tables were narrowed to: options of the command line and their values.
     conditions: tuple[str, ...]
 
@@ -98,7 +100,7 @@ class Summary:
 
 def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = ()) -> Summary:
     """Count; what several sources tell of one event counts once."""
-    tables = once(tables)
+    skipped, tables = tables["skipped"], once(tables)
     sessions, auth = tables["sessions"], tables["auth"]
     times = np.concatenate([sessions.array("first"), sessions.array("last"), auth.array("started")])
     times = times[times != NULL]
@@ -125,6 +127,7 @@ def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = ()) -> Su
         endings=_count(sessions.text("ended_by")),
         caveats=_caveats(auth),
         rounds_unknown=int((~auth.has("rounds_known", "exact")).sum()),
+        logs=bool(skipped.has("stage", "logs").any()),
         conditions=tuple(conditions),
     )
 

@@ -8,6 +8,7 @@ import shlex
 
 import pytest
 
+from analyzer.report.gather import gather
 from analyzer.report.screen import Clock, Screen, width_of
 from analyzer.report.summary import summarise
 from analyzer.report.terminal import report
@@ -79,6 +80,19 @@ def test_nothing():
     assert "no SMTP session was found in this input" in got
     assert "check the interface and the capture filter" in got
     assert "nothing was hidden, lost or skipped" in got
+
+
+def test_nothing_in_a_log():
+    """A text in which no session was found is said to be looked at by its lines, not by an interface."""
+    tables = {name: Table.empty(name) for name in TABLES}
+    tables["skipped"] = rows("skipped", {"stage": "logs", "reason": "line not understood", "count": 1})
+    got = text(tables)
+
+    assert (
+        "Do next   ask `smtp-analyzer formats --test FILE` which lines are understood;\n            docs/logs.md" in got
+    )
+    assert "interface" not in got
+    assert [step.text[:4] for step in gather(tables, []).steps] == ["Ask "]
 
 
 def test_nobody():
