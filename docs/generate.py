@@ -555,7 +555,7 @@ def findings() -> str:
         ]
         for name, kind in kinds.items():
             decided = ", ".join(f"`{each}`" for each in kind.thresholds.split()) or "seen once"
-            advice = advice_of(name, "the client", None, None)
+            advice = advice_of(name, "the client", "the account", "the server")
             page.append(f"| `{name}` | {kind.severity} | {kind.title}: {kind.meaning} | {advice} | {decided} |")
     page += [
         "",

@@ -55,7 +55,7 @@ def _about(each: Format) -> Iterator[tuple[str, str]]:
     yield "shows", "the dialogue" if any(p.event == "line" for p in each.patterns) else "outcomes"
     for entry in each.cannot:
         yield "not", entry["what"]
-        yield "  set", entry["setting"]
+        yield "  would", entry["setting"]
     yield "see", each.reference
 
 

@@ -161,7 +161,7 @@ def _cannot(cannot: Sequence[Mapping[str, str]], screen: Screen) -> Iterator[str
     width = min(screen.columns, WIDEST) - 2
     for entry in cannot:
         yield from textwrap.wrap(safe.visible(f"{entry['format']}: {entry['what']}"), width, subsequent_indent="  ")
-        yield from textwrap.wrap(entry["setting"], width, initial_indent="  set ", subsequent_indent="      ")
+        yield from textwrap.wrap(entry["setting"], width, initial_indent="  would: ", subsequent_indent="         ")
 
 
 def _skipped(skipped: Sequence[dict[str, Any]], lists: str, screen: Screen) -> Iterator[str]:

@@ -82,6 +82,17 @@ def test_nothing():
     assert "nothing was hidden, lost or skipped" in got
 
 
+def test_what_logs_do_not_show(tables):
+    """What would show it is a setting, a sentence, or nothing at all: the words before it fit all of them."""
+    settings = ["auth_verbose = yes", "none; the user name is in the row", "a capture of the traffic"]
+    cannot = [{"format": "Postfix", "what": "the rounds", "setting": setting} for setting in settings]
+    got = text(tables, cannot=cannot).split("What these logs do not show, and what would\n")[1]
+
+    assert got.splitlines() == [
+        line for setting in settings for line in ("  Postfix: the rounds", f"    would: {setting}")
+    ]
+
+
 def test_nothing_in_a_log():
     """A text in which no session was found is said to be looked at by its lines, not by an interface."""
     tables = {name: Table.empty(name) for name in TABLES}
