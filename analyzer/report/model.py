@@ -127,7 +127,7 @@ class Finding:
     last: Time | None  #: and last
     count: int  #: how many tries, attempts or sessions show it
     evidence: str  #: what was seen, in numbers
-    places: str | None  #: file and frame, or line, of the first of them
+    places: str | None  #: of the first of them: file and frame, file and line, or file and session
     confidence: float | None  #: 0 to 1
     advice: str  #: what to do
 

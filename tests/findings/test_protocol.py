@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import analyzer
+from analyzer.schema import TABLES
 from tests.dialogue import to_events
 from tests.frames import to_packets, to_pcap
 from tests.guesses import found, refused, rows_of, succeeded
@@ -120,6 +121,10 @@ def test_equal_findings_are_one_row() -> None:
     assert set(rows) == {"auth_offered_in_clear", "auth_in_clear"}
     assert [row["count"] for row in rows.values()] == [60, 60]
     assert [len(row["places"].split("; ")) for row in rows.values()] == [5, 5]
+    (meaning,) = (column.meaning for column in TABLES["findings"] if column.name == "places")
+    for row in rows.values():
+        # frame, line or session, as the page of the tables says
+        assert all(f"file and {place.split()[1]}" in meaning for place in row["places"].split("; "))
     assert rows["auth_offered_in_clear"]["at"] < rows["auth_offered_in_clear"]["last"]
     assert rows["auth_offered_in_clear"]["evidence"].endswith(": 60 times")
     assert rows["auth_in_clear"]["evidence"].startswith("60 attempts without TLS (60 PLAIN) by 1 identity from 1 ")
