@@ -108,6 +108,7 @@ def _types() -> Iterator[str]:
 def cli() -> str:
     """Give the page of the command line: the help of every command."""
     from analyzer.cli import main
+    from analyzer.report.screen import LEAST_WIDTH
 
     def context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
         return command.make_context(name, [], parent, resilient_parsing=True, terminal_width=100)
@@ -121,10 +122,10 @@ def cli() -> str:
         "Exit status: 0 when the input was read, also when some of it was damaged (a warning says so) or held no SMTP;",
         "2 when it could not be used; 130 after Ctrl-C; 141 when the reader of a pipe has left.",
         "",
-        "`table` is for people: columns that fit the terminal, times in `--display-timezone`, control characters",
-        "shown as escapes, `#` the number of the session. `csv` is for spreadsheets: a cell that would be a formula",
-        "begins with an apostrophe. `jsonl` is for programs: every column, exact, in ASCII. Colours are off in a",
-        "pipe and with `NO_COLOR`.",
+        f"`table` is for people: columns that fit a terminal of {LEAST_WIDTH} columns or more (a narrower one wraps",
+        "them), times in `--display-timezone`, control characters shown as escapes, `#` the number of the session.",
+        "`csv` is for spreadsheets: a cell that would be a formula begins with an apostrophe. `jsonl` is for programs:",
+        "every column, exact, in ASCII. Colours are off in a pipe and with `NO_COLOR`.",
         "",
         "```text",
         main.get_help(top),

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer.cli import main
+from analyzer.report.screen import LEAST_WIDTH
 from analyzer.schema import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,11 @@ def test_every_command_is_documented():
         assert f"\n## {name}\n" in page
         for parameter in command.params:
             assert parameter.opts[0] in page or isinstance(parameter, click.Argument)
+
+
+def test_least_width_is_documented():
+    """The page of the command line says from which width on columns fit."""
+    assert f"terminal of {LEAST_WIDTH} columns or more" in (ROOT / "docs/cli.md").read_text(encoding="utf-8")
 
 
 def test_every_column_is_documented():
