@@ -11,7 +11,7 @@ import click
 from analyzer import __version__
 from analyzer.console import Commands, read, write
 from analyzer.errors import AnalyzerError
-from analyzer.options import CONDITIONS, FILE_FORMATS, conditions_of, filtering, formatted, judging, reading
+from analyzer.options import FILE_FORMATS, conditions_of, filtering, formatted, how, judging, reading
 
 # No matrix is ever multiplied: NumPy's threads for that would only be started, and wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -64,12 +64,11 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
 
     words("report", lang)  # a language that is not there is told before anything is read
     _, trace, screen = read(options, *REPORTED, *(("exchanges",) if html else ()))
+    given = {"paths": [*options["paths"], *how(options)], "conditions": trace.conditions}
     if html:
         from analyzer.report.page import page
 
-        asked = [text for name, _, _ in CONDITIONS if options[name[2:]] for text in (name, options[name[2:]])]
-        told = {"cannot": trace.cannot, "lang": lang, "paths": options["paths"], "conditions": asked}
-        text = "".join(page(trace.tables, trace.sources, screen.clock, **told))
+        text = "".join(page(trace.tables, trace.sources, screen.clock, cannot=trace.cannot, lang=lang, **given))
         with open(html, "w", encoding="utf-8") as file:  # a page that cannot be made leaves no file behind
             file.write(text)
     if as_json:
@@ -78,29 +77,33 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
         from analyzer.report.gather import gather
         from analyzer.report.model import plain
 
-        write((json.dumps(plain(gather(trace.tables, trace.sources, trace.cannot, lang)), indent=2), "\n"))
+        whole = gather(trace.tables, trace.sources, trace.cannot, lang, trace.conditions)
+        write((json.dumps(plain(whole), indent=2), "\n"))
     if not html and not as_json:
         from analyzer.report.terminal import report as lines
 
-        write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot))
+        write(f"{line}\n" for line in lines(trace.tables, trace.sources, screen, trace.cannot, **given))
 
 
 @main.command()
 @click.option("--test", type=click.Path(dir_okay=False), metavar="FILE", help="Show which lines are taken.")
 @click.option("--formats", type=click.Path(), multiple=True, metavar="FOLDER", help="Log formats of your own.")
-@click.option("--as", "form", metavar="NAME", help="Try this format alone.")
+@click.option("--as", "form", metavar="NAME", help="List or try this format alone.")
 def formats(test: str | None, formats: tuple[str, ...], form: str | None) -> None:
     """List the log formats that are known, with a line of each; or show which of them takes the lines of a file.
 
     Example: smtp-analyzer formats --test /var/log/mail.log
     """
+    from analyzer.inputs import opened_text
     from analyzer.report.formats import listed, tried
     from analyzer.report.screen import Clock, Screen
     from analyzer.stages import catalogue
 
     screen = Screen.of(sys.stdout, Clock(None))
     known = catalogue(formats)
-    write(f"{line}\n" for line in (tried(known, test, form, screen) if test else listed(known, screen)))
+    write(
+        f"{line}\n" for line in (tried(known, opened_text(test), form, screen) if test else listed(known, form, screen))
+    )
 
 
 @main.command()

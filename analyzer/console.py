@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.errors import AnalyzerError
-from analyzer.options import conditions_of
+from analyzer.options import conditions_of, how
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from analyzer.report.screen import Screen
     from analyzer.trace import Trace
@@ -63,6 +63,7 @@ def read(options: dict[str, Any], *tables: str, sessions: bool = True) -> tuple[
     import analyzer
     from analyzer.filters import Conditions
     from analyzer.findings.thresholds import Thresholds
+    from analyzer.report.evidence import inputs
     from analyzer.report.progress import progress
     from analyzer.report.screen import Clock, Screen
     from analyzer.zones import zone
@@ -82,20 +83,21 @@ def read(options: dict[str, Any], *tables: str, sessions: bool = True) -> tuple[
         settings["thresholds"] = Thresholds.parse(options["thresholds"])
     with progress(quiet=options["quiet"]) as advance:
         trace = analyzer.read(*options["paths"], progress=advance, **settings)
-    for warning in _warnings(trace):
+    for warning in _warnings(trace, [*inputs(options["paths"]), *how(options)]):
         click.echo(warning, err=True)
     kept = trace.filter(**conditions) if conditions else trace
     return trace, kept, Screen.of(sys.stdout, clock)
 
 
-def _warnings(trace: Trace) -> Iterator[str]:
+def _warnings(trace: Trace, given: Sequence[str]) -> Iterator[str]:
+    from analyzer.report.evidence import command
     from analyzer.report.safe import visible
 
     yield from (f"Warning: {visible(warning)}" for warning in trace.warnings)
     if not trace.found:
         yield f"No SMTP session was found in {visible(', '.join(trace.sources))}."
         if len(trace.tables["skipped"]):
-            yield "`smtp-analyzer skipped` lists what could not be read."
+            yield f"`{visible(command('skipped', *given))}` lists what could not be read."
 
 
 def write(parts: Iterable[str] | Iterable[bytes]) -> None:

@@ -77,9 +77,22 @@ class Conditions:
         for name, known in (("outcome", OUTCOMES), ("reason", REASONS)):
             _check(name, getattr(self, name), known)
 
+    def words(self) -> list[str]:
+        """Write the conditions as options of the command line."""
+        asked = {name: getattr(self, name) for name in self.__slots__ if name != "timezone"}
+        if self.timezone not in (None, "local") and (self.since or self.until):
+            asked["display-timezone"] = self.timezone
+        return [word for name, value in asked.items() if value is not None for word in (f"--{name}", _written(value))]
+
     def about_attempts(self) -> bool:
         """Whether a session needs a matching attempt to be kept."""
         return any(value is not None for value in (self.identity, self.mechanism, self.outcome, self.reason))
+
+
+def _written(value: str | dt.datetime | Iterable[str]) -> str:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return value if isinstance(value, str) else ",".join(value)
 
 
 def select(tables: Mapping[str, Table], conditions: Conditions) -> Mapping[str, Table]:

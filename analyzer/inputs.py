@@ -42,6 +42,9 @@ def find(paths: Sequence[Any]) -> list[Input]:
     Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets. An
     empty file among others is told in `skipped`: the current log was just rotated.
     """
+    if not paths:
+        message = "nothing to read: give the path of a capture, a log or a folder"
+        raise InputError(message)
     found: list[Input] = []
     known: set[str] = set()
     empty: list[tuple[str, EmptyInputError]] = []
@@ -61,6 +64,15 @@ def find(paths: Sequence[Any]) -> list[Input]:
     if empty:
         found[0].skipped.extend(Skip(display_name(one), "wire", "file is empty", 1, None) for one, _ in empty)
     return _told_apart(sets(found))
+
+
+def opened_text(path: str) -> Source:
+    """Open a log or a transcript; raises InputError for a capture, whose octets are no lines."""
+    source = opened_source(path)
+    if kind_of(source) == "text":
+        return source
+    message = f"{source.name} is a packet capture: only lines of logs have a format"
+    raise InputError(message)
 
 
 def kind_of(source: Source) -> str:

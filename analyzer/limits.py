@@ -107,5 +107,8 @@ TABLE_ROWS = 1 << 16
 #: report can be read.
 FINDINGS_PER_KIND = 20
 
+#: The same of those who got in: whoever cleans up needs each of them.
+ENTRIES_PER_KIND = 1000
+
 #: Places that a finding names as evidence, the first ones.
 FINDING_PLACES = 5

@@ -82,6 +82,17 @@ formatted = click.option(
 )
 
 
+#: What decides how inputs are read: option, and what it is called in the program.
+_HOW = {"--as": "log_format", "--formats": "formats", "--year": "year", "--timezone": "timezone"}
+
+
+def how(options: dict[str, Any]) -> list[str]:
+    """Write how inputs are read as words of a command."""
+    values = {name: options.get(option) for name, option in _HOW.items()}
+    several = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items() if value}
+    return [word for name, each in several.items() for value in each for word in (name, str(value))]
+
+
 def conditions_of(options: dict[str, Any]) -> dict[str, Any]:
     """Give the conditions that were asked for."""
     asked = {name[2:]: options.get(name[2:]) for name, _, _ in CONDITIONS}

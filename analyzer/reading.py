@@ -15,7 +15,7 @@ from analyzer.schema import TABLES
 from analyzer.smtp.machine.steps import run as machine
 from analyzer.smtp.sasl import Decoder
 from analyzer.sorting import joined, sorted_tables
-from analyzer.stages import Settings, read_capture, read_log, skips
+from analyzer.stages import Settings, check, read_capture, read_log, skips
 from analyzer.tables import Table, replaced
 from analyzer.trace import Trace, findings_of
 
@@ -34,9 +34,10 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are; with ``sessions=False``
     that one is left out where nothing needs it, which saves time where only attempts count); `thresholds` are those of
     `analyzer.findings.thresholds`, as a dictionary of what differs; the other settings are those of `Settings`.
-    Raises InputError for what cannot be read at all; what is damaged in part is told in
-    `Trace.skipped` and `Trace.warnings`.
+    Raises AnalyzerError for settings that make no sense, InputError for what cannot be read at all; what is damaged in
+    part is told in `Trace.skipped` and `Trace.warnings`.
     """
+    check(Settings(**settings))
     inputs = find(sources)
     # the kernels of a kind that take longest to compile: the machine as long as all that captures need before it
     slow = {cut_heads if each.kind == "text" else machine for each in inputs}

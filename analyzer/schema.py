@@ -149,7 +149,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         last             time?    when it was last seen
         count            int      how many tries, attempts or sessions show it
         evidence         text     what was seen, in numbers
-        places           text?    file and frame, or line, of the first of them, separated by semicolons
+        places           text?    of the first of them, separated by semicolons: file and frame, file and line, or file and session
         confidence       seconds? 0 to 1
         advice           text     what to do
     """),

@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer import forked, limits
-from analyzer.errors import Skip
+from analyzer.errors import AnalyzerError, Skip
 from analyzer.findings.thresholds import Thresholds
 from analyzer.schema import TABLES
 from analyzer.smtp.reader import Reader
@@ -46,6 +46,18 @@ class Settings(NamedTuple):
     formats: tuple[str, ...] = ()  # folders with log formats of your own
     log_format: str | None = None  # the format that every log is in; None: found by content
     thresholds: Thresholds = Thresholds()  # from when on something is a finding
+
+
+def check(settings: Settings) -> None:
+    """Complain about settings that make no sense, whether or not an input needs them."""
+    unknown = sorted(set(settings.tables) - ALL_TABLES)
+    if unknown:
+        raise AnalyzerError(f"unknown table {', '.join(unknown)}; known are {', '.join(TABLES)}")
+    zone_of(settings.timezone)
+    if settings.formats or settings.log_format:
+        from analyzer.logs.read import forced_of
+
+        forced_of(catalogue(settings.formats), settings.log_format)
 
 
 class Shard:

@@ -41,6 +41,8 @@ class Trace:
         self.inputs = list(inputs)
         #: What the logs among the sources do not show (``format``, ``what``), and the ``setting`` that would show it.
         self.cannot = list(cannot)
+        #: What it was narrowed to by `filter`, as options of the command line.
+        self.conditions: list[str] = []
 
     @cached_property
     def found(self) -> int:
@@ -81,8 +83,11 @@ class Trace:
         """Give the trace of what meets the conditions; see `analyzer.filters.Conditions` for their names."""
         from analyzer.filters import Conditions, select
 
-        kept = select(self.tables, Conditions(**conditions))
-        return Trace(kept, self.sources, self.warnings, self.inputs, self.cannot)
+        asked = Conditions(**conditions)
+        kept = select(self.tables, asked)
+        trace = Trace(kept, self.sources, self.warnings, self.inputs, self.cannot)
+        trace.conditions = [*self.conditions, *asked.words()]
+        return trace
 
     def stats(
         self,
@@ -152,7 +157,8 @@ class Trace:
         from analyzer.report.screen import Clock
 
         clock = Clock(zone_of(timezone))
-        text = "".join(page(self.tables, self.sources, clock, cannot=self.cannot, lang=lang))
+        told: dict[str, Any] = {"cannot": self.cannot, "lang": lang, "conditions": self.conditions}
+        text = "".join(page(self.tables, self.sources, clock, **told))
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -178,7 +184,7 @@ class Trace:
     def _repr_html_(self) -> str:
         from analyzer.report.notebook import trace_html
 
-        return trace_html(self.tables, self.sources)
+        return trace_html(self.tables, self.sources, self.conditions)
 
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""

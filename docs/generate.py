@@ -108,6 +108,7 @@ def _types() -> Iterator[str]:
 def cli() -> str:
     """Give the page of the command line: the help of every command."""
     from analyzer.cli import main
+    from analyzer.report.screen import LEAST_WIDTH
 
     def context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
         return command.make_context(name, [], parent, resilient_parsing=True, terminal_width=100)
@@ -121,10 +122,10 @@ def cli() -> str:
         "Exit status: 0 when the input was read, also when some of it was damaged (a warning says so) or held no SMTP;",
         "2 when it could not be used; 130 after Ctrl-C; 141 when the reader of a pipe has left.",
         "",
-        "`table` is for people: columns that fit the terminal, times in `--display-timezone`, control characters",
-        "shown as escapes, `#` the number of the session. `csv` is for spreadsheets: a cell that would be a formula",
-        "begins with an apostrophe. `jsonl` is for programs: every column, exact, in ASCII. Colours are off in a",
-        "pipe and with `NO_COLOR`.",
+        f"`table` is for people: columns that fit a terminal of {LEAST_WIDTH} columns or more (a narrower one wraps",
+        "them), times in `--display-timezone`, control characters shown as escapes, `#` the number of the session.",
+        "`csv` is for spreadsheets: a cell that would be a formula begins with an apostrophe. `jsonl` is for programs:",
+        "every column, exact, in ASCII. Colours are off in a pipe and with `NO_COLOR`.",
         "",
         "```text",
         main.get_help(top),
@@ -516,9 +517,9 @@ def findings() -> str:
     from dataclasses import fields
 
     from analyzer.findings import tries
-    from analyzer.findings.kinds import GROUPS, SEVERITIES, advice_of
+    from analyzer.findings.kinds import ENTRIES, GROUPS, SEVERITIES, advice_of
     from analyzer.findings.thresholds import Thresholds
-    from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
+    from analyzer.limits import ENTRIES_PER_KIND, FINDING_PLACES, FINDINGS_PER_KIND
 
     page = [
         "# Findings",
@@ -528,9 +529,12 @@ def findings() -> str:
         "`smtp-analyzer findings` and `trace.findings` list what a reviewer should look at; `report` names the severe",
         "ones in its opening. One row is one attack, one accident or one fault of a server, with whom it is about",
         "(`client`, an address or a network; `identity`; `server`), how often (`count`), from when to when (`at`,",
-        f"`last`), a sentence with numbers (`evidence`), and the first {FINDING_PLACES} frames or lines (`places`).",
-        f"Of a kind at most {FINDINGS_PER_KIND} have a row of their own, the largest; one more row tells of the rest.",
-        "What several sources tell of one exchange counts once.",
+        f"`last`), a sentence with numbers (`evidence`), and the first {FINDING_PLACES} frames, lines or sessions",
+        "(`places`).",
+        f"Of a kind at most {FINDINGS_PER_KIND} have a row of their own, the largest, and of those who got in",
+        f"({', '.join(f'`{name}`' for name in ENTRIES)}) {ENTRIES_PER_KIND:,}; one more row tells of the rest.",
+        "What several sources tell of one exchange counts once. Conditions (`--client 192.0.2.7`) narrow what is found",
+        "in the whole input; nothing is found anew in what they leave.",
         "",
         "| severity | means |",
         "|---|---|",
@@ -553,7 +557,7 @@ def findings() -> str:
         ]
         for name, kind in kinds.items():
             decided = ", ".join(f"`{each}`" for each in kind.thresholds.split()) or "seen once"
-            advice = advice_of(name, "the client", None, None)
+            advice = advice_of(name, "the client", "the account", "the server")
             page.append(f"| `{name}` | {kind.severity} | {kind.title}: {kind.meaning} | {advice} | {decided} |")
     page += [
         "",
@@ -576,7 +580,7 @@ def report() -> str:
     """Give the page of the report: what the page in HTML has, and the object for programs."""
     from analyzer.knowledge import languages
     from analyzer.report import evidence, model
-    from analyzer.report.page import FINDINGS, MOST_BYTES
+    from analyzer.report.page import ALIKE, FINDINGS, MOST_BYTES
 
     page = [
         "# Report",
@@ -599,6 +603,10 @@ def report() -> str:
         "All three begin with the same five answers: what happened, to whom, whether anyone got in, what to do, and",
         "what was not seen.",
         "",
+        "With conditions (`--outcome rejected`) all three name them, and where a condition leaves successes out, who",
+        "got in is not asked. Findings are those of the whole input, narrowed to what is asked: whether somebody",
+        "guesses is told by all attempts, not by some.",
+        "",
         "## The page",
         "",
         "One file that fetches nothing and can be read without its script, which only sorts tables and opens rows. It",
@@ -606,10 +614,10 @@ def report() -> str:
         "do not see them. Its policy (CSP) forbids all scripts but its own.",
         "",
         f"A number that is a link leads to its first rows, at most {evidence.ROWS}, and to the command that lists all;",
-        f"of all numbers together at most {evidence.ALL_ROWS:,} rows are shown, and at most {FINDINGS} findings. Names",
-        f"and replies are cut to {evidence.IDENTITY} and {evidence.REPLY} characters, so no page is larger than",
-        f"{MOST_BYTES // 10**6} MB, whatever strangers wrote; one of a million attempts has about 2 MB.",
-        "Where a value cannot be given as an option, the command ends in `jq`, whose texts are exact.",
+        f"of all numbers together at most {evidence.ALL_ROWS:,} rows are shown, and at most {FINDINGS} findings,",
+        f"{ALIKE} of a kind. Names and replies are cut to {evidence.IDENTITY} and {evidence.REPLY} characters, so no",
+        f"page is larger than {MOST_BYTES // 10**6} MB, whatever strangers wrote; one of a million attempts",
+        "has about 2 MB. Where a value cannot be given as an option, the command ends in `jq`, whose texts are exact.",
         "",
         f"Languages: {', '.join(languages())}. Words are in `analyzer/knowledge/en/report.toml` and in the table",
         "`[report]` of a translation. What has no translation is in English, and marked as such.",

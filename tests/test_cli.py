@@ -26,6 +26,9 @@ from analyzer.schema import TABLES
 from analyzer.tables import Table
 from analyzer.trace import Trace
 from tests.conftest import leaks
+from tests.records import rows
+
+SAMPLE = str(Path(__file__).parents[1] / "samples/first-look/capture.pcap")
 
 #: A process that runs the command line on made-up tables, since what is tested here is not the reading.
 PROCESS = """
@@ -162,23 +165,84 @@ def test_filters(read):
     )
 
     assert [json.loads(line)["identity"] for line in rows.stdout.splitlines()] == ["bob"]
-    assert (
-        run("report", "x", "--identity", "alice*").stdout.splitlines()[1]
-        == "Seen      2 AUTH attempts in 1 SMTP session"
-    )
+    assert run("report", "x", "--identity", "alice*").stdout.splitlines()[1:3] == [
+        "Only      --identity 'alice*'",
+        "Seen      2 AUTH attempts in 1 SMTP session",
+    ]
 
 
 def test_thresholds():
     """A threshold on the command line decides on findings; one that makes no sense is told before anything is read."""
-    sample = str(Path(__file__).parents[1] / "samples/first-look/capture.pcap")
     four = ("--threshold", "guesses=4", "--threshold", "guess_minutes=30")
 
-    assert "guessing" not in run("findings", sample).stdout
-    assert "guessing" in run("findings", sample, *four).stdout
-    assert "\nFound     password guessing from 203.0.113.66: 4 guesses " in run("report", sample, *four).stdout
+    assert "guessing" not in run("findings", SAMPLE).stdout
+    assert "guessing" in run("findings", SAMPLE, *four).stdout
+    assert "\nFound     password guessing from 203.0.113.66: 4 guesses " in run("report", SAMPLE, *four).stdout
     assert run("findings", "no-such-file", "--threshold", "guess=4").stderr.startswith(
         "Error: unknown threshold 'guess'"
     )
+
+
+def test_hints_can_be_run(read, tables):
+    """A command that a report names has the input, how it was read, and the conditions."""
+    skips = ({"reason": f"r{n}", "stage": "wire", "count": n} for n in range(30))
+    tables["findings"] = rows("findings", *({"severity": "low", "kind": f"k{n}"} for n in range(60)))
+    tables["skipped"] = rows("skipped", *skips)
+    how = ["--as", "exim", "--formats", "mine", "--formats", "ours", "--year", "2025", "--timezone", "UTC"]
+    shown = "my.log --as exim --formats mine --formats ours --year 2025 --timezone UTC"
+
+    told = run("report", "my.log", *how, "--client", "192.0.2.66").stdout
+    assert f"`smtp-analyzer findings {shown} --client 192.0.2.66` lists them" in told
+    assert f"`smtp-analyzer skipped {shown}` lists them" in told
+
+    told = run("report", "my.log", *how, "--since", "09:00").stdout
+    assert f"`smtp-analyzer findings {shown} --since 09:00 --display-timezone UTC` lists them" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--timezone", "Mars"), "Error: unknown timezone 'Mars': give local"),
+        (("--as", "foo"), "Error: no format 'foo'; there are aiosmtpd"),
+        (("--formats", "no-such-folder"), "Error: no-such-folder holds no format files"),
+    ],
+)
+def test_options_for_logs_are_checked_for_captures(options, message):
+    """An option that makes no sense is told in one line, also where the input has no need of it."""
+    result = run("report", SAMPLE, *options)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "settings", "message"),
+    [
+        ((), {}, "nothing to read: give the path"),
+        ((SAMPLE,), {"tables": ("foo", "auth")}, "unknown table foo; known are sessions"),
+        ((SAMPLE,), {"timezone": "Mars"}, "unknown timezone 'Mars'"),
+    ],
+)
+def test_nonsense_is_not_read(sources, settings, message):
+    """What makes no sense is told by the library, too, and not passed over."""
+    with pytest.raises(AnalyzerError, match=message):
+        analyzer.read(*sources, **settings)
+
+
+def test_a_capture_has_no_format():
+    """Which lines are taken is told of texts alone: a capture is refused, and its octets are not shown as a line."""
+    result = CliRunner().invoke(main, ["formats", "--test", SAMPLE])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: capture.pcap is a packet capture: only lines of logs have a format\n"
+
+
+def test_one_format_alone():
+    """The listing of formats can be of one, and complains about one that nobody knows."""
+    assert CliRunner().invoke(main, ["formats", "--as", "exim"]).stdout.startswith("exim  Exim main log")
+    assert "dovecot" not in CliRunner().invoke(main, ["formats", "--as", "exim"]).stdout
+    assert CliRunner().invoke(main, ["formats", "--as", "foo"]).stderr.startswith("Error: no format 'foo'")
 
 
 def test_numbers_of_sessions_do_not_depend_on_filters(read):
@@ -277,7 +341,7 @@ def test_no_smtp(read, tables):
 
     result = run("auth", "x", "--format", "jsonl")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "No SMTP session was found in x.\n`smtp-analyzer skipped` lists what could not be read.\n"
+    assert result.stderr == "No SMTP session was found in x.\n`smtp-analyzer skipped x` lists what could not be read.\n"
     assert "no SMTP session was found" in run("report", "x").stdout
 
 

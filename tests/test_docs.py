@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer.cli import main
+from analyzer.report.screen import LEAST_WIDTH
 from analyzer.schema import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +42,11 @@ def test_every_command_is_documented():
             assert parameter.opts[0] in page or isinstance(parameter, click.Argument)
 
 
+def test_least_width_is_documented():
+    """The page of the command line says from which width on columns fit."""
+    assert f"terminal of {LEAST_WIDTH} columns or more" in (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+
+
 def test_every_column_is_documented():
     """Every column of every table is on the page of the tables."""
     page = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
@@ -48,6 +54,15 @@ def test_every_column_is_documented():
     for name, columns in TABLES.items():
         section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
         assert all(f"| `{column.name}` |" in section for column in columns)
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("samples/*/README.md")), ids=lambda page: page.parent.name)
+def test_samples_name_what_exists(page):
+    """The page of a sample names commands and options that there are."""
+    for line in re.findall(r"^ +smtp-analyzer (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        name, *words = line.split()
+        known = {option for parameter in main.commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_index_names_every_page():

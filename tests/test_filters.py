@@ -9,6 +9,7 @@ import pytest
 
 from analyzer.errors import AnalyzerError
 from analyzer.filters import Conditions, select
+from analyzer.trace import Trace
 from analyzer.zones import zone
 from tests.records import START, attempt, rows, session
 
@@ -142,6 +143,25 @@ def test_nonsense_is_told_before_anything_is_read(conditions, message):
     """Conditions that make no sense are refused when they are made, with what would make sense."""
     with pytest.raises(AnalyzerError, match=message):
         Conditions(**conditions)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ({}, []),
+        ({"timezone": "UTC"}, []),
+        ({"outcome": ["succeeded", "rejected"]}, ["--outcome", "succeeded,rejected"]),
+        ({"reason": "throttled", "since": "09:00"}, ["--since", "09:00", "--reason", "throttled"]),
+        ({"until": "2026-11-18", "timezone": "UTC"}, ["--until", "2026-11-18", "--display-timezone", "UTC"]),
+        ({"since": dt.datetime(2026, 11, 18, tzinfo=dt.UTC)}, ["--since", "2026-11-18T00:00:00+00:00"]),
+    ],
+)
+def test_words(tables, conditions, words):
+    """Conditions are told as options of the command line, and a trace knows what it was narrowed to."""
+    assert Conditions(**conditions).words() == words
+
+    twice = Trace(tables, [], []).filter(client="192.0.2.66").filter(**conditions)
+    assert twice.conditions == ["--client", "192.0.2.66", *words]
 
 
 def test_mechanisms_are_those_of_the_capture_too(tables):

@@ -31,6 +31,7 @@ def _drawing() -> Iterator[None]:
     from matplotlib import pyplot as plt
 
     mpl.use("agg")
+    plt.close("all")  # what another test left
     yield
     plt.close("all")
 
@@ -100,6 +101,17 @@ def test_notebook(path: Path, monkeypatch: pytest.MonkeyPatch, *, update: bool) 
                 assert text_of(new) == text_of(old)
     if update:
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def test_the_transcript_alone_has_exact_rounds() -> None:
+    """Where the text says that the rounds of the pasted transcript are exact, the rows below are of it alone."""
+    cells = json.loads((FOLDER / "mail-log.ipynb").read_text(encoding="utf-8"))["cells"]
+    ((shown,),) = (cell["outputs"] for cell in cells if "".join(cell["source"]).startswith("pasted = "))
+    head, *told = text_of(shown).splitlines()
+
+    assert "source" in head
+    assert told
+    assert all("swaks.txt" in row and "exact" in row for row in told)
 
 
 def test_there_are_notebooks() -> None:

@@ -111,6 +111,12 @@ def test_public_names():
     assert all(hasattr(analyzer, name) for name in analyzer.__all__)
 
 
+def test_knowledge_is_there():
+    """What the page of the replies says of Python works in a process that has called nothing else."""
+    code = "import analyzer; assert analyzer.knowledge.entry(535).title; assert analyzer.knowledge.reason('throttled')"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def test_readme_has_two_commands():
     """The README gives exactly two commands, each of which does its own set-up; CI runs the second word for word."""
     first, second = commands()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.found import many
+from analyzer.findings.found import many, most_first
 from analyzer.findings.keys import busiest, count_of, distinct, numbered, uniques
 from analyzer.findings.places import network
 from analyzer.tables import among, packed
@@ -187,9 +187,10 @@ def _one_secret(group: Logins) -> dict[str, Any]:
 
 def _many_places(group: Logins, witness: Witness) -> dict[str, Any]:
     """Describe what many addresses do to one identity, or to a list of them."""
-    names, targets = np.unique(group.identity, return_counts=True)
-    most = [f"{witness.name('identity', names[k])} ({targets[k]:,})" for k in np.argsort(-targets, kind="stable")[:3]]
-    at = f" at {many(len(names), 'identity')}, most at {', '.join(most)}," if len(names) > 1 else ""
+    names, targets = (each.tolist() for each in np.unique(group.identity, return_counts=True))
+    told = most_first({str(witness.name("identity", name)): count for name, count in zip(names, targets, strict=True)})
+    most = ", ".join(f"{name} ({count:,})" for name, count in told[:3])
+    at = f" at {many(len(names), 'identity')}, most at {most}," if len(names) > 1 else ""
     clients, counts = np.unique(group.client, return_counts=True)
     networks = {network(str(witness.name("client_ip", code))) for code in clients.tolist()}
     evidence = (
@@ -200,7 +201,7 @@ def _many_places(group: Logins, witness: Witness) -> dict[str, Any]:
         "evidence": evidence,
         "confidence": _sure(group),
         "client": networks.pop() if len(networks) == 1 else None,
-        "identity": witness.name("identity", int(names[0])) if len(names) == 1 else None,
+        "identity": witness.name("identity", names[0]) if len(names) == 1 else None,
     }
 
 

@@ -89,7 +89,9 @@ def _entry(group: Logins, guesses: Logins, before: dict[int, int], sure: float, 
     earlier = guesses.take((guesses.client == client) & (guesses.time < group.time[0]))
     own = max(int((earlier.identity == identity).sum()), before[int(group.row[0])])
     unseen = bool(len(earlier)) and not earlier.seen.all()
-    evidence = f"got in after {many(max(len(earlier), own), 'guess')} by this client, {own:,} at this identity"
+    evidence = f"got in after {many(max(len(earlier), own), 'guess')} by this client"
+    if identity >= 0:
+        evidence += f", {own:,} at this identity"
     if len(group) > 1:
         evidence += f"; {len(group):,} times"
     if unseen:

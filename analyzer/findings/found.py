@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.findings.keys import parts
-from analyzer.findings.kinds import KINDS, SEVERITIES, advice_of
+from analyzer.findings.kinds import ENTRIES, KINDS, SEVERITIES, advice_of
 from analyzer.findings.places import as_clients, network
-from analyzer.limits import FINDING_PLACES, FINDINGS_PER_KIND
+from analyzer.limits import ENTRIES_PER_KIND, FINDING_PLACES, FINDINGS_PER_KIND
 from analyzer.schema import NULL
 from analyzer.tables import Table, Text, in_order, packed
 from analyzer.tables import taken as picked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from analyzer.findings.tries import Logins
     from analyzer.tables import Column
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 #: What the row says that stands for those that have none of their own.
 _MORE: Final = "more findings of this kind"
+_STANDS_FOR: Final = re.compile(rf"([\d,]+) {_MORE}, with ")
 _RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
@@ -124,7 +126,7 @@ class Witness:
         self, kind: str, key: Array, logins: Logins, describe: Callable[[Logins], dict[str, Any]]
     ) -> list[Found]:
         """Give a finding for each key of some logins: of the largest as described, one for all others."""
-        large, small, others = parts(key, FINDINGS_PER_KIND)
+        large, small, others = parts(key, ENTRIES_PER_KIND if kind in ENTRIES else FINDINGS_PER_KIND)
         if others == 1:
             large, others = [*large, small], 0
         made = []
@@ -133,8 +135,10 @@ class Witness:
             made.append(self.found(kind, group.row, **describe(group)))
         if others:
             group = logins.take(small)
+            told = describe(group)  # of all together: as severe as the most severe of them
             evidence = f"{others:,} {_MORE}, with {many(len(group), 'attempt')}"
-            made.append(self.found(kind, group.row, evidence=evidence, confidence=describe(group)["confidence"]))
+            how = {name: told[name] for name in ("confidence", "severity") if name in told}
+            made.append(self.found(kind, group.row, evidence=evidence, **how))
         return made
 
     def networks(self, clients: Array) -> Array:
@@ -183,6 +187,12 @@ def _rest(others: Sequence[Found]) -> Found:
     )
 
 
+def stands_for(evidence: str) -> int:
+    """Say how many findings a row with that evidence is: one, or those that have no row of their own."""
+    told = _STANDS_FOR.match(evidence)
+    return int(told[1].replace(",", "")) if told else 1
+
+
 def table(found: Sequence[Found]) -> Table:
     """Make the table `findings`."""
     columns: dict[str, list[Any]] = {
@@ -194,6 +204,11 @@ def table(found: Sequence[Found]) -> Table:
     columns["confidence"] = [each.confidence for each in found]
     columns["advice"] = [advice_of(each.kind, each.client, each.identity, each.server) for each in found]
     return Table.of("findings", columns)
+
+
+def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Give names and counts, the greatest first, equal ones by name."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def many(count: int, what: str) -> str:

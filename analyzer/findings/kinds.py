@@ -22,7 +22,7 @@ ATTACKS: Final[dict[str, Kind]] = {
         "a guess that worked",
         "an identity got in from a client that had guessed just before: many different secrets for this identity, or "
         "as one of those that attack",
-        "change the password of {identity}, unless {client} is theirs; look at what was sent since",
+        "change the password of {identity}, unless {client} {are} theirs; look at what was sent since",
         "break_in_guesses",
     ),
     "many_networks": Kind(
@@ -140,6 +140,9 @@ PROTOCOL: Final[dict[str, Kind]] = {
 #: Those that are guesses: whether one of them worked is what everybody asks first.
 GUESSES: Final = ("brute_force", "guessing", "spraying", "distributed_guessing")
 
+#: Those that say who got in and should not have.
+ENTRIES: Final = ("break_in", "many_networks")
+
 #: The kinds as the documentation shows them.
 GROUPS: Final = {
     "Attacks": ATTACKS,
@@ -150,7 +153,10 @@ KINDS: Final = {name: kind for kinds in GROUPS.values() for name, kind in kinds.
 
 
 def advice_of(kind: str, client: str | None, identity: str | None, server: str | None) -> str:
-    """Give the advice of a kind with the names of a finding."""
+    """Give the advice of a kind with the names of a finding; without one it is about several, or nobody knows it."""
     return KINDS[kind].advice.format(
-        client=client or "these clients", identity=identity or "the account", server=server or "the server"
+        client=client or "these clients",
+        are="is" if client else "are",
+        identity=identity or "each account concerned",
+        server=server or "the server",
     )

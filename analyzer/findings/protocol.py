@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.findings.found import many
+from analyzer.findings.found import many, most_first
 from analyzer.findings.keys import uniques
 from analyzer.findings.places import is_public, network
 from analyzer.findings.tries import logins
@@ -37,8 +37,8 @@ def protocol(witness: Witness) -> list[Found]:
 
     def describe(group: Logins) -> dict[str, Any]:
         row = int(group.row[0])
-        names = Counter(mechanism.take(group.row).list())
-        counted = ", ".join(f"{count:,} {name}" for name, count in names.most_common())
+        names = Counter(filter(None, mechanism.take(group.row).list()))
+        counted = ", ".join(f"{count:,} {name}" for name, count in most_first(names))
         clients, identities = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
         evidence = (
             f"{many(len(group), 'attempt')} without TLS ({counted}) by {many(len(identities), 'identity')} "

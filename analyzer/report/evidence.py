@@ -169,6 +169,11 @@ def cut(text: str, most: int = IDENTITY) -> str:
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
+def command(name: str, *words: str) -> str:
+    """Write a command as a shell takes it."""
+    return shlex.join(["smtp-analyzer", name, *words])
+
+
 def inputs(paths: Sequence[str]) -> list[str]:
     """Give the inputs for a command; many of them are left to the reader."""
     return list(paths) if sum(map(len, paths)) <= PATHS else ["PATH..."]

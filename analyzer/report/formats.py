@@ -14,7 +14,6 @@ from analyzer.report import safe
 from analyzer.report.screen import clipped
 from analyzer.smtp.attempts import NAME
 from analyzer.smtp.encoding import printable
-from analyzer.wire.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from analyzer.logs.fields import Block
     from analyzer.logs.formats import Format
     from analyzer.report.screen import Screen
+    from analyzer.wire.sources import Source
 
 #: Fields that are shown as their shape: they may hold a secret.
 _HIDDEN: Final = ("line", "reply", "text", "reason")
@@ -39,9 +39,10 @@ class _Times:
         return times
 
 
-def listed(known: Catalogue, screen: Screen) -> Iterator[str]:
-    """List the formats, with a line of each."""
-    for number, each in enumerate(sorted(known.formats, key=lambda each: each.name)):
+def listed(known: Catalogue, form: str | None, screen: Screen) -> Iterator[str]:
+    """List the formats, with a line of each; or the one that was named."""
+    asked = [known.formats[number] for number in forced_of(known, form)] or known.formats
+    for number, each in enumerate(sorted(asked, key=lambda each: each.name)):
         if number:
             yield ""
         yield f"{screen.style(each.name, 'bold')}  {each.title}"
@@ -54,16 +55,15 @@ def _about(each: Format) -> Iterator[tuple[str, str]]:
     yield "shows", "the dialogue" if any(p.event == "line" for p in each.patterns) else "outcomes"
     for entry in each.cannot:
         yield "not", entry["what"]
-        yield "  set", entry["setting"]
+        yield "  would", entry["setting"]
     yield "see", each.reference
 
 
 _TELLING: Final = ("line", "failed", "succeeded", "detail", "summary")
 
 
-def tried(known: Catalogue, file: str, form: str | None, screen: Screen) -> Iterator[str]:
+def tried(known: Catalogue, source: Source, form: str | None, screen: Screen) -> Iterator[str]:
     """Show which pattern of which format takes each line of a file."""
-    source = Source(file)
     account = Account(source.name)
     reader = Lines(known, _Times(), account, forced_of(known, form))  # type: ignore[arg-type]
     for raw in blocks(source, unwrapper(source.stream.peek(HEAD_BYTES))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -27,7 +28,6 @@ from analyzer.report.model import (
 from analyzer.report.summary import NO_MECHANISM, Summary, summarise
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from analyzer.tables import Table
@@ -70,6 +70,17 @@ def alarms(findings: Sequence[Item], severity: Callable[[Item], str]) -> list[It
     return urgent or [finding for finding in findings if severity(finding) != FACT]
 
 
+def few(findings: Sequence[Item], kind: Callable[[Item], str], most: int, alike: int) -> list[tuple[int, Item]]:
+    """Give the first findings with their numbers, from 1: so many at most, and of a kind so many that others show."""
+    met: Counter[str] = Counter()
+    chosen = []
+    for number, finding in enumerate(findings, 1):
+        met[kind(finding)] += 1
+        if met[kind(finding)] <= alike:
+            chosen.append((number, finding))
+    return chosen[:most]
+
+
 def worst_first(table: Table) -> list[dict[str, Any]]:
     """Give the rows of `findings` by severity."""
     return sorted(
@@ -83,16 +94,20 @@ def gather(
     sources: Sequence[str],
     cannot: Iterable[Mapping[str, str]] = (),
     lang: str = knowledge.ENGLISH,
+    conditions: Sequence[str] = (),
 ) -> Report:
-    """Say what some tables tell; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
-    summary = summarise(tables)
+    """Say what some tables tell; `cannot` and `conditions` are those of the `Trace`."""
+    summary = summarise(tables, conditions)
     findings = tuple(_findings(tables["findings"]))
     alarmed = alarms(findings, attrgetter("severity"))
     causes = tuple(_causes(summary, lang))
+    steps = tuple(_steps(summary, alarmed, causes, lang))
     return Report(
         schema=SCHEMA,
         lang=lang,
         sources=tuple(sources),
+        conditions=summary.conditions,
+        successes_asked=summary.asks_who_got_in,
         first=None if summary.first is None else Time(summary.first),
         last=None if summary.last is None else Time(summary.last),
         sessions=summary.sessions,
@@ -110,9 +125,11 @@ def gather(
         inside=_parties(
             sorted((each for each in summary.identities if each.succeeded), key=lambda each: -each.succeeded)
         ),
+        unnamed=summary.unnamed,
         servers=_counted(summary.servers),
         endings=_counted(summary.endings),
-        steps=tuple(_steps(summary, alarmed, causes, lang))[:STEPS],
+        steps=steps[:STEPS],
+        more_steps=len(steps[STEPS:]),
         findings=findings,
         unseen=_unseen(summary, tables["skipped"], cannot),
     )
@@ -135,17 +152,23 @@ def _findings(table: Table) -> Iterator[Finding]:
 
 
 def advised(summary: Summary) -> list[tuple[str, str, int]]:
-    """Give kind, name and count of the reasons, and of the outcomes of attempts without one."""
+    """Give kind, name and count of the reasons, and of the outcomes of attempts without one; equal ones by name."""
     counted = (("reason", summary.reasons), ("outcome", summary.unexplained))
-    return [(kind, name, count) for kind, counts in counted for name, count in counts.most_common()]
+    told = [(kind, name, count) for kind, counts in counted for name, count in counts.items()]
+    return sorted(told, key=lambda each: (-each[2], each[1], each[0]))
 
 
 def _causes(summary: Summary, lang: str) -> Iterator[Why]:
     told = {"reason": knowledge.reason, "outcome": knowledge.outcome}
-    for kind, name, count in sorted(advised(summary), key=lambda each: -each[2]):
+    for kind, name, count in advised(summary):
         known = name in knowledge.names(kind)
         cause = told[kind](name, lang) if known else None
         yield Why(kind, name, count, *((cause.title, cause.advice, cause.lang) if cause else ("", "", lang)))
+
+
+def nothing_read(summary: Summary, lang: str) -> str:
+    """Say what to do where there is no session."""
+    return knowledge.words("report", lang)["check_log" if summary.logs else "check_capture"]
 
 
 def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
@@ -154,6 +177,7 @@ def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
         ("break_in", ENTRY in kinds),
         ("attack", any(kind in ATTACKS for kind in kinds)),
         ("trouble", bool(kinds)),
+        ("unseen", not summary.attempts and summary.blind),
         ("none", not summary.attempts),
     )
     return next((verdict for verdict, so in verdicts if so), "quiet")
@@ -162,13 +186,13 @@ def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
 def _steps(summary: Summary, findings: Sequence[Finding], causes: Sequence[Why], lang: str) -> Iterator[Step]:
     """Say what to do: about what was found; where that is no attack or accident, about the most frequent reasons."""
     if not summary.sessions:
-        yield Step(knowledge.words("report", lang)["check_capture"], lang, "input", "")
+        yield Step(nothing_read(summary, lang), lang, "input", "")
     told: set[str] = set()
     for number, finding in enumerate(findings, 1):
         if finding.advice not in told:
             told.add(finding.advice)
             yield Step(finding.advice, knowledge.ENGLISH, "finding", str(number))
-    calm = not findings and 2 * summary.outcomes["succeeded"] > summary.attempts
+    calm = not findings and summary.calm
     explained = any(finding.kind in ATTACKS | ACCIDENTS for finding in findings)
     for cause in () if calm or explained else causes:
         if cause.advice and cause.name != "unknown":
@@ -180,8 +204,11 @@ def _unseen(summary: Summary, skipped: Table, cannot: Iterable[Mapping[str, str]
     return Unseen(
         sessions_unreadable=summary.unreadable,
         sessions_unknown=summary.attempts_unknown,
+        sessions_incomplete=summary.incomplete,
+        logins=summary.blind,
         endings=summary.outcomes["unseen"],
         rounds=summary.rounds_unknown,
+        missing=_counted(summary.missing),
         caveats=_counted(summary.caveats),
         skipped=tuple(Skipped(**row) for row in rows if row["reason"] not in NEEDLESS),
         cannot=tuple(Cannot(**entry) for entry in cannot),

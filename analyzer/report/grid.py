@@ -82,10 +82,10 @@ def grid(table: Table, screen: Screen, columns: Sequence[str] | None, sessions: 
     view = _View(table, screen.clock, sessions)
     names = columns or [n for n in WANTED[table.name].split() if n == ORDINAL or _any_known(table[n])]
     made = [view.column(name) for name in names]
-    made = _squeezed(made if columns else _fitting(made, screen.width or PIPED), screen.width)
+    shown = squeezed(made if columns else _fitting(made, screen.width or PIPED), screen.width)
     yield view.caption()
     if len(table):
-        yield from lines(made, screen)
+        yield from lines(shown, screen)
 
 
 def lines(columns: Sequence[Column], screen: Screen) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
     return kept
 
 
-def _squeezed(columns: list[Column], width: int | None) -> list[Column]:
+def squeezed(columns: Sequence[Column], width: int | None, widest: int = WIDEST) -> Sequence[Column]:
     """Share the space that is left among the columns that may be cut, the narrow ones first."""
     if width is None:
         return columns
@@ -188,6 +188,6 @@ def _squeezed(columns: list[Column], width: int | None) -> list[Column]:
     for number, column in enumerate(cut):
         later = sum(min(c.width, c.least or 0) for c in cut[number + 1 :])
         share = max(left // (len(cut) - number), min(left - later, column.least or 0), len(column.head))
-        column.width = min(column.width, share, WIDEST)
+        column.width = min(column.width, share, widest)
         left -= column.width
     return columns

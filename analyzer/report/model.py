@@ -82,8 +82,11 @@ class Unseen:
 
     sessions_unreadable: int  #: sessions of which TLS hides some
     sessions_unknown: int  #: sessions of which nobody knows whether they had attempts
+    sessions_incomplete: int  #: sessions of which bytes are missing
+    logins: bool  #: whether somebody may have got in unseen
     endings: int  #: attempts whose ending nobody saw
     rounds: int  #: attempts whose rounds are at least a number, or unknown
+    missing: tuple[Count, ...]  #: caveats of sessions that are not there as a whole, and of how many
     caveats: tuple[Count, ...]  #: what weakens labels, and of how many attempts
     skipped: tuple[Skipped, ...]  #: what could not be read
     cannot: tuple[Cannot, ...]  #: what the formats of the logs do not tell
@@ -124,7 +127,7 @@ class Finding:
     last: Time | None  #: and last
     count: int  #: how many tries, attempts or sessions show it
     evidence: str  #: what was seen, in numbers
-    places: str | None  #: file and frame, or line, of the first of them
+    places: str | None  #: of the first of them: file and frame, file and line, or file and session
     confidence: float | None  #: 0 to 1
     advice: str  #: what to do
 
@@ -136,21 +139,25 @@ class Report:
     schema: int  #: version of this object
     lang: str  #: the language that was asked for
     sources: tuple[str, ...]  #: the inputs
+    conditions: tuple[str, ...]  #: options of the command line that narrow it, and their values
+    successes_asked: bool  #: false where a condition leaves successes out
     first: Time | None  #: the earliest time in them
     last: Time | None  #: the latest
     sessions: int  #: SMTP sessions; what several sources show counts once
     attempts: int  #: AUTH exchanges, counted alike
     succeeded: int  #: of these
-    verdict: str  #: `break_in`, `attack`, `trouble` (something else is urgent), `quiet`, or `none` (no attempts)
+    verdict: str  #: `break_in`, `attack`, `trouble` (something else), `quiet`; no attempts: `none`, `unseen` if hidden
     outcomes: tuple[Count, ...]  #: attempts by outcome
     causes: tuple[Why, ...]  #: why attempts did not succeed, the most frequent first
     cells: tuple[Cell, ...]  #: attempts by mechanism, rounds and outcome
     clients: Parties
     identities: Parties
     inside: Parties  #: identities that got in, those with most successes first
+    unnamed: int  #: successes of which nobody knows the identity
     servers: tuple[Count, ...]  #: sessions by server
     endings: tuple[Count, ...]  #: sessions by what ended them
     steps: tuple[Step, ...]  #: what to do, the most urgent first
+    more_steps: int  #: how many there are besides
     findings: tuple[Finding, ...]  #: the worst first
     unseen: Unseen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from analyzer.report.charts import sheet
 from analyzer.report.charts.paint import PALETTE, PAPER
 from analyzer.report.gather import gather
 from analyzer.report.ladder import ladder
-from analyzer.report.page import CONVERSATION, SOURCES, environment
+from analyzer.report.page import CONVERSATION, SOURCES, environment, unseen
 from analyzer.report.screen import LEAST_WIDTH, Clock, Screen
 
 if TYPE_CHECKING:
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
     from analyzer.tables import Table
 
 
-def trace_html(tables: Mapping[str, Table], sources: Sequence[str]) -> str:
+def trace_html(tables: Mapping[str, Table], sources: Sequence[str], conditions: Sequence[str] = ()) -> str:
     """Sum a trace up: what happened, and what to do."""
-    report = gather(tables, sources)
+    report, said = gather(tables, sources, conditions=conditions), words("report", ENGLISH)
     return (
         environment()
         .get_template("trace.html.j2")
         .render(
             report=report,
-            said=words("report", ENGLISH),
+            said=said,
+            narrowed=shlex.join(conditions),
+            unseen=list(unseen(report, said)),
             sources=report.sources[:SOURCES],
             hidden_sources=max(len(report.sources) - SOURCES, 0),
         )

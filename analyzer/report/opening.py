@@ -1,16 +1,18 @@
-"""The opening of the report for a terminal: never more than twelve lines, with all that must be known."""
+"""The opening of the report for a terminal: all that must be known, in twelve lines, and one that names conditions."""
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import knowledge
+from analyzer.findings.found import stands_for
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES
 from analyzer.findings.places import network
 from analyzer.report import safe
-from analyzer.report.gather import ENTRY, advised, alarms, headline
+from analyzer.report.gather import ENTRY, advised, alarms, headline, nothing_read
 from analyzer.report.screen import clipped, some, width_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def opening(
     steps = _next(summary, alarming, width)
     facts = [
         ("Input", some(sources, width), ""),
+        ("Only", safe.visible(shlex.join(summary.conditions)), ""),
         ("Seen", _seen(summary), "bold"),
         ("When", _when(summary, screen), ""),
         ("Servers", some([name for name, _ in summary.servers.most_common()], width), ""),
@@ -83,21 +86,26 @@ def _who(parties: Sequence[Any], width: int) -> str:
 def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tuple[str, str]:
     inside = [party.name for party in summary.identities if party.succeeded]
     count = summary.outcomes["succeeded"]
-    if not summary.attempts:
-        return "", ""
+    if not summary.asks_who_got_in:
+        return "not asked", ""
     if not count:
-        unknown = " that could be seen" if summary.attempts_unknown or summary.outcomes["unseen"] else ""
-        return f"nobody{unknown}", "green"
+        told = ("nobody that could be seen", "") if summary.blind else ("nobody", "green")
+        return told if summary.attempts or summary.blind else ("", "")
     guessed = [row for row in findings if row["kind"] == ENTRY]
     if guessed:
         perhaps = "" if any(row["severity"] == "high" for row in guessed) else "perhaps "
         head = f"{many(count, 'time')}; {perhaps}by guessing: "
-        entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in guessed]
-        return head + some(entries, width - len(head), "; "), "red"
+        alone = [row for row in guessed if stands_for(row["evidence"]) == 1]
+        entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in alone]
+        beyond = sum(stands_for(row["evidence"]) for row in guessed) - len(alone)
+        return head + some(entries, width - len(head), "; ", beyond), "red"
     if any(row["kind"] in GUESSES for row in findings):
         return f"{many(count, 'time')}; no guess is seen to have worked", "green"
-    head = f"{many(count, 'time')}, " if inside else many(count, "time")
-    return head + some(inside, width - len(head)), ""
+    head = f"{many(count, 'time')}, "
+    if not inside:
+        return f"{head}nobody knows as whom", ""
+    tail = f" and {summary.unnamed:,} unknown" if summary.unnamed else ""
+    return head + some(inside, width - len(head) - len(tail)) + tail, ""
 
 
 def _lines(label: str, lines: Sequence[str], style: str) -> Iterator[tuple[str, str, str]]:
@@ -106,8 +114,8 @@ def _lines(label: str, lines: Sequence[str], style: str) -> Iterator[tuple[str, 
 
 
 def _calm(summary: Summary, alarms: list[dict[str, Any]]) -> bool:
-    """Say whether people log in and nothing is the matter; the few attempts of a test do not tell that."""
-    return not alarms and 2 * summary.outcomes["succeeded"] > summary.attempts
+    """Say whether people log in and nothing is the matter."""
+    return not alarms and summary.calm
 
 
 def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int) -> tuple[list[str], str]:
@@ -122,10 +130,12 @@ def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int
         wrapped = textwrap.wrap(text, width, subsequent_indent="  ")
         if len(wrapped) <= room:
             return wrapped, colour
-    full = ", ".join(safe.visible(headline(row)) for row in told)
-    return [
-        full if width_of(full) <= width else some([safe.visible(headline(row, most=1)) for row in told], width)
-    ], colour
+    alone = [row for row in told if stands_for(row["evidence"]) == 1]
+    beyond = sum(stands_for(row["evidence"]) for row in told) - len(alone)
+    full = ", ".join(safe.visible(headline(row)) for row in alone)
+    if beyond or width_of(full) > width:
+        full = some([headline(row, most=1) for row in alone], width, beyond=beyond)
+    return [full], colour
 
 
 def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[str]:
@@ -137,9 +147,11 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
     elif not any(row["kind"] in ATTACKS | ACCIDENTS for row in alarms):
         steps += [f"{name}: {advice}" for name, _, advice in advice_told(summary) if advice and name != "unknown"]
     if not summary.sessions:
-        steps.append("check the interface and the capture filter: is this the traffic of a mail server?")
+        text = nothing_read(summary, knowledge.ENGLISH)
+        steps.append(text[0].lower() + text[1:])
     steps = [safe.visible(step) for step in dict.fromkeys(steps)]
     lines: list[str] = []
+    told = 0
     for number, step in enumerate(steps):
         wrapped = textwrap.wrap(step, width, subsequent_indent="  ")
         if number == 0 and number + 1 < len(alarms) and len(wrapped) >= room:
@@ -148,7 +160,14 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
             ]  # the next step matters, too; the section on findings has all words
         if not lines or len(lines) + len(wrapped) <= room:
             lines += wrapped
-    return lines[:room]
+            told += 1
+    lines, left = lines[:room], len(steps) - told
+    if left and len(lines) < room:
+        lines.append(f"and {left:,} more")
+    elif left:
+        tail = f"; and {left:,} more"
+        lines[-1] = clipped(lines[-1], width - len(tail)) + tail
+    return lines
 
 
 def _nobody_in(summary: Summary, width: int) -> str:
@@ -165,6 +184,7 @@ def _nobody_in(summary: Summary, width: int) -> str:
 def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict[str, Any]], width: int) -> str:
     counts = (
         (summary.unreadable, "session", "inside TLS" + _of_guessers(summary, findings)),
+        (summary.incomplete, "session", f"with missing bytes ({', '.join(summary.missing)})"),
         (summary.outcomes["unseen"], "ending", ""),
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
     )

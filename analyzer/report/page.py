@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer import knowledge
 from analyzer.events import once
+from analyzer.findings.found import stands_for
 from analyzer.report import blocks, safe
 from analyzer.report.charts import paint, sheet
 from analyzer.report.charts.families import family_of
-from analyzer.report.evidence import IDENTITY, ROWS, Evidence, cut, inputs
+from analyzer.report.evidence import IDENTITY, ROWS, Evidence, command, cut, inputs
 from analyzer.report.explanation import topic_blocks
-from analyzer.report.gather import ENTRY, alarms, gather
+from analyzer.report.gather import ENTRY, alarms, few, gather
 from analyzer.report.ladder import ladder
 from analyzer.report.screen import LEAST_WIDTH, Screen
 from analyzer.tables import replaced
@@ -47,6 +48,7 @@ FEW: Final = 3
 PARTIES: Final = 10
 CELLS: Final = 20
 FINDINGS: Final = 50
+ALIKE: Final = 20  # findings of one kind: others are to be seen, too
 SKIPPED: Final = 20
 SOURCES: Final = 5
 #: Lines of the text of a conversation.
@@ -80,10 +82,13 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
     """Give the parts of a page; `paths` and `conditions` are those of the command line, for the commands in it."""
     said = knowledge.words("report", lang)
     joined = replaced(tables, once(tables))
-    report = gather(joined, sources, cannot, lang)
+    report = gather(joined, sources, cannot, lang, conditions)
     named = inputs(paths or sources)
     evidence = Evidence(joined["auth"], [*named, *conditions], clock)
     session = telling(joined, report)
+    numbered = list(enumerate(report.findings, 1))
+    urgent = alarms(numbered, lambda each: each[1].severity)
+    shown = few(report.findings, attrgetter("kind"), FINDINGS, ALIKE)
     drawn = sheet.charts(joined, report, clock.zone, said) if report.attempts else []
     values = {
         "report": report,
@@ -91,24 +96,27 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
         "direction": knowledge.words("language", lang)["direction"],
         "sources": report.sources[:SOURCES],
         "hidden_sources": max(len(report.sources) - SOURCES, 0),
+        "narrowed": shlex.join(conditions),
         "span": _span(report, clock),
         "clock": partial(_from_to, clock),
         "anchors": _anchors(report, evidence, said),
-        "blind": bool(report.unseen.sessions_unknown or report.unseen.endings),
-        "unseen": list(_unseen(report, said)),
-        "alarmed": alarms(report.findings, attrgetter("severity")),
-        "entry": ENTRY,
+        "unseen": list(unseen(report, said)),
+        "alarmed": [each for each in urgent if each[1].kind != ENTRY],
+        "entries": [each for each in numbered if each[1].kind == ENTRY],
+        "all_of": lambda told: sum(stands_for(finding.evidence) for _, finding in told),
+        "linked": {f"{number}" for number, _ in shown},
+        "shown": [(number, finding, _finding_command(finding, evidence)) for number, finding in shown],
         "family_of": family_of,
         "charts": [_marked(each) for each in drawn],
         "topics": _topics(report, lang),
-        "finding_commands": [_finding_command(finding, evidence) for finding in report.findings[:FINDINGS]],
         "conversation": _conversation(joined, session, clock, said, named) if session else None,
+        "lists_all": said["lists_each" if len(tables["auth"]) > len(joined["auth"]) else "lists_all"],
         "groups": list(evidence.groups()),
-        "statistics": shlex.join(["smtp-analyzer", "stats", *named, *conditions, "--by"]),
+        "statistics": command("stats", *named, *conditions, "--by"),
+        "lists": {"findings": command("findings", *named, *conditions), "skipped": command("skipped", *named)},
         "few": FEW,
         "most": PARTIES,
         "most_cells": CELLS,
-        "most_findings": FINDINGS,
         "most_rows": ROWS,
         "most_skipped": SKIPPED,
         "row_heads": _ROW_HEADS,
@@ -180,19 +188,20 @@ def _anchors(report: Report, evidence: Evidence, said: Mapping[str, str]) -> dic
     }
 
 
-def _unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
+def unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
     """Give label, number and the place of more on it, of what was not seen."""
-    unseen = report.unseen
+    told = report.unseen
     counts = (
-        ("unreadable", unseen.sessions_unreadable, ""),
-        ("attempts_unknown", unseen.sessions_unknown, ""),
-        ("unseen_endings", unseen.endings, ""),
-        ("rounds_vague", unseen.rounds, ""),
+        ("unreadable", told.sessions_unreadable, ""),
+        ("attempts_unknown", told.sessions_unknown, ""),
+        ("incomplete", told.sessions_incomplete, "missing"),
+        ("unseen_endings", told.endings, ""),
+        ("rounds_vague", told.rounds, ""),
     )
     yield from ((said[word], count, target) for word, count, target in counts if count)
-    yield from ((f"{said['caveat']}: {caveat.name}", caveat.count, "caveats") for caveat in unseen.caveats[:FEW])
+    yield from ((f"{said['caveat']}: {caveat.name}", caveat.count, "caveats") for caveat in told.caveats[:FEW])
     # What TLS hides is counted above already.
-    for skipped in [each for each in unseen.skipped if each.stage != "tls"][:FEW]:
+    for skipped in [each for each in told.skipped if each.stage != "tls"][:FEW]:
         yield f"{said['skipped_count']}: {cut(skipped.reason, IDENTITY)}", skipped.count, "skipped"
 
 
@@ -246,13 +255,13 @@ def _conversation(
 
 def _contents(values: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     report = values["report"]
-    unseen = report.unseen
+    told = report.unseen
     for anchor, title, there in (
         ("charts", "charts", report.attempts),
         ("findings", "findings", report.findings),
         ("tables", "tables", report.attempts),
         ("conversation", "conversation", values["conversation"]),
-        ("unseen", "not_seen", unseen.caveats or unseen.skipped or unseen.cannot),
+        ("unseen", "not_seen", told.missing or told.caveats or told.skipped or told.cannot),
         ("advice", "advice", values["topics"]),
         ("rows", "rows", values["groups"]),
     ):

@@ -91,7 +91,9 @@ def clipped(text: str, width: int) -> str:
     """Cut a text to so many cells, with an ellipsis where something is left out."""
     if width_of(text) <= width:
         return text
-    kept = text[: max(width - 1, 0)]
+    if width < 1:
+        return ""
+    kept = text[: width - 1]
     while width_of(kept) > width - 1:
         kept = kept[:-1]
     return kept + "…"
@@ -104,11 +106,12 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def some(words: Iterable[str], width: int, separator: str = ", ") -> str:
-    """List as many words as fit, and say how many more there are."""
+def some(words: Iterable[str], width: int, separator: str = ", ", beyond: int = 0) -> str:
+    """List as many words as fit, and say how many more there are, with those `beyond` the words."""
     words = [safe.visible(word) for word in words]
     for count in range(len(words), 0, -1):
-        more = f"{separator}{len(words) - count} more" if count < len(words) else ""
+        left = len(words) - count + beyond
+        more = f"{separator}{left:,} more" if left else ""
         line = separator.join(words[:count])
         if width_of(line + more) <= width or count == 1:
             return clipped(clipped(line, max(width - width_of(more), 1)) + more, width)

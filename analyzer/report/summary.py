@@ -16,13 +16,16 @@ from analyzer.stats.distinct import numbered, pairs
 from analyzer.tables import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from analyzer.stats.distinct import Column
     from analyzer.tables import Table
 
     Array = np.ndarray[Any, Any]
 
+
+#: Caveats of sessions that are not there as a whole: an attempt, or how it ended, may be in what is missing.
+MISSING: Final = frozenset({"gap", "midstream", "one_sided", "truncated"})
 
 #: What stands for a mechanism where the client named none.
 NO_MECHANISM: Final = "(none)"
@@ -50,6 +53,9 @@ class Summary:
     #: Sessions of which TLS hides a part, and sessions of which it is unknown whether they had attempts.
     unreadable: int
     attempts_unknown: int
+    #: Sessions of which bytes are missing, and what they lack: `MISSING`.
+    incomplete: int
+    missing: Counter[str]
     #: Sessions of which TLS hides a part, by client.
     hidden: Counter[str]
     outcomes: Counter[str]
@@ -64,11 +70,37 @@ class Summary:
     endings: Counter[str]
     caveats: Counter[str]
     rounds_unknown: int
+    #: Whether lines of logs are among what could not be read.
+    logs: bool
+    #: What the tables were narrowed to: options of the command line and their values.
+    conditions: tuple[str, ...]
+
+    @property
+    def asks_who_got_in(self) -> bool:
+        """Whether the conditions leave room for a success; that has no reason."""
+        asked = list(zip(self.conditions[::2], self.conditions[1::2], strict=True))
+        outcomes = [value.casefold().replace(" ", "").split(",") for name, value in asked if name == "--outcome"]
+        return all("succeeded" in words for words in outcomes) and "--reason" not in dict(asked)
+
+    @property
+    def calm(self) -> bool:
+        """Whether people log in; the few attempts of a test do not tell that, nor does a part that was asked for."""
+        return not self.conditions and 2 * self.outcomes["succeeded"] > self.attempts
+
+    @property
+    def unnamed(self) -> int:
+        """How many got in, and nobody knows as whom."""
+        return self.outcomes["succeeded"] - sum(party.succeeded for party in self.identities)
+
+    @property
+    def blind(self) -> bool:
+        """Whether somebody may have got in unseen."""
+        return bool(self.unreadable or self.attempts_unknown or self.incomplete or self.outcomes["unseen"])
 
 
-def summarise(tables: Mapping[str, Table]) -> Summary:
+def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = ()) -> Summary:
     """Count; what several sources tell of one event counts once."""
-    tables = once(tables)
+    skipped, tables = tables["skipped"], once(tables)
     sessions, auth = tables["sessions"], tables["auth"]
     times = np.concatenate([sessions.array("first"), sessions.array("last"), auth.array("started")])
     times = times[times != NULL]
@@ -82,6 +114,8 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
         attempts=len(auth),
         unreadable=int(unreadable.sum()),
         attempts_unknown=int((sessions.array("attempts") == NULL).sum()),
+        incomplete=_incomplete(sessions.text("caveats")),
+        missing=Counter({name: count for name, count in _caveats(sessions).items() if name in MISSING}),
         hidden=_count(sessions.text("client_ip").take(unreadable)),
         outcomes=_count(auth.text("outcome")),
         reasons=_count(auth.text("reason")),
@@ -93,6 +127,8 @@ def summarise(tables: Mapping[str, Table]) -> Summary:
         endings=_count(sessions.text("ended_by")),
         caveats=_caveats(auth),
         rounds_unknown=int((~auth.has("rounds_known", "exact")).sum()),
+        logs=bool(skipped.has("stage", "logs").any()),
+        conditions=tuple(conditions),
     )
 
 
@@ -159,8 +195,13 @@ def _servers(sessions: Table) -> Counter[str]:
     return Counter(dict(sorted(named.items())))
 
 
-def _caveats(auth: Table) -> Counter[str]:
+def _caveats(table: Table) -> Counter[str]:
     caveats: Counter[str] = Counter()
-    for words, count in _count(auth.text("caveats")).items():
+    for words, count in _count(table.text("caveats")).items():
         caveats.update(dict.fromkeys(words.split(), count))
-    return caveats
+    return Counter(dict(sorted(caveats.items())))
+
+
+def _incomplete(caveats: Text) -> int:
+    """Count the sessions of which something is missing."""
+    return int(caveats.mask([not MISSING.isdisjoint(words.split()) for words in caveats.words]).sum())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
-from analyzer.report.gather import records, worst_first
-from analyzer.report.grid import GAP, Column, lines
+from analyzer.report.evidence import command, inputs
+from analyzer.report.gather import few, records, worst_first
+from analyzer.report.grid import GAP, LEAST, Column, lines, squeezed
 from analyzer.report.opening import BAD, WIDEST, advice_told, opening
 from analyzer.report.screen import clipped, padded
 from analyzer.report.summary import Summary, summarise
@@ -26,11 +28,18 @@ if TYPE_CHECKING:
 _ROWS: Final = 10
 
 
-def report(
-    tables: Mapping[str, Table], sources: Sequence[str], screen: Screen, cannot: Sequence[Mapping[str, str]] = ()
+def report(  # noqa: PLR0913 (what a report is of, and how it is told)
+    tables: Mapping[str, Table],
+    sources: Sequence[str],
+    screen: Screen,
+    cannot: Sequence[Mapping[str, str]] = (),
+    *,
+    paths: Sequence[str] = (),
+    conditions: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Give the lines of the report; `cannot`: what the formats of the logs do not show (`Trace.cannot`)."""
-    summary = summarise(tables)
+    """Give the lines of the report; `cannot` and `conditions` are those of the `Trace`, `paths` its inputs."""
+    given = inputs(paths or sources)
+    summary = summarise(tables, conditions)
     findings = worst_first(tables["findings"])
     skipped = [row for row in records(tables["skipped"]) if row["reason"] not in NEEDLESS]
     yield from opening(summary, findings, skipped, sources, screen)
@@ -40,9 +49,10 @@ def report(
         ("Clients with the most attempts", _parties(summary.clients, "client", "identities", screen)),
         ("Identities with the most attempts", _parties(summary.identities, "identity", "clients", screen)),
         ("How sessions ended", _endings(summary, screen)),
+        ("What is missing from sessions", _counted(summary.missing, "sessions", "caveat", screen)),
         ("What weakens labels", _counted(summary.caveats, "attempts", "caveat", screen)),
-        ("Findings", _findings(findings, screen)),
-        ("What could not be read", _skipped(skipped, screen)),
+        ("Findings", _findings(findings, command("findings", *given, *conditions), screen)),
+        ("What could not be read", _skipped(skipped, command("skipped", *given), screen)),
         ("What these logs do not show, and what would", _cannot(cannot, screen)),
     ):
         rows = list(section)
@@ -51,16 +61,14 @@ def report(
 
 
 def _column(head: str, cells: Sequence[object], *, right: bool = False) -> Column:
-    return Column(head, [safe.visible(str(cell)) for cell in cells], np.arange(len(cells)), right=right)
+    least = LEAST.get(head)
+    return Column(head, [safe.visible(str(cell)) for cell in cells], np.arange(len(cells)), right=right, least=least)
 
 
-def _table(columns: Sequence[Column], screen: Screen, *, squeeze: int = 0) -> Iterator[str]:
-    """Give the lines of a small table; the column number `squeeze` takes what is too wide."""
-    if not len(columns[0].rows):
-        return
-    room = min(screen.columns, WIDEST) - 2 - sum(c.width + len(GAP) for c in columns) + len(GAP)
-    columns[squeeze].width += min(room, 0)
-    yield from lines(columns, screen)
+def _table(columns: Sequence[Column], screen: Screen) -> Iterator[str]:
+    """Give the lines of a small table; columns of text give way where it is too wide."""
+    if len(columns[0].rows):
+        yield from lines(squeezed(columns, min(screen.columns, WIDEST) - 2, WIDEST), screen)
 
 
 def _cells(summary: Summary, screen: Screen) -> Iterator[str]:
@@ -74,7 +82,6 @@ def _cells(summary: Summary, screen: Screen) -> Iterator[str]:
             _column("outcome", [cell[2] for cell, _ in shown]),
         ],
         screen,
-        squeeze=1,
     )
     yield from _more(len(hidden), sum(count for _, count in hidden), "combinations", "attempts")
 
@@ -85,7 +92,7 @@ def _more(rows: int, total: int, what: str, of: str) -> Iterator[str]:
 
 
 def _reasons(summary: Summary, screen: Screen) -> Iterator[str]:
-    rows = sorted(advice_told(summary), key=lambda row: -row[1])
+    rows = advice_told(summary)
     if not rows:
         return
     count_width = max(len("attempts"), *(len(f"{count}") for _, count, _ in rows))
@@ -109,7 +116,6 @@ def _parties(parties: Sequence[Any], name: str, others: str, screen: Screen) -> 
             _column(name, [p.name or "(empty)" for p in shown]),
         ],
         screen,
-        squeeze=4,
     )
     rest = parties[_ROWS:]
     yield from _more(
@@ -124,20 +130,21 @@ def _endings(summary: Summary, screen: Screen) -> Iterator[str]:
 def _counted(counts: Counter[str], what: str, name: str, screen: Screen) -> Iterator[str]:
     rows = counts.most_common()
     columns = [_column(what, [c for _, c in rows], right=True), _column(name, [n for n, _ in rows])]
-    yield from _table(columns, screen, squeeze=1)
+    yield from _table(columns, screen)
 
 
-def _findings(findings: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
+def _findings(findings: Sequence[dict[str, Any]], lists: str, screen: Screen) -> Iterator[str]:
     width = min(screen.columns, WIDEST) - 4
-    for row in findings[: 2 * _ROWS]:
+    shown = few(findings, itemgetter("kind"), 2 * _ROWS, _ROWS)
+    for _, row in shown:
         whom = (row[name] for name in ("kind", "client", "identity", "server") if row[name])
         yield screen.style(
             clipped(safe.visible("  ".join([row["severity"], *whom])), width), BAD.get(row["severity"], "")
         )
         for text in (_span(row, screen) + row["evidence"], row["advice"]):
             yield from (f"  {line}" for line in textwrap.wrap(safe.visible(text), width))
-    if len(findings) > 2 * _ROWS:
-        yield f"and {len(findings) - 2 * _ROWS} more: `smtp-analyzer findings` lists them"
+    if len(findings) > len(shown):
+        yield f"and {len(findings) - len(shown)} more: `{safe.visible(lists)}` lists them"
 
 
 def _span(finding: dict[str, Any], screen: Screen) -> str:
@@ -154,10 +161,10 @@ def _cannot(cannot: Sequence[Mapping[str, str]], screen: Screen) -> Iterator[str
     width = min(screen.columns, WIDEST) - 2
     for entry in cannot:
         yield from textwrap.wrap(safe.visible(f"{entry['format']}: {entry['what']}"), width, subsequent_indent="  ")
-        yield from textwrap.wrap(entry["setting"], width, initial_indent="  set ", subsequent_indent="      ")
+        yield from textwrap.wrap(entry["setting"], width, initial_indent="  would: ", subsequent_indent="         ")
 
 
-def _skipped(skipped: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
+def _skipped(skipped: Sequence[dict[str, Any]], lists: str, screen: Screen) -> Iterator[str]:
     shown = sorted(skipped, key=lambda row: -row["count"])[: 2 * _ROWS]
     columns = [
         _column("count", [row["count"] for row in shown], right=True),
@@ -166,6 +173,6 @@ def _skipped(skipped: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]
     ]
     if any(row["first"] for row in shown):
         columns.append(_column("first", [row["first"] or "" for row in shown]))
-    yield from _table(columns, screen, squeeze=2)
+    yield from _table(columns, screen)
     if len(skipped) > len(shown):
-        yield f"and {len(skipped) - len(shown)} more kinds: `smtp-analyzer skipped` lists them"
+        yield f"and {len(skipped) - len(shown)} more kinds: `{safe.visible(lists)}` lists them"

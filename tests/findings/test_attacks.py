@@ -101,6 +101,15 @@ def test_many_brute_forcers_of_one_account():
     assert kinds(many[:-12]) == ["brute_force"] * 9
 
 
+def test_equal_counts_come_by_name():
+    """Of identities that are guessed at equally often the first by name are told, in whatever order they came."""
+    names = ["root", "mary", "alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi", "ivan"]
+    crowd = [refused(f"10.{n}.{k}.1", name, 100 * k + n, n + k) for k, name in enumerate(names) for n in range(10)]
+    for seed in range(3):
+        (row,) = found(crowd, np.random.default_rng(seed))
+        assert "most at alice (10), bob (10), carol (10), from" in row["evidence"]
+
+
 def test_a_crowd_with_a_list():
     """Crowds that guess at ten identities are ten findings; at more it is one crowd with a list, and one finding."""
 
@@ -132,6 +141,17 @@ def test_many_attackers_are_few_rows():
     assert [row["evidence"] for row in rows if row["client"] is None] == [
         "20 more findings of this kind, with 200 attempts"
     ]
+
+
+def test_all_who_got_in_have_a_row():
+    """Who got in has a row, however many did: only the attackers are summed up."""
+    guesses = [row for n in range(60) for row in brute(10, 5, f"10.0.{n}.1", secret=100 * n)]
+    many = [{**row, "identity": f"u{n // 10 % 8}"} for n, row in enumerate(guesses)]
+    rows = found([*many, *(succeeded(f"10.0.{n}.1", f"u{n % 8}", 600) for n in range(60))])
+    entries = [row for row in rows if row["kind"] == "break_in"]
+
+    assert len(entries) == len({(row["client"], row["identity"]) for row in entries}) == 60
+    assert [row["kind"] for row in rows if "more findings" in row["evidence"]] == ["brute_force"]
 
 
 def test_an_office_with_typing_errors():

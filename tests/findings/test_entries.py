@@ -62,6 +62,14 @@ def test_counts_before_the_success_alone():
     assert row["evidence"] == "got in after 15 guesses by this client, 15 at this identity"
 
 
+def test_nobody_knows_as_whom():
+    """Where the identity of a success is not known, nothing is said of the guesses at it."""
+    guesses = [refused(EVIL, f"u{n}", n, n) for n in range(40)]
+    (row,) = (row for row in found([*guesses, succeeded(EVIL, None, 50)]) if row["kind"] == "break_in")
+
+    assert row["evidence"] == "got in after 40 guesses by this client"
+
+
 @pytest.mark.parametrize(
     ("addresses", "minutes", "told"),
     [(5, 12, True), (4, 12, False), (5, 16, False), (12, 16, False)],

@@ -10,7 +10,7 @@ import pytest
 
 import analyzer
 from analyzer.errors import AnalyzerError
-from analyzer.findings.kinds import KINDS, SEVERITIES
+from analyzer.findings.kinds import KINDS, SEVERITIES, advice_of
 from analyzer.findings.thresholds import Thresholds
 from tests.guesses import rows_of
 from tests.truth import DATA, needs_data, truth
@@ -32,6 +32,15 @@ def severe(trace: Trace) -> dict[str, list[dict[str, Any]]]:
 
 def whom(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [(row["client"], row["identity"], row["count"]) for row in rows]
+
+
+def test_advice_for_one_and_for_many() -> None:
+    """Advice reads well about one client and identity, and about several or unknown ones."""
+    assert advice_of("break_in", "192.0.2.7", "bob", None).startswith("change the password of bob, unless 192.0.2.7 is")
+    assert advice_of("break_in", None, None, None).startswith(
+        "change the password of each account concerned, unless these clients are theirs"
+    )
+    assert advice_of("distributed_guessing", None, None, None).startswith("see that each account concerned has a")
 
 
 @needs_data

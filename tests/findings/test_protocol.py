@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import analyzer
+from analyzer.schema import TABLES
 from tests.dialogue import to_events
 from tests.frames import to_packets, to_pcap
 from tests.guesses import found, refused, rows_of, succeeded
@@ -120,6 +121,10 @@ def test_equal_findings_are_one_row() -> None:
     assert set(rows) == {"auth_offered_in_clear", "auth_in_clear"}
     assert [row["count"] for row in rows.values()] == [60, 60]
     assert [len(row["places"].split("; ")) for row in rows.values()] == [5, 5]
+    (meaning,) = (column.meaning for column in TABLES["findings"] if column.name == "places")
+    for row in rows.values():
+        # frame, line or session, as the page of the tables says
+        assert all(f"file and {place.split()[1]}" in meaning for place in row["places"].split("; "))
     assert rows["auth_offered_in_clear"]["at"] < rows["auth_offered_in_clear"]["last"]
     assert rows["auth_offered_in_clear"]["evidence"].endswith(": 60 times")
     assert rows["auth_in_clear"]["evidence"].startswith("60 attempts without TLS (60 PLAIN) by 1 identity from 1 ")
@@ -176,3 +181,17 @@ def test_many_servers_are_few_rows() -> None:
     assert (rows[-1]["server"], rows[-1]["severity"]) == (None, "info")
     assert rows[-1]["evidence"].startswith("5 more findings of this kind, with 5 cases; the largest is: the EHLO reply")
     assert trace.find().to_dict("list") == trace.findings.to_dict("list")
+
+
+def test_what_stands_for_others_is_as_severe_as_they() -> None:
+    """The row that tells of many servers has the severity of the most severe of them, and stands among those."""
+    logins = [
+        succeeded(("8.8.8.8" if n % 2 else "10.0.0.7"), "alice", n * 10**4, tls="none", mechanism="PLAIN",
+                  server_ip=f"192.0.2.{n}")
+        for n in range(50)
+    ]  # fmt: skip
+    clear = [row for row in found(logins) if row["kind"] == "auth_in_clear"]
+    (rest,) = (row for row in clear if "more findings" in row["evidence"])
+
+    assert rest["severity"] == "medium"
+    assert {row["severity"] for row in clear} == {"medium", "info"}

@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import analyzer
+from analyzer.knowledge import languages, words
 from analyzer.report.charts import Charts, attacks, counts, ladder, paint, sheet
 from analyzer.report.charts.families import FAMILIES, NAMES, busiest, families
 from analyzer.report.gather import gather
@@ -20,7 +21,7 @@ from analyzer.schema import TABLES
 from analyzer.smtp import law
 from analyzer.stats.facts import Facts
 from analyzer.tables import Table
-from tests.records import id_of, ms, rows
+from tests.records import attempt, id_of, ms, rows
 from tests.report.crowd import crowd
 from tests.report.test_page import HOSTILE, hostile_tables
 
@@ -82,6 +83,14 @@ def test_families():
     assert set(FAMILIES) <= set(paint.PALETTE)
 
 
+@pytest.mark.parametrize("lang", languages())
+def test_families_have_names_of_their_own(lang):
+    """A family of several outcomes has not the name of one of them: a legend would count others as that one."""
+    several = [words("report", lang)[f"family_{family}"] for family, outcomes in FAMILIES.items() if len(outcomes) > 1]
+
+    assert not {*law.OUTCOMES, words("report", lang)["rejected"].casefold()} & {name.casefold() for name in several}
+
+
 def test_timeline_counts(tables):
     """The bars over time are the attempts, by family."""
     got = bars(Charts(tables, dt.UTC).timeline(axes()))
@@ -118,6 +127,26 @@ def test_busiest_of_many():
     assert numbers.sum(axis=1).tolist() == totals[wanted].tolist()
     assert more == 290
     assert (numbers[0] == np.bincount(families(facts)[codes == wanted[0]], minlength=len(NAMES))).all()
+
+
+def test_chart_and_table_of_one_name_show_the_same():
+    """Of names with equally many attempts a chart shows those that the table beside it shows: the first by name."""
+    made = [attempt(f"s{n}", "192.0.2.1", ms(n), "rejected", identity=f"u{40 - n}") for n in range(40)]
+    tables = {name: Table.empty(name) for name in TABLES} | {"auth": rows("auth", *made)}
+    names, _, more = busiest(tables["auth"].text("identity"), Facts(tables, dt.UTC), 10)
+
+    assert names == [party.name for party in gather(tables, []).identities.shown[:10]]
+    assert more == 30
+
+
+def test_reasons_are_in_the_order_of_the_table(tables):
+    """The chart of why attempts failed and the table of it have equal counts in one order."""
+    endings = [("rejected", "throttled"), ("client_closed", None), ("cancelled", "cancelled"), ("unseen", None)]
+    made = [attempt(f"s{n}", "192.0.2.1", ms(n), out, reason=why) for n, (out, why) in enumerate(endings)]
+    tables["auth"] = rows("auth", *made)
+    ax = Charts(tables, dt.UTC).reasons()
+
+    assert [label.get_text() for label in ax.get_yticklabels()] == [why.name for why in gather(tables, []).causes]
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 71, 72, 3600, 86_400, 30 * 86_400, 3 * 365 * 86_400])
@@ -182,8 +211,6 @@ def test_ladder(tables):
 
 def test_long_conversation():
     """Of a long conversation the first lines are drawn, and it is told that there are more."""
-    from analyzer.knowledge import words
-
     name = "S"
     units = [{"session": name, "n": n, "at": ms(n), "verb": "NOOP", "code": 250, "text": "Ok"} for n in range(99)]
     tables = {each: Table.empty(each) for each in TABLES}
@@ -196,8 +223,6 @@ def test_long_conversation():
 
 
 def drawn_of(tables):
-    from analyzer.knowledge import words
-
     return sheet.charts(tables, gather(tables, ["mail.pcap"]), dt.UTC, words("report", "en"))
 
 
@@ -234,7 +259,7 @@ def test_alternative_text():
     """Who cannot see a chart is told its greatest numbers."""
     (timeline,) = [chart for chart in drawn_of(crowd(1000, ["bob"])) if chart.title.startswith("Attempts over time")]
 
-    assert re.search(r"<desc id=\"timeline-told\">rejected: [78]\d\d, ", timeline.svg)
+    assert re.search(r"<desc id=\"timeline-told\">login refused: [78]\d\d, ", timeline.svg)
     (named,) = [chart for chart in drawn_of(crowd(100, ["$x$ <b>"])) if chart.title.startswith("Identities")]
     assert '<desc id="identities-told">$x$ &lt;b&gt;: 100</desc>' in named.svg
 

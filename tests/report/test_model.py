@@ -67,7 +67,7 @@ def test_command():
     assert got["outcomes"][0] == {"name": "rejected", "count": 5}
     assert got["first"] == "2026-03-02T09:00:00.001000000Z"
     assert got["unseen"]["sessions_unreadable"] == 1
-    assert [cause["name"] for cause in got["causes"]] == ["bad_credentials", "cancelled", "throttled", "client_closed"]
+    assert [cause["name"] for cause in got["causes"]] == ["bad_credentials", "cancelled", "client_closed", "throttled"]
     assert fits(got, model.Report)
 
 

@@ -11,12 +11,15 @@ import pytest
 
 from analyzer.knowledge import book, words
 from analyzer.report import evidence
+from analyzer.report.gather import gather
+from analyzer.report.notebook import trace_html
 from analyzer.report.page import MOST_BYTES, page
 from analyzer.report.screen import Clock
 from analyzer.schema import TABLES
 from analyzer.tables import Table
 from tests.records import attempt, ms, rows, session
 from tests.report.crowd import crowd
+from tests.report.test_terminal import entries
 
 UTC = Clock(dt.UTC)
 VOID = {"meta", "link", "br", "use", "path"}
@@ -98,7 +101,8 @@ def test_opening(tables):
         ({"findings": "guessing"}, "attack"),
         ({"findings": "backend_outage"}, "trouble"),
         ({"findings": None}, "quiet"),
-        ({"findings": None, "auth": None}, "none"),
+        ({"findings": None, "auth": None}, "unseen"),
+        ({"findings": None, "auth": None, "sessions": None}, "none"),
     ],
 )
 def test_verdicts(tables, change, verdict):
@@ -108,8 +112,8 @@ def test_verdicts(tables, change, verdict):
         tables["findings"] = Table.empty("findings")
     elif kind:
         tables["findings"] = rows("findings", {"severity": "medium", "kind": kind, "count": 2, "advice": "x"})
-    if "auth" in change:
-        tables["auth"] = Table.empty("auth")
+    for name in {"auth", "sessions"} & change.keys():
+        tables[name] = Table.empty(name)
 
     assert f'class="verdict {verdict}"' in text_of(tables)
 
@@ -121,6 +125,70 @@ def test_nobody_got_in(tables):
 
     tables["sessions"] = tables["sessions"].take(tables["sessions"].array("readable") == 1)
     assert "<p>Nobody.</p>" in text_of(tables)
+
+
+def test_successes_without_a_name(tables):
+    """Successes of which nobody knows the identity are counted among those who got in."""
+    made = [attempt("Person00001", "192.0.2.1", ms(0), "succeeded", identity=n, attempt=2) for n in ("alice", None)]
+    tables["auth"], tables["findings"] = rows("auth", *made), Table.empty("findings")
+
+    assert "<p><bdi>alice</bdi> (1)</p><p>an unknown identity (1)</p>" in text_of(tables)
+
+
+def test_hints_can_be_run(tables):
+    """The commands that list what the page leaves out have the input, and conditions where they matter."""
+    tables["findings"] = rows("findings", *({"severity": "low", "kind": f"k{n}"} for n in range(60)))
+    tables["skipped"] = rows("skipped", *({"reason": f"r{n}", "stage": "wire", "count": n} for n in range(30)))
+    text = text_of(tables, paths=["x.pcap"], conditions=["--client", "192.0.2.66"])
+
+    assert '<code dir="ltr">smtp-analyzer findings x.pcap --client 192.0.2.66</code>' in text
+    assert '<code dir="ltr">smtp-analyzer skipped x.pcap</code>' in text
+
+
+def test_narrowed(tables):
+    """The page, the object and a notebook name the conditions; without successes nobody asked who got in."""
+    told = {"conditions": ["--outcome", "rejected"]}
+    report = gather(tables, [], **told)
+
+    assert '<code dir="ltr">--outcome rejected</code></p>' in text_of(tables, **told)
+    assert "<p>Not asked: the conditions leave successes out.</p>" in text_of(tables, **told)
+    assert (report.conditions, report.successes_asked) == (("--outcome", "rejected"), False)
+    assert "Only what meets --outcome rejected" in trace_html(tables, [], **told)
+    assert "Only what meets" not in text_of(tables) + trace_html(tables, [])
+
+
+@pytest.mark.parametrize("caveat", ["gap", "midstream", "one_sided", "truncated"])
+def test_missing_bytes(tables, caveat):
+    """Where bytes of a session are missing somebody may have got in: page, object and notebook say so."""
+    tables["auth"], tables["findings"] = Table.empty("auth"), Table.empty("findings")
+    tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0), caveats=f"bare_lf {caveat}", attempts=0))
+    tables["skipped"] = Table.empty("skipped")
+    text, report = text_of(tables), gather(tables, [])
+
+    assert "<p>Nobody that could be seen.</p>" in text
+    assert '<a href="#missing">1</a></dt><dd>Sessions of which bytes are missing</dd>' in text
+    assert report.verdict == "unseen"
+    assert (report.unseen.sessions_incomplete, report.unseen.logins) == (1, True)
+    assert [(each.name, each.count) for each in report.unseen.missing] == [(caveat, 1)]
+    assert "What was not seen? Sessions of which bytes are missing (1)" in trace_html(tables, [])
+
+
+def test_many_got_in(tables):
+    """Of many who got in the page shows the first, says how many more there are, and leaves room for other findings."""
+    tables["findings"] = entries(30)
+    text, report = text_of(tables), gather(tables, [])
+
+    first, entered, steps = (text.split(f'id="q{n}"')[1].split("</section>")[0] for n in (1, 3, 4))
+    assert '<a href="#finding-31">password guessing from 198.51.100.0/24 (0)</a>' in first
+    assert entered.count(" as bob") == 3
+    assert '<a href="#findings">and 27 more</a>' in entered
+    assert steps.count("<li>") == len(report.steps) == 5
+    assert '<a href="#findings">and 26 more</a>' in steps
+    assert report.more_steps == 26
+    assert text.count('<section class="finding high"') == 20
+    assert '<section class="finding medium" id="finding-31">' in text
+    read = Reader(text)
+    assert set(read.links) <= set(read.ids)
 
 
 def test_every_link_leads_somewhere(tables):
@@ -143,6 +211,17 @@ def test_numbers_lead_to_their_rows(tables):
     assert "smtp-analyzer auth &#39;my mail.pcap&#39; --since 09:00 --reason bad_credentials</pre>" in part
     assert '<section class="topic" id="reason-bad_credentials">' in text
     assert '<a href="#outcome-client_closed">client_closed</a>' in text
+
+
+def test_rows_of_several_sources(tables):
+    """Where a log and a capture tell of one exchange it counts once, and the page says that the command lists both."""
+    told = "This command lists all, with a row for each source that tells of one:"
+    assert told not in text_of(tables)
+
+    both = [attempt("Person00001", "198.51.100.7", ms(0), "rejected", event="e", source=name) for name in ("a", "b")]
+    tables["auth"] = rows("auth", *both)
+    assert told in text_of(tables)
+    assert ": All 1</summary>" in text_of(tables)
 
 
 def test_self_contained(tables):

@@ -62,6 +62,12 @@ def test_local_clock(monkeypatch):
     time.tzset()
 
 
+@pytest.mark.parametrize("width", [0, -1, -30])
+def test_clipped_to_nothing(width):
+    """Where there is no room at all, nothing is left of a text, not even the mark that it was cut."""
+    assert screen.clipped("abc", width) == ""
+
+
 @given(st.text(), st.integers(1, 20))
 def test_padded_is_exactly_as_wide(text, width):
     """Padded text takes exactly its cells, also with wide and combining characters."""

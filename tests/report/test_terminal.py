@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shlex
 
 import pytest
 
+from analyzer.report.gather import gather
 from analyzer.report.screen import Clock, Screen, width_of
 from analyzer.report.summary import summarise
 from analyzer.report.terminal import report
@@ -32,8 +34,8 @@ Not seen  1 session inside TLS, 1 attempt with rounds not exact, 2 more
 """
 
 
-def text(tables, screen=SCREEN, sources=("mail.pcap",)):
-    return "\n".join(report(tables, list(sources), screen))
+def text(tables, screen=SCREEN, sources=("mail.pcap",), **more):
+    return "\n".join(report(tables, list(sources), screen, **more))
 
 
 def test_opening(tables):
@@ -80,6 +82,30 @@ def test_nothing():
     assert "nothing was hidden, lost or skipped" in got
 
 
+def test_what_logs_do_not_show(tables):
+    """What would show it is a setting, a sentence, or nothing at all: the words before it fit all of them."""
+    settings = ["auth_verbose = yes", "none; the user name is in the row", "a capture of the traffic"]
+    cannot = [{"format": "Postfix", "what": "the rounds", "setting": setting} for setting in settings]
+    got = text(tables, cannot=cannot).split("What these logs do not show, and what would\n")[1]
+
+    assert got.splitlines() == [
+        line for setting in settings for line in ("  Postfix: the rounds", f"    would: {setting}")
+    ]
+
+
+def test_nothing_in_a_log():
+    """A text in which no session was found is said to be looked at by its lines, not by an interface."""
+    tables = {name: Table.empty(name) for name in TABLES}
+    tables["skipped"] = rows("skipped", {"stage": "logs", "reason": "line not understood", "count": 1})
+    got = text(tables)
+
+    assert (
+        "Do next   ask `smtp-analyzer formats --test FILE` which lines are understood;\n            docs/logs.md" in got
+    )
+    assert "interface" not in got
+    assert [step.text[:4] for step in gather(tables, []).steps] == ["Ask "]
+
+
 def test_nobody():
     """Where no attempt succeeded the report says so, and with TLS that it saw not all."""
     tables = {name: Table.empty(name) for name in TABLES}
@@ -87,8 +113,66 @@ def test_nobody():
     tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0)))
     assert "Got in    nobody\n" in text(tables)
 
-    tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0), attempts=None, readable=0))
-    assert "Got in    nobody that could be seen\n" in text(tables)
+    for lacks in ({"attempts": None}, {"readable": 0}, {"caveats": "bare_lf gap"}):
+        tables["sessions"] = rows("sessions", session("a", "192.0.2.1", ms(0), **lacks))
+        assert "Got in    nobody that could be seen\n" in text(tables)
+
+
+def test_missing_bytes():
+    """Sessions of which bytes are missing are counted, with what they lack, also where no attempt was seen."""
+    tables = {name: Table.empty(name) for name in TABLES}
+    caveats = ["gap", "gap one_sided", "bare_lf", "truncated", ""]
+    made = [session(f"s{n}", "192.0.2.1", ms(n), attempts=0, caveats=words) for n, words in enumerate(caveats)]
+    tables["sessions"] = rows("sessions", *made)
+    got = text(tables)
+
+    assert "\nGot in    nobody that could be seen\n" in got
+    assert "\nNot seen  3 sessions with missing bytes (gap, one_sided, truncated)\n" in got
+    assert "\nWhat is missing from sessions\n  sessions  caveat\n         2  gap\n" in got
+
+
+@pytest.mark.parametrize(
+    ("names", "got_in"),
+    [
+        (["alice", None, "carol", "alice"], "4 times, alice, carol and 1 unknown"),
+        (["alice"], "1 time, alice"),
+        ([None, None], "2 times, nobody knows as whom"),
+        ([None, *"abcdefgh", "x" * 60], "10 times, a, b, c, d, e, f, g, h, 1 more and 1 unknown"),
+    ],
+)
+def test_successes_without_a_name(tables, names, got_in):
+    """Successes of which nobody knows the identity are counted among those who got in."""
+    made = [attempt(f"s{n}", "192.0.2.1", ms(n), "succeeded", identity=name) for n, name in enumerate(names)]
+    tables["auth"], tables["findings"] = rows("auth", *made), Table.empty("findings")
+
+    assert f"\nGot in    {got_in}\n" in text(tables)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "got_in"),
+    [
+        (["--outcome", "rejected, cancelled"], "not asked"),
+        (["--reason", "bad_password"], "not asked"),
+        (["--outcome", "Rejected,Succeeded", "--client", "192.0.2.66"], "2 times; by guessing: 192.0.2.66 as bob"),
+        (["--outcome", "succeeded", "--outcome", "rejected"], "not asked"),
+    ],
+)
+def test_narrowed(tables, conditions, got_in):
+    """The opening names what the report was narrowed to; where that leaves successes out nobody asked who got in."""
+    got = text(tables, conditions=conditions)
+
+    assert f"\nOnly      {shlex.join(conditions)}\n" in got
+    assert f"\nGot in    {got_in}\n" in got
+    assert "\nOnly " not in text(tables)
+
+
+def test_a_part_is_not_called_calm(tables):
+    """That nothing is urgent is said of a whole input alone, not of what conditions leave of it."""
+    tables["auth"] = rows("auth", attempt("s", "192.0.2.1", ms(0), "succeeded"))
+    tables["findings"] = Table.empty("findings")
+
+    assert "nothing is urgent" in text(tables)
+    assert "nothing is urgent" not in text(tables, conditions=["--outcome", "succeeded"])
 
 
 def test_many(tables):
@@ -103,8 +187,56 @@ def test_many(tables):
     assert "900 AUTH attempts" in got
     assert "and 10 more combinations with 300 attempts" in got
     assert "and 890 more clients with 890 attempts" in got
-    assert "and 10 more: `smtp-analyzer findings`" in got
-    assert "and 10 more kinds: `smtp-analyzer skipped`" in got
+    assert "and 10 more: `smtp-analyzer findings mail.pcap` lists them" in got
+    assert "and 10 more kinds: `smtp-analyzer skipped mail.pcap` lists them" in got
+
+    got = text(tables, paths=["my mail.pcap", "--year", "2025"], conditions=["--client", "192.0.2.1"])
+    assert "and 10 more: `smtp-analyzer findings 'my mail.pcap' --year 2025 --client 192.0.2.1` lists them" in got
+    assert "and 10 more kinds: `smtp-analyzer skipped 'my mail.pcap' --year 2025` lists them" in got
+
+
+def entries(count):
+    """Make the findings of so many clients that got in by guessing, and of one that did not."""
+    told = {"severity": "high", "kind": "break_in", "identity": "bob", "evidence": "got in", "count": 1}
+    made = [
+        {**told, "client": f"192.0.2.{n}", "advice": f"change the password of bob, unless 192.0.2.{n} is theirs"}
+        for n in range(count)
+    ]
+    guessing = {"severity": "medium", "kind": "guessing", "client": "198.51.100.0/24", "advice": "keep them out"}
+    return rows("findings", *made, guessing)
+
+
+def test_many_got_in(tables):
+    """Of many who got in the opening says how many, and the section on findings leaves room for others."""
+    tables["findings"] = entries(30)
+    got = text(tables)
+
+    assert "\nGot in    2 times; by guessing: 192.0.2.0 as bob; 192.0.2.1 as bob; 28 more\n" in got
+    assert "\nDo next   change the password of bob, unless 192.0.2.0 is theirs\n" in got
+    assert "\n          change the password of bob, unless 192.0.2.1 is theirs; and 29 more\n" in got
+    assert got.count("  high  break_in") == 10
+    assert "  medium  guessing  198.51.100.0/24\n" in got
+    assert "and 20 more: `smtp-analyzer findings mail.pcap`" in got
+
+
+def test_findings_without_a_row_count_as_what_they_are(tables):
+    """A row that stands for many who got in counts as so many."""
+    rest = {"severity": "high", "kind": "break_in", "evidence": "1,200 more findings of this kind, with 1,300 attempts"}
+    tables["findings"] = rows("findings", {"severity": "high", "kind": "break_in", "client": "192.0.2.9"}, rest)
+
+    assert "by guessing: 192.0.2.9 as unknown identity; 1,200 more\n" in text(tables)
+
+
+def test_wide_tables(tables):
+    """Of several texts that are long each gives way: what could not be read stays readable at 80 columns."""
+    line, reason = "aaaa-bbb " * 20, "line is not understood, and what it is nobody knows " * 2
+    tables["skipped"] = rows("skipped", {"reason": reason, "stage": "logs", "count": 1, "first": line})
+
+    got = text(tables).split("What could not be read\n")[1].splitlines()
+    assert len(got) == 2
+    assert max(map(width_of, got)) == 80
+    assert got[1].startswith("      1  logs   line is not understood, and")
+    assert "…  aaaa-bbb aaaa-bbb aaaa-" in got[1]
 
 
 def test_hostile(tables):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -49,12 +50,9 @@ def busiest(column: Text, facts: Facts, most: int) -> tuple[list[str], Array, in
     """Give the words that most attempts have, their attempts by family, and how many more words there are."""
     known = column.codes >= 0
     codes = column.codes[known]
-    counts = np.bincount(codes, minlength=len(column.words))
-    met = np.flatnonzero(counts)
-    chosen = sorted(
-        met[np.argsort(-counts[met], kind="stable")[:most]].tolist(),
-        key=lambda code: (-counts[code], column.words[code]),
-    )
+    counts = np.bincount(codes, minlength=len(column.words)).tolist()
+    met = [code for code, count in enumerate(counts) if count]
+    chosen = nsmallest(most, met, key=lambda code: (-counts[code], column.words[code]))
     place = np.full(len(column.words) + 1, -1)
     place[chosen] = np.arange(len(chosen))
     at = place[codes]

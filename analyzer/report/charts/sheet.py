@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -11,7 +10,7 @@ from analyzer.report import safe
 from analyzer.report.charts import attacks, counts, ladder
 from analyzer.report.charts.families import family_of
 from analyzer.report.charts.paint import svg
-from analyzer.report.evidence import cut
+from analyzer.report.evidence import command, cut
 from analyzer.report.ladder import rows_of
 from analyzer.stats.answer import answer
 from analyzer.stats.facts import Facts
@@ -141,4 +140,4 @@ def conversation(tables: Mapping[str, Table], session: str, said: Said) -> tuple
 
 def shown_by(session: str, paths: Sequence[str]) -> str:
     """Write the command that shows a conversation."""
-    return shlex.join(["smtp-analyzer", "show", *paths, "--session", session])
+    return command("show", *paths, "--session", session)
