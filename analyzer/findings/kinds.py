@@ -110,8 +110,9 @@ ACCIDENTS: Final[dict[str, Kind]] = {
     ),
     "relay_refused": Kind(
         "medium",
-        "the relay refuses this server",
-        "this server's own login at its relay is refused: mail waits or comes back",
+        "a relay refuses the login",
+        "the login of this server, or of the program whose transcript this is, is refused by its relay: mail waits or "
+        "comes back",
         "check the name and password that are used at {server}",
         "relay_refusals",
     ),

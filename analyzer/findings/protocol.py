@@ -40,10 +40,9 @@ def protocol(witness: Witness) -> list[Found]:
         names = Counter(filter(None, mechanism.take(group.row).list()))
         counted = ", ".join(f"{count:,} {name}" for name, count in most_first(names))
         clients, identities = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
-        evidence = (
-            f"{many(len(group), 'attempt')} without TLS ({counted}) by {many(len(identities), 'identity')} "
-            f"from {many(len(clients), 'address')}"
-        )
+        told = (("by", identities, "identity"), ("from", clients, "address"))  # a log may tell none of them
+        whom = [f"{word} {many(len(codes), what)}" for word, codes, what in told if len(codes)]
+        evidence = " ".join([f"{many(len(group), 'attempt')} without TLS ({counted})", *whom])
         # What a stranger guesses is no secret of anybody here.
         people = uniques(group.client[worked[group.row] & (group.client >= 0)])
         addresses = (str(witness.name("client_ip", code)) for code in people.tolist())

@@ -89,7 +89,7 @@ class Thresholds:
         "a client that crashes or times out does so now and then, a scanner each time",
     )
     relay_refusals: float = _threshold(
-        3, "refusals of this server's own login at its relay", "mail waits there from the first one on; two are chance"
+        3, "refusals of the login at a relay", "mail waits there from the first one on; two are chance"
     )
 
     @classmethod

@@ -27,10 +27,11 @@ Input       mail.pcap
 Seen        10 attempts in 7 sessions, 6 names, 4 clients
 Failed      8 of 10 attempts whose ending was seen: 80.0 % (49 to 94 %)
 First try   1 of 5 sessions succeeded: 20.0 % (4 to 62 %)
-Per session attempts: 0 in 2, 1 in 2, 2 in 2, 4 in 1
+Per session attempts: 0 in 1, 1 in 2, 2 in 2, 4 in 1
 When        09 h (10), Mon (10), UTC
-Not seen    of 7 sessions 1 could not be read; of 10 attempts 0 with an ending
-            that nobody saw; 0 with rounds that are not exact
+Not seen    of 7 sessions 1 could not be read; of 1 nobody knows whether they
+            had attempts; of 10 attempts 0 with an ending that nobody saw; 0
+            with rounds that are not exact
 """
 TITLES = (
     "Mechanisms, and how often they failed",
@@ -104,8 +105,8 @@ def test_basis(morning):
     text = " ".join(" ".join(shown(morning, "mechanism")).split())
 
     assert text.startswith(
-        "stats: 10 attempts in 7 sessions; of 7 sessions 1 could not be read; of 10 attempts 0 with an ending that "
-        "nobody saw; 0 with rounds that are not exact"
+        "stats: 10 attempts in 7 sessions; of 7 sessions 1 could not be read; of 1 nobody knows whether they had "
+        "attempts; of 10 attempts 0 with an ending that nobody saw; 0 with rounds that are not exact"
     )
     hidden = Facts(analyzer.read(FIRST_LOOK.parents[1] / "tls-without-keys/capture.pcap").tables, dt.UTC)
     assert "of 1 nobody knows whether they had attempts" in " ".join(" ".join(shown(hidden, "")).split())
