@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.findings.found import many
 from analyzer.findings.keys import count_of, distinct, looked_up
+from analyzer.findings.tries import UNSEEN
 from analyzer.tables import among, begins_run, in_order, packed
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def break_ins(past: History, who: Accused, witness: Witness, limits: Thresholds)
     for mask, sure, severity in ((certain, 0.9, "high"), (possible, 0.5, "medium")):
         inside = past.wins.take(mask)
         guesses = past.tries.take(past.fresh & ~past.regular & among(past.tries.client, inside.client))
+        guesses = guesses.take(in_order(guesses.client))  # of each client in the order of time
         before = dict(zip(inside.row.tolist(), past.before[mask].tolist(), strict=True))
 
         def describe(
@@ -84,12 +86,14 @@ def _earliest(wanted: Array, keys: Array, times: Array) -> Array:
 
 
 def _entry(group: Logins, guesses: Logins, before: dict[int, int], sure: float, witness: Witness) -> dict[str, Any]:
-    """Describe the first success of one client and identity."""
+    """Describe the first success of one client and identity; `guesses` stand in the order of clients and times."""
     client, identity = int(group.client[0]), int(group.identity[0])
-    earlier = guesses.take((guesses.client == client) & (guesses.time < group.time[0]))
-    own = max(int((earlier.identity == identity).sum()), before[int(group.row[0])])
-    unseen = bool(len(earlier)) and not earlier.seen.all()
-    evidence = f"got in after {many(max(len(earlier), own), 'guess')} by this client"
+    start, stop = np.searchsorted(guesses.client, np.array((client, client + 1), guesses.client.dtype)).tolist()
+    earlier = slice(start, start + int(np.searchsorted(guesses.time[start:stop], group.time[0])))
+    count = earlier.stop - earlier.start
+    own = max(int((guesses.identity[earlier] == identity).sum()), before[int(group.row[0])])
+    unseen = bool((guesses.secret[earlier] == UNSEEN).any())
+    evidence = f"got in after {many(max(count, own), 'guess')} by this client"
     if identity >= 0:
         evidence += f", {own:,} at this identity"
     if len(group) > 1:

@@ -117,7 +117,7 @@ class Witness:
             "count": len(rows),
             "first": int(times[0]) if len(times) else None,
             "last": int(times[-1]) if len(times) else None,
-            "session": self.session.take(few).list()[0],
+            "session": self.session.take(few[:1]).list()[0],
             "places": "; ".join(filter(None, self.where.take(few).list())) or None,
         }
         return Found(kind, evidence, confidence=round(confidence, 2), **told | more)
