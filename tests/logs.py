@@ -53,11 +53,11 @@ def format_of(
     key: str = "[[]]",
     more: str = "",
 ) -> Format:
-    """Make a format of patterns: event, template, side."""
+    """Make a format of patterns: event, template, and the side, or (of no line) what else there is to say."""
     text = f'name = "own"\ntitle = "own"\nreference = "https://example.org"\nkey = {key}\n{more}\n'
     for number, (event, template, side) in enumerate(patterns):
         text += f'[[pattern]]\nname = "p{number}"\nevent = "{event}"\ntext = {template!r}\nreference = "https://example.org"\n'
-        text += f'side = "{side}"\nescape = "{escape}"\n' if side else ""
+        text += f'side = "{side}"\nescape = "{escape}"\n' if event == "line" else f"{side}\n"
     file = folder / "own.toml"
     file.write_text(text, encoding="utf-8")
     return parse(file)

@@ -326,11 +326,11 @@ def test_challenges_left_out(own: Format) -> None:
     assert auth_of(own, log, "rounds", "rounds_known", "outcome", "caveats") == [(2, "at_least", "rejected", ["gap"])]
 
 
-@pytest.mark.parametrize("shown", [(0, 3, 4), (0, 4)])
-def test_password_is_no_name(own: Format, shown: tuple[int, ...]) -> None:
-    """Where the log leaves the name out, the password is not taken for one."""
+@pytest.mark.parametrize(("shown", "secret"), [((0, 3, 4), 1), ((0, 4), None)])
+def test_password_is_no_name(own: Format, shown: tuple[int, ...], secret: int | None) -> None:
+    """Where the log leaves the name out, the password is not taken for one; what asks for it tells that it is one."""
     (row,) = auth_of(own, dialogue(*GREETING, *(LOGIN[k] for k in shown), REFUSED))
-    assert (row["identity"], row["secret_group"], row["outcome"]) == (None, None, "rejected")
+    assert (row["identity"], row["secret_group"], row["outcome"]) == (None, secret, "rejected")
 
 
 def test_reply_left_out(own: Format) -> None:
@@ -434,6 +434,19 @@ def test_implicit_tls(own: Format) -> None:
     """TLS before the greeting is implicit TLS."""
     log = dialogue("* connect", "* tls TLSv1.2", *GREETING, *LOGIN, GOOD)
     assert auth_of(own, log, "tls") == [("implicit",)]
+
+
+def test_tls_of_the_connection(tmp_path: Path) -> None:
+    """A client that says it connects inside TLS (smtps://) names no handshake."""
+    made = format_of(tmp_path, [*PATTERNS, ("connect", "* connect smtps", 'tls = "implicit"')])
+    tables = tables_of(made, dialogue("* connect smtps", *GREETING, *LOGIN, GOOD))
+    ((session,), (row,)) = (rows_of(tables[name]) for name in ("sessions", "auth"))
+    assert (session["tls"], row["tls"], session["offered"], session["offered_tls"]) == (
+        "implicit",
+        "implicit",
+        None,
+        "PLAIN LOGIN",
+    )
 
 
 def test_tls_between(own: Format) -> None:

@@ -98,9 +98,9 @@ class Dialogues:
         owners = np.searchsorted(first, np.minimum(events.at, ends - 1), "right") - 1
         _leave(said, talks, owners)
         batch, states = self._laid(said, talks)
-        secured = np.flatnonzero(events.kind == _TLS)[::-1]  # of several, the first counts
         marks = np.full((len(talks), 2), c.NOTHING, np.int64)  # how a session is in TLS, and from which frame on
-        marks[owners[secured]] = _tls(group, said, talks[owners[secured]], secured)
+        secured, how = _tls(group, said, talks[owners])
+        marks[owners[secured]] = how
         states[:, s.TLS] = np.where(marks[:, 0] == _IMPLICIT, _IMPLICIT, 0)
         rows = self.reader.read_whole(batch, states)
         _mask(rows, lines[lines[:, c.S_HIDDEN] == 1, c.S_PLACE])
@@ -176,16 +176,23 @@ def _mask(rows: Rows, masked: Array) -> None:
     attempts[hiding, s.A_FLAGS] |= int(Flag.MASKED)
 
 
-def _tls(group: Group, said: Said, talks: Array, rows: Array) -> Array:
-    """Say of some events how their dialogues are in TLS, and from which frame on; `talks`: the dialogue of each."""
-    at, frames = said.events.at[rows], said.events.frame[rows]
-    patterns = group.patterns[said.events.row[rows]]
-    opening = said.lines[talks[:, c.D_FIRST]]
-    early = (at == talks[:, c.D_FIRST]) & (opening[:, c.S_SERVER] == SERVER) & (frames <= opening[:, c.S_FRAME])
+def _tls(group: Group, said: Said, talks: Array) -> tuple[Array, Array]:
+    """Give the events that say TLS, the last first: of several, the first counts; and of each how, from which frame on.
+
+    `talks`: the dialogue of each event.
+    """
+    events = said.events
     named = [pattern.stated.get("tls") for _, pattern in group.catalogue.patterns]
-    stated = np.array([TLS_NAMES.index(name) if name in TLS_NAMES else c.NOTHING for name in named], np.int64)[patterns]
-    counts = (stated != c.NOTHING) & ((group.catalogue.kinds[patterns] == _TLS) | ~early)
-    return np.stack((np.where(counts, stated, np.where(early, _IMPLICIT, _STARTTLS)), frames), 1)
+    states = np.array([TLS_NAMES.index(name) if name in TLS_NAMES else c.NOTHING for name in named], np.int64)
+    stated = states[group.patterns[events.row]]
+    rows = np.flatnonzero((events.kind == _TLS) | ((events.kind == _CONNECT) & (stated != c.NOTHING)))[::-1]
+    stated, frames = stated[rows], events.frame[rows]
+    opening = said.lines[talks[rows, c.D_FIRST]]
+    early = events.at[rows] == talks[rows, c.D_FIRST]
+    early &= (opening[:, c.S_SERVER] == SERVER) & (frames <= opening[:, c.S_FRAME])
+    # A line of the dialogue that is inside TLS does not say how that began.
+    counts = (stated != c.NOTHING) & ((group.kinds[events.row[rows]] != _LINE) | ~early)
+    return rows, np.stack((np.where(counts, stated, np.where(early, _IMPLICIT, _STARTTLS)), frames), 1)
 
 
 def _protect(rows: Rows, marks: Array) -> None:
