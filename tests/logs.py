@@ -51,7 +51,7 @@ def format_of(
     *,
     escape: str = "",
     key: str = "[[]]",
-    more: str = "",
+    more: str = "shows_tls = true",
 ) -> Format:
     """Make a format of patterns: event, template, and the side, or (of no line) what else there is to say."""
     text = f'name = "own"\ntitle = "own"\nreference = "https://example.org"\nkey = {key}\n{more}\n'

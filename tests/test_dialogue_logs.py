@@ -449,6 +449,28 @@ def test_tls_of_the_connection(tmp_path: Path) -> None:
     )
 
 
+def test_tls_not_told(tmp_path: Path) -> None:
+    """A log that does not show TLS does not show that there is none; a client may say so, or a server: by STARTTLS."""
+    made = format_of(tmp_path, [*PATTERNS, ("connect", "* connect smtp", 'tls = "none"')], more="")
+    offers = (*GREETING[:3], "S: 250-starttls", GREETING[3])
+
+    assert auth_of(made, dialogue(*GREETING, *LOGIN, GOOD), "tls") == [(None,)]
+    assert auth_of(made, dialogue(*offers, *LOGIN, GOOD), "tls") == [("none",)]
+    assert auth_of(made, dialogue("* connect smtp", *GREETING, *LOGIN, GOOD), "tls") == [("none",)]
+    assert auth_of(made, dialogue("* connect", "* tls TLSv1.3", *GREETING, *LOGIN, GOOD), "tls") == [("implicit",)]
+
+    tables = tables_of(made, dialogue(*GREETING, *LOGIN, GOOD, *BYE, *offers, *LOGIN, GOOD))
+    assert [(row["tls"], row["offered"]) for row in rows_of(tables["sessions"])] == [
+        (None, "PLAIN LOGIN"),
+        ("none", "PLAIN LOGIN"),
+    ]
+
+
+def test_tls_before_the_log(own: Format) -> None:
+    """A log that begins in the middle of a dialogue does not show whether TLS had begun."""
+    assert auth_of(own, dialogue(*GREETING[2:], *LOGIN, GOOD), "tls") == [(None,)]
+
+
 def test_tls_between(own: Format) -> None:
     """Where the command is left out, the line that says TLS protects what follows."""
     log = dialogue(*GREETING, f"C: AUTH PLAIN {PLAIN}", REFUSED, "* tls TLSv1.3", *GREETING[1:], *LOGIN, GOOD)

@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.template import LITERAL, OPTION, RUN, SETS, STEP_WIDTH, steps
+from analyzer.smtp.attempts import TLS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,6 +93,17 @@ class Catalogue:
     def abandons(self) -> Array:
         """Which patterns tell a refusal also where the client was gone before."""
         return np.array([pattern.abandons for _, pattern in self.patterns] or [False])
+
+    @cached_property
+    def tls(self) -> Array:
+        """How each pattern says that a session is in TLS, as a number in TLS_NAMES; -1: it says nothing of it."""
+        named = [pattern.stated.get("tls") for _, pattern in self.patterns] or [None]
+        return np.array([-1 if name is None else TLS_NAMES.index(name) for name in named])
+
+    @cached_property
+    def shows_tls(self) -> Array:
+        """Which formats say of every dialogue in TLS that it is."""
+        return np.array([each.shows_tls for each in self.formats])
 
     @cached_property
     def roles(self) -> list[str]:

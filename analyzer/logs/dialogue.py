@@ -16,7 +16,7 @@ from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
 from analyzer.smtp import columns as s
 from analyzer.smtp.attempts import TLS_NAMES
-from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, Flag, Kind
+from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, TLS_COMMAND, Flag, Kind
 from analyzer.smtp.reader import Reader
 from analyzer.tcp import columns as t
 from analyzer.tcp.stage import Batch
@@ -39,7 +39,12 @@ _LEFT: Final = np.full(len(EVENT_NAMES), c.NOTHING, np.int64)
 _LEFT[[_EVENT["lost"], _EVENT["timeout"], _EVENT["closed"]]] = CLIENT, SERVER, SERVER
 
 _AUTH_KINDS: Final = (Kind.R235, Kind.R535)
-_STARTTLS, _IMPLICIT = TLS_NAMES.index("starttls"), TLS_NAMES.index("implicit")
+_CLEAR, _STARTTLS, _IMPLICIT = map(TLS_NAMES.index, ("none", "starttls", "implicit"))
+
+#: A line of a reply to EHLO with which a server offers TLS (RFC 3207 section 4), but for its code.
+_OFFER: Final = np.frombuffer(TLS_COMMAND.encode(), np.uint8)
+_CODE_OCTETS: Final = len("250-")
+_UPPER: Final = 0xDF  # letters of both cases
 
 
 class Dialogues:
@@ -105,7 +110,7 @@ class Dialogues:
         rows = self.reader.read_whole(batch, states)
         _mask(rows, lines[lines[:, c.S_HIDDEN] == 1, c.S_PLACE])
         states[:, s.FLAGS] &= ~talks[:, c.D_EXCUSED]
-        _protect(rows, marks)
+        _protect(rows, marks, _told_clear(group, said, talks, owners, states))
         self.writer.write_told(rows, group, Talks(talks, lines, events, owners))
 
     def _laid(self, said: Said, talks: Array) -> tuple[Batch, Array]:
@@ -182,26 +187,48 @@ def _tls(group: Group, said: Said, talks: Array) -> tuple[Array, Array]:
     `talks`: the dialogue of each event.
     """
     events = said.events
-    named = [pattern.stated.get("tls") for _, pattern in group.catalogue.patterns]
-    states = np.array([TLS_NAMES.index(name) if name in TLS_NAMES else c.NOTHING for name in named], np.int64)
-    stated = states[group.patterns[events.row]]
-    rows = np.flatnonzero((events.kind == _TLS) | ((events.kind == _CONNECT) & (stated != c.NOTHING)))[::-1]
+    stated = group.catalogue.tls[group.patterns[events.row]]
+    rows = np.flatnonzero((events.kind == _TLS) | ((events.kind == _CONNECT) & (stated > _CLEAR)))[::-1]
     stated, frames = stated[rows], events.frame[rows]
     opening = said.lines[talks[rows, c.D_FIRST]]
     early = events.at[rows] == talks[rows, c.D_FIRST]
     early &= (opening[:, c.S_SERVER] == SERVER) & (frames <= opening[:, c.S_FRAME])
     # A line of the dialogue that is inside TLS does not say how that began.
-    counts = (stated != c.NOTHING) & ((group.kinds[events.row[rows]] != _LINE) | ~early)
+    counts = (stated > _CLEAR) & ((group.kinds[events.row[rows]] != _LINE) | ~early)
     return rows, np.stack((np.where(counts, stated, np.where(early, _IMPLICIT, _STARTTLS)), frames), 1)
 
 
-def _protect(rows: Rows, marks: Array) -> None:
-    """Mark the attempts behind an event that says TLS, where the dialogue did not show how it began."""
+def _told_clear(group: Group, said: Said, talks: Array, owners: Array, states: Array) -> Array:
+    """Say which dialogues are in the clear where nothing says TLS; of the others nobody knows.
+
+    Either the format would show it, or the client says how it connects, or the server offers STARTTLS, as none does
+    inside TLS (RFC 3207 section 4.2). `owners`: the dialogue of each event.
+    """
+    lines, events, catalogue = said.lines, said.events, group.catalogue
+    formats = group.events[lines[talks[:, c.D_FIRST], c.S_ROW], c.E_FORMAT]
+    told: Array = catalogue.shows_tls[formats] & (states[:, s.FLAGS] & int(Flag.MIDSTREAM) == 0)
+    told[owners[catalogue.tls[group.patterns[events.row]] == _CLEAR]] = True
+    sizes = lines[:, c.S_STOP] - lines[:, c.S_START]
+    rows = np.flatnonzero((lines[:, c.S_SERVER] == SERVER) & (sizes == _CODE_OCTETS + len(_OFFER)))
+    words = said.text[lines[rows, c.S_START, None] + _CODE_OCTETS + np.arange(len(_OFFER))]
+    offers = rows[(words & _UPPER == _OFFER).all(axis=1)]
+    told[np.searchsorted(talks[:, c.D_FIRST], offers, "right") - 1] = True
+    return told
+
+
+def _protect(rows: Rows, marks: Array, clear: Array) -> None:
+    """Mark the attempts behind an event that says TLS, where the dialogue did not show how it began.
+
+    Sessions of which nothing says TLS are in the clear where that is told (`clear`), else nobody knows.
+    """
     tls = rows.states[:, s.TLS]
-    told = (marks[:, 0] != c.NOTHING) & (tls == 0)
+    told = (marks[:, 0] != c.NOTHING) & (tls == _CLEAR)
+    unknown = (marks[:, 0] == c.NOTHING) & (tls == _CLEAR) & ~clear
     attempts = rows.attempts
     owners = attempts[:, s.A_SESSION]
     frames = np.maximum(attempts[:, s.A_FRAME], attempts[:, s.A_END_FRAME])
     behind = np.flatnonzero(told[owners] & (frames >= marks[owners, 1]))
     attempts[behind, s.A_TLS] = marks[owners[behind], 0]
+    attempts[unknown[owners], s.A_TLS] = c.NOTHING
     tls[told] = marks[told, 0]
+    tls[unknown] = c.NOTHING

@@ -12,6 +12,7 @@ A file of formats (TOML) has::
     family = "postfix"                    # formats of one family have sessions in common; none: the name
     role = "server"                       # who logs in to whom
     server = "a"                          # of a dialogue: the side of the server, where replies do not tell it
+    shows_tls = true                      # a dialogue in TLS has a line that says so, whatever is logged besides
     afterwards = true                     # of a session more is told for a minute after the line that says it is over
 
     [[cannot]]                            # what such a log does not show, and what would show it
@@ -127,6 +128,7 @@ class Format:
     role: str = "server"
     server: str = "a"
     bare: bool = False  #: its lines are also written without a syslog
+    shows_tls: bool = False  #: what is in TLS is told to be so, in every log of this format
     afterwards: bool = False  #: something may be told of a session after the line that says it is over
     generic: bool = False  #: takes what every other format leaves; only where no other format takes a line
     cannot: tuple[dict[str, str], ...] = ()
