@@ -12,7 +12,7 @@ from analyzer.logs.blocks import blocks
 from analyzer.logs.catalogue import Catalogue
 from analyzer.logs.clock import Clock
 from analyzer.logs.dialogue import Dialogues
-from analyzer.logs.formats import parse
+from analyzer.logs.formats import formats, parse
 from analyzer.logs.lines import Lines
 from analyzer.logs.sessions import Sessions
 from analyzer.schema import TABLES
@@ -68,6 +68,13 @@ def tables_of(made: Format, text: str | bytes, size: int = 1 << 20) -> dict[str,
     source = Source(io.BytesIO(text.encode() if isinstance(text, str) else text))
     source.name = "own.log"
     return read(source, Catalogue([made]), (0,), size)
+
+
+def found_in(text: str) -> dict[str, Table]:
+    """Give the tables of the dialogues of a log's text, whose format is found by its content."""
+    source = Source(io.BytesIO(text.encode()))
+    source.name = "found.log"
+    return read(source, Catalogue(formats()))
 
 
 def read(source: Source, catalogue: Catalogue, forced: tuple[int, ...] = (), size: int = 1 << 20) -> dict[str, Table]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from analyzer.logs.escapes import MARKS, hides, lines_of
 from analyzer.schema import NULL
-from tests.logs import PATTERNS, auth_of, dialogue, format_of, rows_of, tables_of
+from tests.logs import PATTERNS, auth_of, dialogue, format_of, found_in, rows_of, tables_of
 from tests.truth import DATA, judge, needs_data
 
 if TYPE_CHECKING:
@@ -160,6 +160,12 @@ def test_no_marks(tmp_path: Path) -> None:
     assert auth_of(made, log, "mechanism", "rounds", "outcome") == [("LOGIN", 2, "rejected"), ("LOGIN", 1, "cancelled")]
     (session,) = rows_of(tables_of(made, log)["sessions"])
     assert (session["commands"], session["replies"], session["caveats"]) == (8, 9, [])
+
+
+def test_no_marks_is_found() -> None:
+    """A dialogue without any mark, and without its greeting, is found to be one by what it says."""
+    (row,) = rows_of(found_in(bare((*GREETING[1:], *LOGIN, REFUSED)))["auth"])
+    assert (row["mechanism"], row["rounds"], row["outcome"]) == ("LOGIN", 2, "rejected")
 
 
 @pytest.mark.parametrize("end", [(".", "250 2.0.0 Ok: queued"), ()])

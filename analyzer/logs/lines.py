@@ -152,7 +152,7 @@ class Lines:
             events, _ = self._taken(draft._replace(spans=spans), rows, c.AFTER_TIME, (number,))
             patterns = events[:, c.E_PATTERN]
             own = ~self.catalogue.greedy[patterns]
-            if own.any() or (generic and _is_dialogue(draft.buffer, draft.lines, rows)):
+            if own.any() or (generic and len(events) and _is_dialogue(draft.buffer, draft.lines, rows)):
                 telling = own & ~self.catalogue.dull[patterns]
                 scores[number] = int(telling.sum()), int(own.sum())
         return tuple(sorted(scores, key=lambda number: scores[number], reverse=True))
