@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import gzip
 import json
 import re
@@ -115,6 +116,29 @@ def test_times(own: Format) -> None:
     assert session["first"] == 1_795_428_000 * 10**9
     assert (session["last"] - session["first"], row["started"] - session["first"]) == (2 * 10**9, 10**9)
     assert (row["seconds"], row["seconds_server"] + row["seconds_client"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("01/20/2026 10:42:45 PM", "2026-01-20 22:42:45"),
+        ("1/20/2026 10:42:45 AM", "2026-01-20 10:42:45"),
+        ("1/2/2026 9:02:05 PM", "2026-01-02 21:02:05"),
+        ("01/20/26 12:00:01 am", "2026-01-20 00:00:01"),
+        ("2026-01-20 12:00:01.5PM", "2026-01-20 12:00:01.500000"),
+        ("[1/20/2026 10:42:45 PM]", "2026-01-20 22:42:45"),
+        ("01/20/2026 22:42:45 PM", "2026-01-20 22:42:45"),
+        ("2.1.2026 9:02:05", "2026-01-02 09:02:05"),
+        ("22-06-2026 09:56:12", "2026-06-22 09:56:12"),
+        ("Jan 20 2026 10:42:45 PM", "2026-01-20 22:42:45"),
+        ("2026-01-20 10:42:45 PM +0100", "2026-01-20 21:42:45"),
+    ],
+)
+def test_times_of_halves_of_a_day(own: Format, written: str, meant: str) -> None:
+    """Some logs count the hours to twelve, and write days, months and hours in one digit."""
+    log = dialogue(*(f"{written} {line}" for line in (*GREETING, *LOGIN, GOOD)))
+    (row,) = auth_of(own, log)
+    assert row["started"] == int(dt.datetime.fromisoformat(meant + "+00:00").timestamp() * 10) * 10**8
 
 
 @pytest.mark.parametrize("server", ["a", "b"])
