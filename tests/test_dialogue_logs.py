@@ -542,6 +542,41 @@ def test_sessions_in_one_file(own: Format) -> None:
     assert [row["event"] for row in rows] == [f"{row['session']}-1" for row in sessions]
 
 
+@pytest.mark.parametrize(("more", "offered"), [("", "PLAIN LOGIN"), ("cuts_replies = true", None)])
+def test_replies_cut(tmp_path: Path, more: str, offered: str | None) -> None:
+    """A log that shows one line of a reply does not show what a server offers."""
+    made = format_of(tmp_path, more=more)
+    (session,) = rows_of(tables_of(made, dialogue(*GREETING, *LOGIN, GOOD))["sessions"])
+    assert session["offered"] == offered
+
+
+def test_exchange_offers() -> None:
+    """Exchange 2013 and later write a reply to EHLO in one row."""
+    head = r"2026-11-23T10:00:00.000Z,EX1\Default EX1,08DABC0000000001,{},192.0.2.10:587,192.0.2.7:60042,"
+    rows = (
+        "+,,",
+        '>,"220 EX1.example.test Microsoft ESMTP MAIL Service ready",',
+        "<,EHLO pc,",
+        ">,250  EX1.example.test Hello [192.0.2.7] SIZE 37748736 PIPELINING AUTH GSSAPI NTLM LOGIN 8BITMIME CHUNKING,",
+        "<,QUIT,",
+        ">,221 2.0.0 bye,",
+    )
+    (session,) = rows_of(found_in(dialogue(*(head.format(n) + row for n, row in enumerate(rows))))["sessions"])
+    assert (session["offered"], session["helo"], session["caveats"]) == ("GSSAPI NTLM LOGIN", "pc", [])
+
+
+def test_mailenable_begins_with_a_greeting() -> None:
+    """A row without a command holds the greeting: nothing is missing before it."""
+    head = "11/23/26 08:15:30\tSMTP-IN\t5D0F2A77C31E4B6890AB1C2D3E4F5061.MAI\t1412\t192.0.2.7\t"
+    rows = (
+        "\t\t220 mx.example.test ESMTP MailEnable Service, Version: 10.45-- ready\t0\t0\t\t",
+        "EHLO\tEHLO pc\t250-mx.example.test [192.0.2.7], this server offers 4 extensions\t120\t11\t\t",
+        "AUTH\tAUTH LOGIN\t334 VXNlcm5hbWU6\t18\t12\t\t",
+    )
+    (session,) = rows_of(found_in(dialogue(*(head + row for row in rows)))["sessions"])
+    assert (session["offered"], session["caveats"], session["banner"][:15]) == (None, [], "mx.example.test")
+
+
 def test_no_session_out_of_nothing(own: Format) -> None:
     """What a client would say, before it connects, is no session."""
     rehearsal = [line for line in (*GREETING, *LOGIN) if line.startswith("C")]
@@ -603,6 +638,16 @@ def test_blocks(own: Format, size: int) -> None:
             [b"534-5.7.9 Learn at", b"534 5.7.9  http://x/534 x"],
         ),
         ("glued", b"220 mx 220-x", [b"220 mx 220-x"]),
+        (
+            "joined",
+            b"250  EX1.example.test Hello [192.0.2.7] SIZE 100 DSN X-EXPS GSSAPI NTLM AUTH NTLM LOGIN XNEW 8BITMIME",
+            [
+                *(b"250-EX1.example.test Hello [192.0.2.7]", b"250-SIZE 100", b"250-DSN", b"250-X-EXPS GSSAPI NTLM"),
+                *(b"250-AUTH NTLM LOGIN", b"250-XNEW", b"250 8BITMIME"),
+            ],
+        ),
+        ("joined", b"250  SIZE SIZE 1", [b"250-SIZE", b"250 SIZE 1"]),
+        ("joined", b'250 2.1.0 ""a"" SIZE 1 AUTH LOGIN', [b'250 2.1.0 "a" SIZE 1 AUTH LOGIN']),
     ],
 )
 def test_escapes(escape: str, text: bytes, lines: list[bytes] | bytes) -> None:
@@ -610,7 +655,7 @@ def test_escapes(escape: str, text: bytes, lines: list[bytes] | bytes) -> None:
     assert lines_of(escape, text) == ([lines] if isinstance(lines, bytes) else lines)
 
 
-@given(st.binary(max_size=80), st.sampled_from(["", "python", "html", "csv", "nl", "glued"]))
+@given(st.binary(max_size=80), st.sampled_from(sorted(MARKS)))
 def test_escapes_never_fail(text: bytes, escape: str) -> None:
     """Whatever a line holds, it is one line or more, none of which holds an end of line."""
     made = lines_of(escape, text)

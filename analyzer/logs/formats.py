@@ -13,6 +13,7 @@ A file of formats (TOML) has::
     role = "server"                       # who logs in to whom
     server = "a"                          # of a dialogue: the side of the server, where replies do not tell it
     shows_tls = true                      # a dialogue in TLS has a line that says so, whatever is logged besides
+    cuts_replies = true                   # of a reply of several lines it shows one, so never what a server offers
     afterwards = true                     # of a session more is told for a minute after the line that says it is over
 
     [[cannot]]                            # what such a log does not show, and what would show it
@@ -85,7 +86,7 @@ UNENDED: Final = "log_end"
 SIDES: Final = ("a", "b", "any", "more")
 
 #: How a line of a dialogue is written into the log; see `analyzer.logs.dialogue`.
-ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued")
+ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued", "joined")
 
 #: What a pattern can say without a field for it.
 _STATED: Final = ("outcome", "code", "enhanced", "reason", "mechanism", "role", "tls", "after")
@@ -129,6 +130,7 @@ class Format:
     server: str = "a"
     bare: bool = False  #: its lines are also written without a syslog
     shows_tls: bool = False  #: what is in TLS is told to be so, in every log of this format
+    cuts_replies: bool = False  #: of a reply of several lines, only one is shown
     afterwards: bool = False  #: something may be told of a session after the line that says it is over
     generic: bool = False  #: takes what every other format leaves; only where no other format takes a line
     cannot: tuple[dict[str, str], ...] = ()

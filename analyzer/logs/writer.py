@@ -40,6 +40,9 @@ _NUMBER: Final = (1 << PLACE_BITS) - 1
 #: What other lines tell of why an AUTH exchange ended so: the arguments of `told_of`.
 _WHY: Final = ("reason", "reply", "code", "text", "enhanced")
 
+#: What a whole reply to EHLO tells.
+_LISTED: Final = ("offered", "offered_tls", "offer")
+
 _UNSEEN, _SUCCEEDED = OUTCOMES.index("unseen"), OUTCOMES.index("succeeded")
 
 
@@ -97,6 +100,10 @@ class LogWriter(Writer):
 
     def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         super()._hear(rows, said, facts, shown)
+        formats = self.group.events[self.talks.of(c.S_ROW), c.E_FORMAT]
+        cut = np.array([each.cuts_replies for each in self.group.catalogue.formats])[formats]
+        for name in _LISTED:
+            facts.codes[name][cut] = c.NOTHING
         versions = self.group.words("tls_version", rows=self.talks.events.row)
         told = np.flatnonzero(versions.known())[::-1]  # of several, the first counts
         facts.put("tls_version", self.talks.owners[told], versions.take(told).list())
