@@ -344,6 +344,44 @@ def test_answers_left_out(own: Format) -> None:
     assert (row["identity"], row["caveats"]) == (None, ["gap"])
 
 
+def test_answers_hidden(tmp_path: Path) -> None:
+    """A log that never shows what clients answer hides it: nothing is missing, and everything is counted."""
+    made = format_of(tmp_path, more="hides_answers = true")
+    asked = (
+        "C: AUTH LOGIN",
+        "S: 334 VXNlcm5hbWU6",
+        "* failed for bob: 535 user unknown",
+        "S: 334 UGFzc3dvcmQ6",
+        REFUSED,
+    )
+    log = (f"2026-11-23T10:00:0{k}Z {line}" for k, line in enumerate((*asked, "C: AUTH PLAIN", "S: 334", GOOD)))
+    tables = tables_of(made, dialogue("* connect", *GREETING, *log, *BYE))
+    rows = rows_of(tables["auth"])
+    assert [(row["rounds"], row["rounds_known"], row["outcome"], row["identity"], row["caveats"]) for row in rows] == [
+        (2, "exact", "rejected", "bob", []),
+        (1, "exact", "succeeded", None, []),
+    ]
+    assert [(row["seconds"], row["seconds_server"], row["seconds_client"]) for row in rows] == [
+        (4.0, None, None),
+        (2.0, None, None),
+    ]
+    units = [unit for unit in rows_of(tables["exchanges"]) if unit["verb"] == "(answer)"]
+    assert [(unit["argument"], unit["frame"], unit["seconds"]) for unit in units] == [
+        ("<hidden by the log>", None, None)
+    ] * 3
+    assert rows_of(tables["sessions"])[0]["caveats"] == []
+
+
+@pytest.mark.parametrize(("end", "outcome"), [("* lost", "client_closed"), ("S: 421 4.4.2 timeout", "server_closed")])
+def test_no_answer_hidden(tmp_path: Path, end: str, outcome: str) -> None:
+    """A client that has left, or did not answer in time, has not said anything."""
+    made = format_of(tmp_path, more="hides_answers = true")
+    log = dialogue("* connect", *GREETING, "C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", end)
+    tables = tables_of(made, log)
+    assert [(row["rounds"], row["outcome"]) for row in rows_of(tables["auth"])] == [(1, outcome)]
+    assert "(answer)" not in [unit["verb"] for unit in rows_of(tables["exchanges"])]
+
+
 def test_server_does_not_wait(own: Format) -> None:
     """A log that shows answers and none before a 535 shows a server whose own timer ran out."""
     log = dialogue(*GREETING, *LOGIN[:4], "S: 535 5.7.8 no")

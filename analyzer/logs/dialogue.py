@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs import turns
-from analyzer.logs.escapes import hides
+from analyzer.logs.escapes import HIDDEN, hides
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.heard import CLIENT, SERVER, hear
 from analyzer.logs.said import said_in
@@ -16,7 +16,7 @@ from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
 from analyzer.smtp import columns as s
 from analyzer.smtp.attempts import TLS_NAMES
-from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, TLS_COMMAND, Flag, Kind
+from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, CLOSING, TLS_COMMAND, Flag, Kind
 from analyzer.smtp.reader import Reader
 from analyzer.tcp import columns as t
 from analyzer.tcp.stage import Batch
@@ -80,7 +80,8 @@ class Dialogues:
         shows, doubtful = np.zeros(len(group.starts) - 1, np.int64), np.empty(len(lines), np.int64)
         count = settle(lines, self.servers.of(group, said), self._telling, heard, shows, doubtful)
         said = _hidden(said, doubtful[:count])
-        return said.kept(heard.view(bool), np.ones(len(said.events.row), bool)), shows
+        said = said.kept(heard.view(bool), np.ones(len(said.events.row), bool))
+        return _answered(said, group), shows
 
     def _told(self, said: Said, shows: Array) -> Array:
         """Say which sessions show AUTH exchanges in their dialogue, or have one and tell of none at all."""
@@ -108,7 +109,7 @@ class Dialogues:
         marks[owners[secured]] = how
         states[:, s.TLS] = np.where(marks[:, 0] == _IMPLICIT, _IMPLICIT, 0)
         rows = self.reader.read_whole(batch, states)
-        _mask(rows, lines[lines[:, c.S_HIDDEN] == 1, c.S_PLACE])
+        _mask(rows, lines)
         states[:, s.FLAGS] &= ~talks[:, c.D_EXCUSED]
         _protect(rows, marks, _told_clear(group, said, talks, owners, states))
         self.writer.write_told(rows, group, Talks(talks, lines, events, owners))
@@ -132,8 +133,24 @@ def _hidden(said: Said, rows: Array) -> Said:
     hidden = np.flatnonzero(np.array([text is not None for text in shown], bool)[which])
     if len(hidden):
         said = said.written(rows[hidden], [shown[k] or b"" for k in which[hidden].tolist()])
-        said.lines[rows[hidden], c.S_HIDDEN] = 1
+        said.lines[rows[hidden], c.S_HIDDEN] = c.COVERED
     return said
+
+
+def _answered(said: Said, group: Group) -> Said:
+    """Put an answer, hidden, before replies that were asked for by a challenge, where the format leaves answers out."""
+    lines, events = said.lines, said.events
+    leaves_out = np.array([each.hides_answers for each in group.catalogue.formats])
+    if not leaves_out[group.events[:, c.E_FORMAT]].any():
+        return said
+    asks = (lines[:, c.S_SERVER] == SERVER) & (lines[:, c.S_CODE] == CHALLENGE)
+    asks &= leaves_out[group.events[lines[:, c.S_ROW], c.E_FORMAT]]
+    replies = np.flatnonzero(asks[:-1]) + 1
+    before, after = lines[replies - 1], lines[replies]
+    asked = (after[:, c.S_SESSION] == before[:, c.S_SESSION]) & (after[:, c.S_ROW] != before[:, c.S_ROW])
+    asked &= (after[:, c.S_SERVER] == SERVER) & (after[:, c.S_CODE] > 0) & (after[:, c.S_CODE] != CLOSING)
+    asked &= ~np.isin(replies, events.at[_LEFT[events.kind] == CLIENT])
+    return said.inserted(replies[asked], HIDDEN)
 
 
 def _rehearsed(group: Group, said: Said) -> Array:
@@ -168,17 +185,25 @@ def _leave(said: Said, talks: Array, owners: Array) -> None:
     talks[closed, c.D_LEFT] = CLIENT
 
 
-def _mask(rows: Rows, masked: Array) -> None:
-    """Mark the units that hide a secret, by the places of their lines, and their attempts."""
+def _mask(rows: Rows, lines: Array) -> None:
+    """Mask the units that hide a secret, by the places of their lines, and their attempts.
+
+    When a line was said that the log leaves out, and how long it took, nobody knows.
+    """
     units, attempts = rows.units, rows.attempts
     secretive = (units[:, s.U_KIND] == Kind.AUTH) | (units[:, s.U_VERB] == ANSWER_UNIT)
-    found = np.flatnonzero(secretive & np.isin(units[:, s.U_OFF], masked))
-    if not len(found):
-        return
-    units[found, s.U_FLAGS] |= int(Flag.MASKED)
-    mine = units[found, s.U_SESSION] << 32 | units[found, s.U_ATTEMPT]
-    hiding = np.isin(attempts[:, s.A_SESSION] << 32 | attempts[:, s.A_NUMBER], mine)
-    attempts[hiding, s.A_FLAGS] |= int(Flag.MASKED)
+    owners = attempts[:, s.A_SESSION] << 32 | attempts[:, s.A_NUMBER]
+    for hidden in (c.COVERED, c.LEFT_OUT):
+        places = lines[lines[:, c.S_HIDDEN] == hidden, c.S_PLACE]
+        if not len(places):
+            continue
+        found = np.flatnonzero(secretive & np.isin(units[:, s.U_OFF], places))
+        hiding = np.isin(owners, units[found, s.U_SESSION] << 32 | units[found, s.U_ATTEMPT])
+        units[found, s.U_FLAGS] |= int(Flag.MASKED)
+        attempts[hiding, s.A_FLAGS] |= int(Flag.MASKED)
+        if hidden == c.LEFT_OUT:
+            units[found, s.U_AT] = units[found, s.U_FRAME] = 0
+            attempts[hiding, s.A_SERVER_NS] = attempts[hiding, s.A_CLIENT_NS] = c.NOTHING
 
 
 def _tls(group: Group, said: Said, talks: Array) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ A file of formats (TOML) has::
     server = "a"                          # of a dialogue: the side of the server, where replies do not tell it
     shows_tls = true                      # a dialogue in TLS has a line that says so, whatever is logged besides
     cuts_replies = true                   # of a reply of several lines it shows one, so never what a server offers
+    hides_answers = true                  # what clients answer to a 334 is left out: a reply behind one was asked for
     afterwards = true                     # of a session more is told for a minute after the line that says it is over
 
     [[cannot]]                            # what such a log does not show, and what would show it
@@ -131,6 +132,7 @@ class Format:
     bare: bool = False  #: its lines are also written without a syslog
     shows_tls: bool = False  #: what is in TLS is told to be so, in every log of this format
     cuts_replies: bool = False  #: of a reply of several lines, only one is shown
+    hides_answers: bool = False  #: what clients answer to a challenge may be left out
     afterwards: bool = False  #: something may be told of a session after the line that says it is over
     generic: bool = False  #: takes what every other format leaves; only where no other format takes a line
     cannot: tuple[dict[str, str], ...] = ()

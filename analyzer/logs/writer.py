@@ -110,7 +110,10 @@ class LogWriter(Writer):
 
     def _seen(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         where = Places(attempts.frames, [f"{file} line" for file in self.group.block.files])
-        return {"evidence": "logged", "source": self.source, "where": where, **self._more(attempts, columns)}
+        told = {"evidence": "logged", "source": self.source, "where": where, **self._more(attempts, columns)}
+        for name, summed in _SUMS.items():  # where answers are left out, nobody knows who took how long
+            told[name] = np.where(attempts.attempts[:, summed] == c.NOTHING, np.nan, columns[name])
+        return told
 
     def _more(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         """Take from other lines of the session what the dialogue does not show: name, mechanism, outcome, reason."""
@@ -214,6 +217,9 @@ _MEASURED: Final = {
     "auth": dict.fromkeys(("seconds", "seconds_server", "seconds_client"), "started"),
     "exchanges": {"seconds": "at"},
 }
+
+#: Times that are summed up, and where.
+_SUMS: Final = {"seconds_server": s.A_SERVER_NS, "seconds_client": s.A_CLIENT_NS}
 
 #: Columns that hold lines as steps have them for frames.
 _FRAMES: Final = {"exchanges": ("frame", "reply_frame")}
