@@ -201,7 +201,7 @@ class Facts:
             "realm": _masked(self.group.words("realm", rows=rows.event), told),
             "host": None,
             "challenge": _gathered([*(each.challenge for each in tells), *blank], place),
-            "oauth_error": None,
+            "oauth_error": _gathered([*(each.oauth_error for each in tells), *blank], place),
             "secret_group": NULL,
             "tls": self._tls().take(rows.owner),
             "evidence": "logged",

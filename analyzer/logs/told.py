@@ -8,7 +8,7 @@ from analyzer.logs.escapes import hushed
 from analyzer.schema import NULL
 from analyzer.smtp import law
 from analyzer.smtp.attempts import NAME
-from analyzer.smtp.challenge import kind
+from analyzer.smtp.challenge import kind, oauth_error
 from analyzer.smtp.encoding import unbase64
 from analyzer.smtp.law import How, Last
 from analyzer.smtp.reasons import reason
@@ -32,6 +32,7 @@ class Told(NamedTuple):
     text: str | None
     rounds: int | None  # at least; None: unknown
     challenge: str | None
+    oauth_error: str | None = None
 
 
 def mechanism_of(raw: bytes) -> str | None:
@@ -68,7 +69,8 @@ def told_of(pattern: Pattern, owner: Format, why: str, reply: str, code: str, te
     number = stated.get("code") or _number(code) or _number(reply[:3])
     ending = "succeeded" if pattern.event == "succeeded" else stated.get("outcome") or _outcome(number)
     told = stated.get("enhanced") or enhanced or (said.enhanced if said else None)
-    because = stated.get("reason") or reason(ending, number, told, "" if stale else text, False, "answer")
+    refused = oauth_error(why.encode("utf-8", "replace")) if stale else None
+    because = stated.get("reason") or reason(ending, number, told, "" if stale else text, bool(refused), "answer")
     return Told(
         ending,
         because if ending != "succeeded" else None,
@@ -77,6 +79,7 @@ def told_of(pattern: Pattern, owner: Format, why: str, reply: str, code: str, te
         (text if stale else hushed(text)) or None,
         1 if stale else None,
         stale,
+        refused,
     )
 
 

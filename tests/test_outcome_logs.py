@@ -1,0 +1,39 @@
+"""Logs that tell outcomes, not the dialogue: what their lines mean, in the tables."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+import analyzer
+from tests.truth import rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analyzer.trace import Trace
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    """What reads a log of some lines."""
+
+    def read(*lines: str) -> Trace:
+        file = tmp_path / "own.log"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return analyzer.read(file, timezone="UTC", year=2026)
+
+    return read
+
+
+POSTFIX = "Nov 23 15:39:20 mx postfix/smtpd[8863]: "
+
+
+def test_refusal_of_a_token(read) -> None:
+    """Where an old Postfix writes the last challenge instead of a reason, that of OAuth is the refusal itself."""
+    error = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()
+    (row,) = rows(read(f"{POSTFIX}warning: unknown[192.0.2.7]: SASL XOAUTH2 authentication failed: {error}"), "auth")
+    assert (row["reason"], row["oauth_error"]) == ("oauth_token_invalid", "status=401 schemes=bearer")
+    assert (row["challenge"], row["rounds"]) == ("oauth-error", 1)
