@@ -31,6 +31,24 @@ def read(tmp_path: Path):
 POSTFIX = "Nov 23 15:39:20 mx postfix/smtpd[8863]: "
 
 
+RELAY = "Nov 23 15:39:20 mx postfix/smtp[7]: "
+SASLAUTHD = "Nov 23 15:39:20 mx saslauthd[14012]: do_auth         : "
+
+
+@pytest.mark.parametrize(
+    ("line", "product"),
+    [
+        (f"{POSTFIX}warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: bad protocol / cancel", "Postfix"),
+        (f"{RELAY}2E9F2A3B05: SASL authentication failed; server mx.example.test[192.0.2.1] said: 535 5.7.8 no", None),
+        ("2026-11-23 09:44:33 10HmaZ-000000005vi-0000 plain authenticator failed H=mx [192.0.2.1] 535 no", None),
+        (f"{SASLAUTHD}auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]", None),
+    ],
+)
+def test_product(read, line: str, product: str | None) -> None:
+    """The product is the server's; the log of a client, or of an authentication service, does not tell which it is."""
+    assert [row["product"] for row in rows(read(line), "sessions")] == [product]
+
+
 def test_refusal_of_a_token(read) -> None:
     """Where an old Postfix writes the last challenge instead of a reason, that of OAuth is the refusal itself."""
     error = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()

@@ -111,6 +111,15 @@ class Catalogue:
         return [pattern.stated.get("role", self.formats[owner].role) for owner, pattern in self.patterns]
 
     @cached_property
+    def products(self) -> list[str | None]:
+        """Which server each pattern is of; None where a client says it, or an authentication service alone."""
+        owners = [self.formats[owner] for owner, _ in self.patterns]
+        told = [
+            role == "server" and not pattern.alone for role, (_, pattern) in zip(self.roles, self.patterns, strict=True)
+        ]
+        return [(owner.product or None) if mine else None for owner, mine in zip(owners, told, strict=True)]
+
+    @cached_property
     def bare(self) -> tuple[int, ...]:
         """The formats of lines that no syslog has written, generic ones last."""
         numbers = [k for k, each in enumerate(self.formats) if each.bare or not each.programs]

@@ -4,6 +4,7 @@ A file of formats (TOML) has::
 
     name = "postfix"                      # --as postfix
     title = "Postfix"
+    product = "Postfix"                   # the server whose log it is, where that is known
     reference = "https://..."             # where the product, or a page with real lines, shows the format
     programs = ["*/smtpd"]                # syslog names; without any, lines that no syslog has written
     irrelevant_programs = ["postfix/qmgr"]  # of the same product: known, and of no interest
@@ -126,7 +127,7 @@ class Format:
     irrelevant_programs: tuple[str, ...] = ()
     key: tuple[tuple[str, ...], ...] = ()
     family: str = ""
-    product: str = ""  #: what the server is called in the tables; none: the title
+    product: str = ""  #: what the server is called in the tables; none: the log does not tell which it is
     role: str = "server"
     server: str = "a"
     bare: bool = False  #: its lines are also written without a syslog

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, told_of
 from analyzer.schema import NULL
@@ -300,11 +299,10 @@ class Facts:
         mails = np.bincount(self.owners[self.kinds == _EVENT["mail"]], minlength=self.count)
         helo = group.first_with("helo")
         version = group.first_with("tls_version")
-        owners = group.events[:, c.E_FORMAT].take(group.starts[:-1])
         return {
             "via": None,
             "banner": None,
-            "product": Text.of([each.product or each.title for each in group.catalogue.formats]).take(owners),
+            "product": Text.of(group.catalogue.products).take(group.patterns.take(group.starts[:-1])),
             "helo": _of_first(group, "helo", helo),
             "offered": None,
             "offered_tls": None,
