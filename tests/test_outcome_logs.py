@@ -49,6 +49,17 @@ def test_product(read, line: str, product: str | None) -> None:
     assert [row["product"] for row in rows(read(line), "sessions")] == [product]
 
 
+def test_library_of_a_client(read) -> None:
+    """What the SASL library of Postfix as a client says is no failure beside that which Postfix tells."""
+    trace = read(
+        f"{RELAY}warning: SASL authentication failure: No worthy mechs found",
+        f"{RELAY}2E9F2A3B05: SASL authentication failed; cannot authenticate to server mx.example.test[192.0.2.1]: "
+        "no mechanism available",
+    )
+    assert [row["reason"] for row in rows(trace, "auth")] == ["mechanism_unavailable"]
+    assert len(rows(trace, "sessions")) == 1
+
+
 def test_refusal_of_a_token(read) -> None:
     """Where an old Postfix writes the last challenge instead of a reason, that of OAuth is the refusal itself."""
     error = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()
