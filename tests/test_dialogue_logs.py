@@ -214,6 +214,14 @@ def test_command_and_reply_in_one_line(tmp_path: Path) -> None:
     assert (row["rounds"], row["code"], row["identity"], row["secret_group"]) == (2, 535, "alice@example.org", None)
 
 
+@pytest.mark.parametrize(("side", "text"), [("more", "no suchuser"), ("wrapped", "no such user")])
+def test_line_goes_on(tmp_path: Path, side: str, text: str) -> None:
+    """A long line goes on in the next one of the log: it was cut anywhere, or at a space that is left out."""
+    made = format_of(tmp_path, [*PATTERNS, ("line", "... {line:rest}", side)])
+    (row,) = auth_of(made, dialogue(*GREETING, *LOGIN, "S: 535 no such", "... user"))
+    assert row["text"] == text
+
+
 def test_name_beside_a_line(tmp_path: Path) -> None:
     """A line of the dialogue may name who it is that speaks."""
     made = format_of(tmp_path, [("line", "{line} => {reply:last} ({?{identity}})", "a")])

@@ -84,8 +84,9 @@ ENDED_BY: Final = {
 }  # fmt: skip
 UNENDED: Final = "log_end"
 
-#: Sides of a dialogue: two that the log tells apart, or none; or that of the line before, which goes on.
-SIDES: Final = ("a", "b", "any", "more")
+#: Sides of a dialogue: two that the log tells apart, or none; or that of the line before, which goes on: at once, or
+#: behind a space at which it was wrapped.
+SIDES: Final = ("a", "b", "any", "more", "wrapped")
 
 #: How a line of a dialogue is written into the log; see `analyzer.logs.dialogue`.
 ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued", "joined")
@@ -103,7 +104,7 @@ class Pattern:
     templates: tuple[str, ...]
     reference: str
     cut: str = ""  #: what a client wrote follows the first place of this; no field of the class last ends behind it
-    side: str = ""
+    side: str = ""  #: of a line: one of SIDES
     escape: str = ""
     once: bool = False  #: a success that is told again with every message of its session
     last: bool = False  #: of its session; so is every `disconnect`, but other ends may be followed by that

@@ -137,7 +137,7 @@ def _lines(buffer: Array, line: Array, odd: Array) -> list[bytes]:
 
 def _continued(text: Array, lines: Array) -> tuple[Array, Array]:
     """Put what goes on in other lines behind that with which it began."""
-    more = lines[:, c.S_SIDE] == q.MORE
+    more = (lines[:, c.S_SIDE] == q.MORE) | (lines[:, c.S_SIDE] == q.WRAPPED)
     if not more.any():
         return text, lines
     sessions = lines[:, c.S_SESSION]
@@ -146,9 +146,9 @@ def _continued(text: Array, lines: Array) -> tuple[Array, Array]:
     heads = np.flatnonzero(~more)
     stops = np.append(heads[1:], len(more))
     long = np.flatnonzero(stops - heads > 1)
-    places = lines[:, (c.S_START, c.S_STOP)].tolist()
+    places = lines[:, (c.S_START, c.S_STOP, c.S_SIDE)].tolist()
     pieces = [
-        b"".join(text[start:stop].tobytes() for start, stop in places[first:last])
+        b"".join(b" " * (side == q.WRAPPED) + text[start:stop].tobytes() for start, stop, side in places[first:last])
         for first, last in zip(heads[long].tolist(), stops[long].tolist(), strict=True)
     ]
     bounds = np.cumsum([len(text), *map(len, pieces)], dtype=np.int64)
