@@ -623,6 +623,15 @@ def test_mailenable_begins_with_a_greeting() -> None:
     assert (session["offered"], session["caveats"], session["banner"][:15]) == (None, [], "mx.example.test")
 
 
+def test_connection_told_twice(tmp_path: Path) -> None:
+    """A connect that some versions write twice begins one session; one to another server begins another."""
+    made = format_of(tmp_path, [("connect", "* connect to {server_ip}", "once = true"), *PATTERNS])
+    talk = (*GREETING, *LOGIN, GOOD, *BYE)
+    log = dialogue(*2 * ("* connect to 192.0.2.1",), *talk, "* connect to 192.0.2.1", "* connect to 192.0.2.2", *talk)
+    tables = tables_of(made, log)
+    assert [row["server_ip"] for row in rows_of(tables["sessions"])] == ["192.0.2.1", "192.0.2.2"]
+
+
 def test_no_session_out_of_nothing(own: Format) -> None:
     """What a client would say, before it connects, is no session."""
     rehearsal = [line for line in (*GREETING, *LOGIN) if line.startswith("C")]
