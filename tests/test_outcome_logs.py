@@ -60,6 +60,25 @@ def test_library_of_a_client(read) -> None:
     assert len(rows(trace, "sessions")) == 1
 
 
+def test_nginx_tells_starttls(read) -> None:
+    """A session of nginx that began TLS by STARTTLS says so; of another one it is unknown."""
+    line = (
+        '2026/11/23 10:00:42 [info] 9#9: *{} client login failed: "Authentication credentials invalid" while in'
+        ' http auth state, client: 192.0.2.7{}, server: 0.0.0.0:587, login: "bob"'
+    )
+    trace = read(line.format(1, " using starttls"), line.format(2, ""))
+    assert [row["tls"] for row in rows(trace, "auth")] == ["starttls", None]
+    assert [row["tls"] for row in rows(trace, "sessions")] == ["starttls", None]
+
+
+def test_enhanced_code_in_a_message(read) -> None:
+    """Where a line has the code apart, the enhanced code is found in the text behind it."""
+    line = 'server=mx.example.test:587 code=535 message="5.7.8 Error: authentication failed: (reason unavailable)"'
+    (row,) = rows(read(f'Nov 23 15:39:20 mx ns8-sendmail[7]: status=error from=a to=b subject="x" {line}'), "auth")
+    assert (row["code"], row["enhanced"]) == (535, "5.7.8")
+    assert row["text"] == "Error: authentication failed: (reason unavailable)"
+
+
 def test_refusal_of_a_token(read) -> None:
     """Where an old Postfix writes the last challenge instead of a reason, that of OAuth is the refusal itself."""
     error = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()

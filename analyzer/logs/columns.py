@@ -35,7 +35,7 @@ FIELDS: Final = (
     "client_name", "client_ip", "client_port", "server_name", "server_ip", "server_port",
     "session", "pid", "queue_id", "when",
     "mechanism", "authenticator", "identity", "realm", "service", "code", "enhanced", "text", "reason", "number",
-    "counters", "command", "helo", "mail_from", "size", "tls_version", "line", "reply",
+    "counters", "command", "helo", "mail_from", "size", "tls", "tls_version", "line", "reply",
 )  # fmt: skip
 
 # --- an event

@@ -10,7 +10,7 @@ from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import law
-from analyzer.smtp.attempts import ROUNDS_KNOWN
+from analyzer.smtp.attempts import ROUNDS_KNOWN, TLS_NAMES
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text, mixed
 
@@ -34,6 +34,10 @@ COUNTED, ALONE, ABANDONED = "counter_only", "auth_service_only", "maybe_abandone
 
 #: RFC 8314 section 7.3: submissions over TLS from the first byte.
 _SMTPS: Final = 465
+
+#: In TLS, whichever way that began; and all that a log may say of it.
+_SOME: Final = "some"
+_WAYS: Final = [*TLS_NAMES, _SOME]
 
 #: A server that finds its client gone says so within this time (whole seconds are told).
 _SOON_NS: Final = 10**9
@@ -274,14 +278,17 @@ class Facts:
 
     def _tls(self) -> Text:
         """Give how sessions were protected, where the log tells it."""
-        patterns = self.group.catalogue.patterns
-        stated = np.array([pattern.stated.get("tls") == "implicit" for _, pattern in patterns])
+        stated = self.group.catalogue.tls.take(self.patterns)
+        said = self.group.words("tls", _protection)
+        told = np.array([*map(_WAYS.index, said.words), -1])[said.codes]
+        says = {name: self._last((told == k) | (stated == k)) >= 0 for k, name in enumerate(TLS_NAMES)}
         seen = (self._last(self.kinds == _EVENT["tls"]) >= 0) | (self.group.first_with("tls_version") >= 0)
+        seen |= self._last(told == _WAYS.index(_SOME)) >= 0
         counted = self.counters[:, Counters._fields.index("starttls")]
         port = self.group.first_with("server_port")
         smtps = np.where(port < 0, 0, self.group.numbers("server_port", np.maximum(port, 0))) == _SMTPS
-        implicit = (self._last(stated.take(self.patterns)) >= 0) | (seen & ((counted == 0) | smtps))
-        return Text(np.select([implicit, counted > 0], [1, 0], -1).astype(np.int32), ["starttls", "implicit"])
+        ways = (says["implicit"] | (seen & ((counted == 0) | smtps)), says["starttls"] | (counted > 0), says["none"])
+        return Text(np.select(ways, [2, 1, 0], -1).astype(np.int32), TLS_NAMES)
 
     def sessions(self, rows: Rows, identity: Text, outcome: Text) -> dict[str, Any]:
         """Give the columns of `sessions` but ends and times."""
@@ -362,6 +369,11 @@ def _repeated(times: Array, event: Array, place: int, how: int) -> tuple[Array, 
     """Give rows that no line tells: so many a session, all of one event."""
     owners = np.repeat(np.arange(len(times)), np.minimum(times, _MOST))
     return owners, event[owners], 4 * event[owners] + place, how
+
+
+def _protection(data: bytes) -> str | None:
+    """Give what a field says of TLS: one of TLS_NAMES, or that it was in use."""
+    return {b"starttls": "starttls", b"N": "none", b"Y": _SOME}.get(data)
 
 
 def _upper(data: bytes) -> str:

@@ -55,7 +55,10 @@ def challenge_of(text: str) -> str | None:
 def told_of(pattern: Pattern, owner: Format, why: str, reply: str, code: str, text: str, enhanced: str) -> Told:
     """Say what a line tells; `why` (field reason) and the others are its fields, empty where it has none."""
     stated: dict[str, Any] = dict(pattern.stated)
-    said = reply_of(reply.encode("utf-8", "replace")) if reply else None
+    given = str(stated.get("code") or code)
+    said = reply_of((reply or f"{given} {why}").encode("utf-8", "replace")) if reply or (given and why) else None
+    if said and not reply and said.enhanced:  # the words behind the codes of a reply
+        why = said.shown
     stale = challenge_of(why) if why else None
     text = why or text or (said.shown if said else "")
     for meaning in owner.meanings:
