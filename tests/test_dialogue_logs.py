@@ -500,7 +500,7 @@ def test_starttls(own: Format) -> None:
     (session,) = rows_of(tables_of(own, log)["sessions"])
     assert (session["tls"], session["tls_version"], session["readable"], session["caveats"]) == (
         "starttls",
-        "TLSv1.3",
+        "TLS 1.3",
         True,
         [],
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import analyzer
+from analyzer.logs.told import tls_version_of
 from tests.truth import rows
 
 if TYPE_CHECKING:
@@ -58,6 +59,34 @@ def test_library_of_a_client(read) -> None:
     )
     assert [row["reason"] for row in rows(trace, "auth")] == ["mechanism_unavailable"]
     assert len(rows(trace, "sessions")) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [
+        ("TLSv1.3", "TLS 1.3"),
+        ("TLS1.2", "TLS 1.2"),
+        ("TLSv1", "TLS 1.0"),
+        ("TLSv1_3", "TLS 1.3"),
+        ("SP_PROT_TLS1_2_SERVER", "TLS 1.2"),
+        ("TLS 1.2", "TLS 1.2"),
+        ("SSLv3", "SSL 3.0"),
+        ("QUICK", "QUICK"),
+    ],
+)
+def test_versions_of_tls(written: str, version: str) -> None:
+    """Every log writes versions in its own way; tables have one, that of captures."""
+    assert tls_version_of(written.encode()) == version
+
+
+def test_version_of_tls(read) -> None:
+    """The version is in the table of sessions."""
+    trace = read(
+        f"{POSTFIX}connect from unknown[192.0.2.7]",
+        f"{POSTFIX}Anonymous TLS connection established from unknown[192.0.2.7]: TLSv1.3 with cipher X (256/256 bits)",
+        f"{POSTFIX}disconnect from unknown[192.0.2.7] ehlo=2 starttls=1 commands=3",
+    )
+    assert [row["tls_version"] for row in rows(trace, "sessions")] == ["TLS 1.3"]
 
 
 def test_nginx_tells_starttls(read) -> None:

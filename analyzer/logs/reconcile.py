@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
-from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, told_of
+from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, tls_version_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import law
 from analyzer.smtp.attempts import ROUNDS_KNOWN, TLS_NAMES
@@ -314,7 +314,7 @@ class Facts:
             "offered": None,
             "offered_tls": None,
             "tls": self._tls(),
-            "tls_version": _of_first(group, "tls_version", version),
+            "tls_version": _of_first(group, "tls_version", version, tls_version_of),
             "sni": None,
             "readable": 1,
             "commands": counters["commands"],
@@ -334,9 +334,9 @@ def _any_of(*names: str) -> Array:
     return np.array([name in names for name in EVENT_NAMES])
 
 
-def _of_first(group: Group, name: str, rows: Array) -> Text:
+def _of_first(group: Group, name: str, rows: Array, made: Any = printable) -> Text:
     """Give a field of one event a session; unknown where the row is -1."""
-    text = group.words(name, rows=np.maximum(rows, 0))
+    text = group.words(name, made, np.maximum(rows, 0))
     return Text(np.where(rows < 0, -1, text.codes).astype(np.int32), text.words)
 
 

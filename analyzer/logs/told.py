@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.logs.escapes import hushed
@@ -9,7 +10,7 @@ from analyzer.schema import NULL
 from analyzer.smtp import law
 from analyzer.smtp.attempts import NAME
 from analyzer.smtp.challenge import kind, oauth_error
-from analyzer.smtp.encoding import unbase64
+from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import How, Last
 from analyzer.smtp.reasons import reason
 from analyzer.smtp.reply import reply_of
@@ -17,6 +18,8 @@ from analyzer.smtp.reply import reply_of
 if TYPE_CHECKING:
     from analyzer.logs.formats import Format, Pattern
 
+
+_TLS_VERSION: Final = re.compile(rb"(TLS|SSL)[ v]*([0-9])(?:[._]([0-9]))?(?![0-9])")
 
 #: Reasons that a more exact one replaces.
 VAGUE: Final = frozenset((None, "bad_credentials", "unknown"))
@@ -38,6 +41,12 @@ class Told(NamedTuple):
 def mechanism_of(raw: bytes) -> str | None:
     """Give the name of a mechanism; None for what can be none: it may be a secret in the wrong place."""
     return raw.decode().upper() if NAME.fullmatch(raw) else None
+
+
+def tls_version_of(raw: bytes) -> str:
+    """Give a version of TLS as captures have it; logs write TLSv1.3, TLS1.3, TLSv1_3, SP_PROT_TLS1_2_SERVER."""
+    found = _TLS_VERSION.search(raw)
+    return f"{found[1].decode()} {found[2].decode()}.{(found[3] or b'0').decode()}" if found else printable(raw)
 
 
 def challenge_of(text: str) -> str | None:

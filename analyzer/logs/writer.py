@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.keys import stable
-from analyzer.logs.told import VAGUE, mechanism_of, told_of
+from analyzer.logs.told import VAGUE, mechanism_of, tls_version_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp.law import OUTCOMES
@@ -104,7 +104,7 @@ class LogWriter(Writer):
         cut = np.array([each.cuts_replies for each in self.group.catalogue.formats])[formats]
         for name in _LISTED:
             facts.codes[name][cut] = c.NOTHING
-        versions = self.group.words("tls_version", rows=self.talks.events.row)
+        versions = self.group.words("tls_version", tls_version_of, self.talks.events.row)
         told = np.flatnonzero(versions.known())[::-1]  # of several, the first counts
         facts.put("tls_version", self.talks.owners[told], versions.take(told).list())
 
