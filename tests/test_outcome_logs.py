@@ -29,6 +29,15 @@ def read(tmp_path: Path):
     return read
 
 
+def test_quoted_log(read) -> None:
+    """A log that somebody has quoted looks like what curl sends: its lines make no session, and are accounted for."""
+    trace = read(*(f"> {POSTFIX}warning: unknown[192.0.2.{n}]: SASL LOGIN authentication failed: x" for n in range(7)))
+    assert not len(rows(trace, "sessions"))
+    (skipped,) = rows(trace, "skipped")
+    assert (skipped["reason"], skipped["count"]) == ("line of a dialogue in which no server speaks", 7)
+    assert skipped["first"].startswith("own.log line 1: > x 9 9:9:9 x x/x[9]")
+
+
 POSTFIX = "Nov 23 15:39:20 mx postfix/smtpd[8863]: "
 
 

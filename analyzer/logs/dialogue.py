@@ -57,17 +57,22 @@ class Dialogues:
         self._telling = np.isin(self.reader.codes, _AUTH_KINDS).astype(np.uint8)  # codes that only AUTH has
         self._telling[0], self._telling[CHALLENGE] = 0, 1  # 0: no reply
 
-    def write(self, group: Group) -> Array:
-        """Write the sessions that show their AUTH exchanges, or tell of none; says which these were."""
+    def write(self, group: Group) -> tuple[Array, Array]:
+        """Write the sessions that show their AUTH exchanges, or tell of none; says which these were.
+
+        Says also which of these were not written, for no server speaks in them.
+        """
         if not (group.kinds == _LINE).any():
-            return np.zeros(len(group.starts) - 1, bool)
+            none = np.zeros(len(group.starts) - 1, bool)
+            return none, none
         said, shows = self._heard(group, said_in(group))
         told = self._told(said, shows)
-        wanted = told & ~_rehearsed(group, said)
+        rehearsed = _rehearsed(group, said)
+        wanted = told & ~rehearsed
         said = said.kept(wanted[said.lines[:, c.S_SESSION]], wanted[said.events.session])
         if len(said.lines):
             self._run(group, said)
-        return told
+        return told, told & rehearsed
 
     def _heard(self, group: Group, said: Said) -> tuple[Said, Array]:
         """Say who said what, and put a mark in the place of what the log hides; lines that nobody said are left out.
