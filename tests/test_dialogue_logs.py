@@ -468,6 +468,16 @@ def test_message_left_out(own: Format, body: tuple[str, ...], size: int | None) 
     (session,), (message,), (row,) = (rows_of(tables[name]) for name in ("sessions", "messages", "auth"))
     assert (message["size"], message["accepted"], message["code"], session["messages"]) == (size, 1, 250, 1)
     assert (session["caveats"], row["caveats"], row["rounds"]) == ([], [], 2)
+    (end,) = [unit for unit in rows_of(tables["exchanges"]) if unit["verb"] == "(end of data)"]
+    assert (end["frame"], end["reply_frame"]) == ((12, 13) if body else (None, 11))
+
+
+def test_time_of_an_end_left_out(own: Format) -> None:
+    """How long the reply to a message took is not known where the log does not show its end."""
+    mail = ("C: MAIL FROM:<a@example.org>", "S: 250 Ok", "C: DATA", "S: 354 go on", "S: 250 2.0.0 Ok: queued")
+    tables = tables_of(own, dialogue(*(f"2026-11-23T10:00:00Z {line}" for line in (*GREETING, *mail))))
+    (end,) = [unit for unit in rows_of(tables["exchanges"]) if unit["verb"] == "(end of data)"]
+    assert (end["seconds"], end["frame"], end["at"]) == (None, None, 1_795_428_000 * 10**9)
 
 
 def test_chunks_left_out(own: Format) -> None:

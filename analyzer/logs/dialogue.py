@@ -16,7 +16,7 @@ from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
 from analyzer.smtp import columns as s
 from analyzer.smtp.attempts import TLS_NAMES
-from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, CLOSING, TLS_COMMAND, Flag, Kind
+from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, CLOSING, END_OF_DATA, TLS_COMMAND, Flag, Kind
 from analyzer.smtp.reader import Reader
 from analyzer.tcp import columns as t
 from analyzer.tcp.stage import Batch
@@ -115,6 +115,10 @@ class Dialogues:
         states[:, s.TLS] = np.where(marks[:, 0] == _IMPLICIT, _IMPLICIT, 0)
         rows = self.reader.read_whole(batch, states)
         _mask(rows, lines)
+        # Where a message ends that is left out, and when, is not told.
+        units = rows.units
+        ends = (units[:, s.U_VERB] == END_OF_DATA) & (units[:, s.U_FLAGS] & int(Flag.GAP_CLIENT) != 0)
+        units[ends, s.U_AT] = units[ends, s.U_FRAME] = 0
         states[:, s.FLAGS] &= ~talks[:, c.D_EXCUSED]
         _protect(rows, marks, _told_clear(group, said, talks, owners, states))
         self.writer.write_told(rows, group, Talks(talks, lines, events, owners))
