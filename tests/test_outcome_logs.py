@@ -98,6 +98,62 @@ def test_version_of_tls(read) -> None:
     assert [row["tls_version"] for row in rows(trace, "sessions")] == ["TLS 1.3"]
 
 
+HARAKA = "2026-11-23T10:00:07.000Z [NOTICE] [0C7E4B12-93AD-4F60-8E1B-6A5D2F90B3C4] [core] "
+HARAKA_BEGINS = f"{HARAKA}connect ip=192.0.2.7 port=4444 local_ip=192.0.2.1 local_port="
+HARAKA_ENDS = f"{HARAKA}disconnect ip=192.0.2.7 rdns=NXDOMAIN helo=pc relay=N early=N esmtp=Y tls={{}} pipe=N errors=0 "
+HARAKA_ENDS += 'txns=4 rcpts=4/0/0 msgs=3/1/0 bytes=100 lr="" time=3.2'
+EXIM = "2026-11-23 09:44:33 10HmbC-000000005vi-000{} <= a@example.test H=(c) [192.0.2.7]:4711 P=esmtpa A=login:bob S=1"
+OPENSMTPD = "Nov 23 10:00:15 mx smtpd[470]: 1a2b3c4d5e6f7081 smtp "
+SENDMAIL = "Nov 23 10:00:15 mx sm-mta[47]: "
+RECEIVED = "proto=ESMTPA, daemon=MTA, relay=c.example.test [192.0.2.7]"
+NGINX = "2026/11/23 10:00:43 [info] 10#10: *1 client logged in, client: 192.0.2.7, server: 0.0.0.0:587"
+
+
+@pytest.mark.parametrize(
+    ("lines", "messages"),
+    [
+        pytest.param([EXIM.format(0), EXIM.format(1)], 2, id="exim"),
+        pytest.param(
+            [
+                f"{OPENSMTPD}authentication user=bob result=ok",
+                f"{OPENSMTPD}message msgid=abcd1234 size=500 nrcpt=1 proto=ESMTP",
+            ],
+            1,
+            id="opensmtpd",
+        ),
+        pytest.param(
+            [
+                f"{SENDMAIL}AUTH=server, relay=c.example.test [192.0.2.7], authid=bob, mech=PLAIN, bits=0",
+                f"{SENDMAIL}4AN9xQ12016677: from=<a@example.test>, size=0, class=0, nrcpts=0, {RECEIVED}",
+                f"{SENDMAIL}4AN9xQ12016678: from=<a@example.test>, size=9, class=0, nrcpts=1, msgid=<m>, {RECEIVED}",
+            ],
+            1,
+            id="sendmail",
+        ),
+        pytest.param([f"{HARAKA_BEGINS}465", HARAKA_ENDS.format("Y")], 3, id="haraka"),
+        pytest.param([f'{NGINX}, login: "bob", upstream: 192.0.2.9:10025'], None, id="nginx"),
+        pytest.param(
+            [f"{SASLAUTHD}auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]"],
+            None,
+            id="saslauthd",
+        ),
+        pytest.param(
+            [f"{POSTFIX}4ABCDEF0123: client=unknown[192.0.2.7], sasl_method=PLAIN, sasl_username=bob"], 1, id="postfix"
+        ),
+    ],
+)
+def test_messages(read, lines: list[str], messages: int | None) -> None:
+    """Messages are counted where a log tells of them, and unknown where it cannot."""
+    assert [row["messages"] for row in rows(read(*lines), "sessions")] == [messages]
+
+
+@pytest.mark.parametrize(("port", "said", "tls"), [(465, "Y", "implicit"), (587, "Y", None), (587, "N", "none")])
+def test_last_line_of_haraka(read, port: int, said: str, tls: str | None) -> None:
+    """The last line of a session has its name and whether it was in TLS, but not since when."""
+    (session,) = rows(read(f"{HARAKA_BEGINS}{port}", HARAKA_ENDS.format(said)), "sessions")
+    assert (session["helo"], session["tls"]) == ("pc", tls)
+
+
 def test_nginx_tells_starttls(read) -> None:
     """A session of nginx that began TLS by STARTTLS says so; of another one it is unknown."""
     line = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.logs.columns import span_of
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.template import LITERAL, OPTION, RUN, SETS, STEP_WIDTH, steps
 from analyzer.smtp.attempts import TLS_NAMES
@@ -104,6 +105,20 @@ class Catalogue:
     def shows_tls(self) -> Array:
         """Which formats say of every dialogue in TLS that it is."""
         return np.array([each.shows_tls for each in self.formats])
+
+    @cached_property
+    def mails(self) -> Array:
+        """Which patterns tell that a message was accepted."""
+        return np.array([pattern.mail or pattern.event == "mail" for _, pattern in self.patterns] or [False])
+
+    @cached_property
+    def counts_mails(self) -> Array:
+        """Of which formats a line tells of messages, or counts them."""
+        column = span_of("counters")
+        counting = [any(step.column == column for step in made) for made in self.steps]
+        told = {self.patterns[rule[1]][0] for rule, counts in zip(self.rules.tolist(), counting, strict=True) if counts}
+        told |= {owner for (owner, _), tells in zip(self.patterns, self.mails, strict=False) if tells}
+        return np.isin(np.arange(len(self.formats)), list(told))
 
     @cached_property
     def roles(self) -> list[str]:

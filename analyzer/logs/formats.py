@@ -107,6 +107,7 @@ class Pattern:
     side: str = ""  #: of a line: one of SIDES
     escape: str = ""
     once: bool = False  #: a success that is told again with every message of its session; a connect that is told twice
+    mail: bool = False  #: a success that tells of a message, too
     last: bool = False  #: of its session; so is every `disconnect`, but other ends may be followed by that
     abandons: bool = False  #: a refusal that is also written where the client was gone before
     alone: bool = False  #: a detail that is an attempt of its own where no other line reports that

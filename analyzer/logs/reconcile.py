@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, tls_version_of, told_of
 from analyzer.schema import NULL
@@ -303,7 +304,9 @@ class Facts:
         closes = [ENDED_BY.get(name, UNENDED) for name in EVENT_NAMES]
         ended = np.where(last < 0, _EVENT["note"], self.kinds[np.maximum(last, 0)])
 
-        mails = np.bincount(self.owners[self.kinds == _EVENT["mail"]], minlength=self.count)
+        mails = np.bincount(self.owners[group.catalogue.mails.take(self.patterns)], minlength=self.count)
+        told = group.catalogue.counts_mails.take(group.events[group.starts[:-1], c.E_FORMAT])
+        mails = np.where(told, mails, NULL)
         helo = group.first_with("helo")
         version = group.first_with("tls_version")
         return {

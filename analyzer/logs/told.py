@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TLS_VERSION: Final = re.compile(rb"(TLS|SSL)[ v]*([0-9])(?:[._]([0-9]))?(?![0-9])")
 
+_MESSAGES: Final = re.compile(r"msgs=([0-9]{1,9})/")
+
 #: Reasons that a more exact one replaces.
 VAGUE: Final = frozenset((None, "bad_credentials", "unknown"))
 
@@ -125,8 +127,11 @@ def counters_of(text: str) -> Counters:
     """Read what a session's last line counts.
 
     Postfix 3.0 and later: ``ehlo=1 auth=0/2 quit=1 commands=2/4``, a command, how often it succeeded, and how often it
-    was tried. Exim: ``EHLO,AUTH,QUIT``, the commands in their order, of many only the last (``...AUTH,QUIT``).
+    was tried. Exim: ``EHLO,AUTH,QUIT``, the commands in their order, of many only the last (``...AUTH,QUIT``). Haraka:
+    ``msgs=1/0/0``, messages that were accepted, deferred and refused.
     """
+    if accepted := _MESSAGES.match(text):
+        return Counters(messages=int(accepted[1]))
     return _counted(text) if "=" in text else _listed(text)
 
 
