@@ -98,6 +98,18 @@ def test_version_of_tls(read) -> None:
     assert [row["tls_version"] for row in rows(trace, "sessions")] == ["TLS 1.3"]
 
 
+def test_success_of_an_authentication_service(read) -> None:
+    """Where only an authentication service tells of a login, it is one."""
+    success = "auth success: [user=bob] [service={}] [realm=] [mech=pam]"
+    (row,) = rows(read(*(f"{SASLAUTHD}{success.format(name)}" for name in ("smtp", "imap"))), "auth")
+    assert (row["outcome"], row["identity"], row["reason"], row["caveats"]) == (
+        "succeeded",
+        "bob",
+        None,
+        ["auth_service_only"],
+    )
+
+
 HARAKA = "2026-11-23T10:00:07.000Z [NOTICE] [0C7E4B12-93AD-4F60-8E1B-6A5D2F90B3C4] [core] "
 HARAKA_BEGINS = f"{HARAKA}connect ip=192.0.2.7 port=4444 local_ip=192.0.2.1 local_port="
 HARAKA_ENDS = f"{HARAKA}disconnect ip=192.0.2.7 rdns=NXDOMAIN helo=pc relay=N early=N esmtp=Y tls={{}} pipe=N errors=0 "
