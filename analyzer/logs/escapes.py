@@ -36,7 +36,7 @@ _UNREADABLE: Final = re.compile(r"[\x02-\x1f\x7f-\x9f]")
 #: How Exchange begins a reply to EHLO, and what it holds in any case; the words that begin a line of it (those that are
 #: registered, and Exchange's own), those of lists of mechanisms, and the mechanisms.
 _LISTING, _SIZE = b"250  ", b" SIZE "
-_LISTS: Final = frozenset((b"AUTH", b"X-EXPS"))
+_LISTS: Final = frozenset(verb.encode() for verb, kind in VERBS.items() if kind is Kind.AUTH)
 _KEYWORDS: Final = _LISTS | frozenset(
     b"8BITMIME BINARYMIME CHUNKING DSN ENHANCEDSTATUSCODES ETRN HELP PIPELINING SIZE SMTPUTF8 STARTTLS TURN VRFY "
     b"X-ANONYMOUSTLS X-LINK2STATE XEXCH50 XLONGADDR XOORG XORIGFROM XPROXY XPROXYFROM XPROXYTO XRDST XSHADOW "
