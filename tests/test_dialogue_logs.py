@@ -21,6 +21,7 @@ from tests.logs import PATTERNS, auth_of, dialogue, format_of, found_in, rows_of
 from tests.truth import DATA, judge, needs_data
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from analyzer.logs.formats import Format
@@ -619,6 +620,49 @@ def test_exchange_offers() -> None:
     )
     (session,) = rows_of(found_in(dialogue(*(head.format(n) + row for n, row in enumerate(rows))))["sessions"])
     assert (session["offered"], session["helo"], session["caveats"]) == ("GSSAPI NTLM LOGIN", "pc", [])
+
+
+HMAILSERVER = '"SMTPD"\t3120\t811\t"2026-11-23 08:15:30.{}"\t"192.0.2.7"\t"{}: {}"'
+HANDSHAKE = (
+    "TCPConnection - TLS/SSL handshake completed. Session Id: {}, Remote IP: 192.0.2.7, Version: TLSv1.2, Cipher: X"
+)
+MDAEMON = "Mon 2026-11-23 11:03:10: "
+HARAKA = "2026-11-23T10:00:07.000Z [{}] [0C7E4B12-93AD-4F60-8E1B-6A5D2F90B3C4] "
+
+
+def _hmailserver() -> list[str]:
+    words = {"C": "RECEIVED", "S": "SENT"}
+    said = [
+        HMAILSERVER.format(200 + n, words[line[0]], line[3:]) for n, line in enumerate((*GREETING, *LOGIN, GOOD, *BYE))
+    ]
+    told = ['"TCPIP"\t3122\t"2026-11-23 08:15:30.150"\t"' + HANDSHAKE.format(each) + '"' for each in (811, 812)]
+    other = '"IMAPD"\t3120\t812\t"2026-11-23 08:15:31.200"\t"192.0.2.8"\t"RECEIVED: A1 LOGOUT"'
+    return [*told, *said, other]
+
+
+def _mdaemon() -> list[str]:
+    begin = (
+        "Accepting SMTP connection from [192.0.2.7:2818] to [192.0.2.1:465]",
+        "SSL negotiation successful (TLS 1.2, x)",
+    )
+    said = ({"C": "<-- ", "S": "--> "}[line[0]] + line[3:] for line in (*GREETING, *LOGIN, GOOD, *BYE))
+    return [MDAEMON + line for line in (*begin, *said, "SMTP session terminated (Bytes in/out: 1/1)")]
+
+
+def _haraka() -> list[str]:
+    begin = ("connect ip=192.0.2.7 port=4444 local_ip=192.0.2.1 local_port=465", "secured: cipher=X version=TLSv1.2")
+    told = [
+        HARAKA.format(level) + f"[{origin}] {line}"
+        for level, origin, line in zip(("NOTICE", "INFO"), ("core", "tls"), begin, strict=True)
+    ]
+    return [*told, *(HARAKA.format("PROTOCOL") + f"[core] {line}" for line in (*GREETING, *LOGIN, GOOD, *BYE))]
+
+
+@pytest.mark.parametrize("made", [_hmailserver, _mdaemon, _haraka])
+def test_tls_of_products(made: Callable[[], list[str]]) -> None:
+    """A handshake before the greeting is TLS from the first byte; that of another service makes no row."""
+    (session,) = rows_of(found_in(dialogue(*made()))["sessions"])
+    assert (session["tls"], session["tls_version"], session["offered_tls"]) == ("implicit", "TLS 1.2", "PLAIN LOGIN")
 
 
 def test_mailenable_begins_with_a_greeting() -> None:
