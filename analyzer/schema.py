@@ -67,7 +67,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         replies          int?     complete replies seen
         attempts         int?     AUTH exchanges that were seen; unknown where there were none before TLS hid the session
         authenticated_as text?    identity of the first AUTH exchange that succeeded
-        messages         int?     mail transactions that the server accepted, as far as its replies were captured; unknown where TLS hides the session, and where all replies to messages are missing
+        messages         int?     mail transactions that the server accepted, as far as its replies were captured; unknown where TLS or the kind of log hides them, and where all replies to messages are missing
         packets          int?     TCP packets of the connection in the capture
         bytes            int?     bytes of TCP payload on the wire, both sides, retransmissions included
         ended_by         text     client_fin, server_fin, client_rst, server_rst, new_session, idle or capture_end; of a log: client_lost, server_timeout, server_closed, closed or log_end

@@ -12,7 +12,7 @@ from analyzer.logs.blocks import blocks
 from analyzer.logs.catalogue import Catalogue
 from analyzer.logs.clock import Clock
 from analyzer.logs.dialogue import Dialogues
-from analyzer.logs.formats import parse
+from analyzer.logs.formats import formats, parse
 from analyzer.logs.lines import Lines
 from analyzer.logs.sessions import Sessions
 from analyzer.schema import TABLES
@@ -51,13 +51,13 @@ def format_of(
     *,
     escape: str = "",
     key: str = "[[]]",
-    more: str = "",
+    more: str = "shows_tls = true",
 ) -> Format:
-    """Make a format of patterns: event, template, side."""
+    """Make a format of patterns: event, template, and the side, or (of no line) what else there is to say."""
     text = f'name = "own"\ntitle = "own"\nreference = "https://example.org"\nkey = {key}\n{more}\n'
     for number, (event, template, side) in enumerate(patterns):
         text += f'[[pattern]]\nname = "p{number}"\nevent = "{event}"\ntext = {template!r}\nreference = "https://example.org"\n'
-        text += f'side = "{side}"\nescape = "{escape}"\n' if side else ""
+        text += f'side = "{side}"\nescape = "{escape}"\n' if event == "line" else f"{side}\n"
     file = folder / "own.toml"
     file.write_text(text, encoding="utf-8")
     return parse(file)
@@ -68,6 +68,13 @@ def tables_of(made: Format, text: str | bytes, size: int = 1 << 20) -> dict[str,
     source = Source(io.BytesIO(text.encode() if isinstance(text, str) else text))
     source.name = "own.log"
     return read(source, Catalogue([made]), (0,), size)
+
+
+def found_in(text: str) -> dict[str, Table]:
+    """Give the tables of the dialogues of a log's text, whose format is found by its content."""
+    source = Source(io.BytesIO(text.encode()))
+    source.name = "found.log"
+    return read(source, Catalogue(formats()))
 
 
 def read(source: Source, catalogue: Catalogue, forced: tuple[int, ...] = (), size: int = 1 << 20) -> dict[str, Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import gzip
 import json
 import re
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 
 from analyzer.logs.escapes import MARKS, hides, lines_of
 from analyzer.schema import NULL
-from tests.logs import PATTERNS, auth_of, dialogue, format_of, rows_of, tables_of
+from tests.logs import PATTERNS, auth_of, dialogue, format_of, found_in, rows_of, tables_of
 from tests.truth import DATA, judge, needs_data
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from analyzer.logs.formats import Format
@@ -117,6 +119,29 @@ def test_times(own: Format) -> None:
     assert (row["seconds"], row["seconds_server"] + row["seconds_client"]) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("01/20/2026 10:42:45 PM", "2026-01-20 22:42:45"),
+        ("1/20/2026 10:42:45 AM", "2026-01-20 10:42:45"),
+        ("1/2/2026 9:02:05 PM", "2026-01-02 21:02:05"),
+        ("01/20/26 12:00:01 am", "2026-01-20 00:00:01"),
+        ("2026-01-20 12:00:01.5PM", "2026-01-20 12:00:01.500000"),
+        ("[1/20/2026 10:42:45 PM]", "2026-01-20 22:42:45"),
+        ("01/20/2026 22:42:45 PM", "2026-01-20 22:42:45"),
+        ("2.1.2026 9:02:05", "2026-01-02 09:02:05"),
+        ("22-06-2026 09:56:12", "2026-06-22 09:56:12"),
+        ("Jan 20 2026 10:42:45 PM", "2026-01-20 22:42:45"),
+        ("2026-01-20 10:42:45 PM +0100", "2026-01-20 21:42:45"),
+    ],
+)
+def test_times_of_halves_of_a_day(own: Format, written: str, meant: str) -> None:
+    """Some logs count the hours to twelve, and write days, months and hours in one digit."""
+    log = dialogue(*(f"{written} {line}" for line in (*GREETING, *LOGIN, GOOD)))
+    (row,) = auth_of(own, log)
+    assert row["started"] == int(dt.datetime.fromisoformat(meant + "+00:00").timestamp() * 10) * 10**8
+
+
 @pytest.mark.parametrize("server", ["a", "b"])
 @pytest.mark.parametrize("marks", ["CS", "SC"])
 def test_grammar_decides(tmp_path: Path, server: str, marks: str) -> None:
@@ -162,6 +187,12 @@ def test_no_marks(tmp_path: Path) -> None:
     assert (session["commands"], session["replies"], session["caveats"]) == (8, 9, [])
 
 
+def test_no_marks_is_found() -> None:
+    """A dialogue without any mark, and without its greeting, is found to be one by what it says."""
+    (row,) = rows_of(found_in(bare((*GREETING[1:], *LOGIN, REFUSED)))["auth"])
+    assert (row["mechanism"], row["rounds"], row["outcome"]) == ("LOGIN", 2, "rejected")
+
+
 @pytest.mark.parametrize("end", [(".", "250 2.0.0 Ok: queued"), ()])
 def test_message_without_marks(tmp_path: Path, end: tuple[str, ...]) -> None:
     """A message that quotes a dialogue is no dialogue, also where the log breaks off in it."""
@@ -182,6 +213,14 @@ def test_command_and_reply_in_one_line(tmp_path: Path) -> None:
     )
     (row,) = auth_of(made, log)
     assert (row["rounds"], row["code"], row["identity"], row["secret_group"]) == (2, 535, "alice@example.org", None)
+
+
+@pytest.mark.parametrize(("side", "text"), [("more", "no suchuser"), ("wrapped", "no such user")])
+def test_line_goes_on(tmp_path: Path, side: str, text: str) -> None:
+    """A long line goes on in the next one of the log: it was cut anywhere, or at a space that is left out."""
+    made = format_of(tmp_path, [*PATTERNS, ("line", "... {line:rest}", side)])
+    (row,) = auth_of(made, dialogue(*GREETING, *LOGIN, "S: 535 no such", "... user"))
+    assert row["text"] == text
 
 
 def test_name_beside_a_line(tmp_path: Path) -> None:
@@ -314,6 +353,44 @@ def test_answers_left_out(own: Format) -> None:
     assert (row["identity"], row["caveats"]) == (None, ["gap"])
 
 
+def test_answers_hidden(tmp_path: Path) -> None:
+    """A log that never shows what clients answer hides it: nothing is missing, and everything is counted."""
+    made = format_of(tmp_path, more="hides_answers = true")
+    asked = (
+        "C: AUTH LOGIN",
+        "S: 334 VXNlcm5hbWU6",
+        "* failed for bob: 535 user unknown",
+        "S: 334 UGFzc3dvcmQ6",
+        REFUSED,
+    )
+    log = (f"2026-11-23T10:00:0{k}Z {line}" for k, line in enumerate((*asked, "C: AUTH PLAIN", "S: 334", GOOD)))
+    tables = tables_of(made, dialogue("* connect", *GREETING, *log, *BYE))
+    rows = rows_of(tables["auth"])
+    assert [(row["rounds"], row["rounds_known"], row["outcome"], row["identity"], row["caveats"]) for row in rows] == [
+        (2, "exact", "rejected", "bob", []),
+        (1, "exact", "succeeded", None, []),
+    ]
+    assert [(row["seconds"], row["seconds_server"], row["seconds_client"]) for row in rows] == [
+        (4.0, None, None),
+        (2.0, None, None),
+    ]
+    units = [unit for unit in rows_of(tables["exchanges"]) if unit["verb"] == "(answer)"]
+    assert [(unit["argument"], unit["frame"], unit["seconds"]) for unit in units] == [
+        ("<hidden by the log>", None, None)
+    ] * 3
+    assert rows_of(tables["sessions"])[0]["caveats"] == []
+
+
+@pytest.mark.parametrize(("end", "outcome"), [("* lost", "client_closed"), ("S: 421 4.4.2 timeout", "server_closed")])
+def test_no_answer_hidden(tmp_path: Path, end: str, outcome: str) -> None:
+    """A client that has left, or did not answer in time, has not said anything."""
+    made = format_of(tmp_path, more="hides_answers = true")
+    log = dialogue("* connect", *GREETING, "C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", end)
+    tables = tables_of(made, log)
+    assert [(row["rounds"], row["outcome"]) for row in rows_of(tables["auth"])] == [(1, outcome)]
+    assert "(answer)" not in [unit["verb"] for unit in rows_of(tables["exchanges"])]
+
+
 def test_server_does_not_wait(own: Format) -> None:
     """A log that shows answers and none before a 535 shows a server whose own timer ran out."""
     log = dialogue(*GREETING, *LOGIN[:4], "S: 535 5.7.8 no")
@@ -392,6 +469,16 @@ def test_message_left_out(own: Format, body: tuple[str, ...], size: int | None) 
     (session,), (message,), (row,) = (rows_of(tables[name]) for name in ("sessions", "messages", "auth"))
     assert (message["size"], message["accepted"], message["code"], session["messages"]) == (size, 1, 250, 1)
     assert (session["caveats"], row["caveats"], row["rounds"]) == ([], [], 2)
+    (end,) = [unit for unit in rows_of(tables["exchanges"]) if unit["verb"] == "(end of data)"]
+    assert (end["frame"], end["reply_frame"]) == ((12, 13) if body else (None, 11))
+
+
+def test_time_of_an_end_left_out(own: Format) -> None:
+    """How long the reply to a message took is not known where the log does not show its end."""
+    mail = ("C: MAIL FROM:<a@example.org>", "S: 250 Ok", "C: DATA", "S: 354 go on", "S: 250 2.0.0 Ok: queued")
+    tables = tables_of(own, dialogue(*(f"2026-11-23T10:00:00Z {line}" for line in (*GREETING, *mail))))
+    (end,) = [unit for unit in rows_of(tables["exchanges"]) if unit["verb"] == "(end of data)"]
+    assert (end["seconds"], end["frame"], end["at"]) == (None, None, 1_795_428_000 * 10**9)
 
 
 def test_chunks_left_out(own: Format) -> None:
@@ -424,7 +511,7 @@ def test_starttls(own: Format) -> None:
     (session,) = rows_of(tables_of(own, log)["sessions"])
     assert (session["tls"], session["tls_version"], session["readable"], session["caveats"]) == (
         "starttls",
-        "TLSv1.3",
+        "TLS 1.3",
         True,
         [],
     )
@@ -434,6 +521,41 @@ def test_implicit_tls(own: Format) -> None:
     """TLS before the greeting is implicit TLS."""
     log = dialogue("* connect", "* tls TLSv1.2", *GREETING, *LOGIN, GOOD)
     assert auth_of(own, log, "tls") == [("implicit",)]
+
+
+def test_tls_of_the_connection(tmp_path: Path) -> None:
+    """A client that says it connects inside TLS (smtps://) names no handshake."""
+    made = format_of(tmp_path, [*PATTERNS, ("connect", "* connect smtps", 'tls = "implicit"')])
+    tables = tables_of(made, dialogue("* connect smtps", *GREETING, *LOGIN, GOOD))
+    ((session,), (row,)) = (rows_of(tables[name]) for name in ("sessions", "auth"))
+    assert (session["tls"], row["tls"], session["offered"], session["offered_tls"]) == (
+        "implicit",
+        "implicit",
+        None,
+        "PLAIN LOGIN",
+    )
+
+
+def test_tls_not_told(tmp_path: Path) -> None:
+    """A log that does not show TLS does not show that there is none; a client may say so, or a server: by STARTTLS."""
+    made = format_of(tmp_path, [*PATTERNS, ("connect", "* connect smtp", 'tls = "none"')], more="")
+    offers = (*GREETING[:3], "S: 250-starttls", GREETING[3])
+
+    assert auth_of(made, dialogue(*GREETING, *LOGIN, GOOD), "tls") == [(None,)]
+    assert auth_of(made, dialogue(*offers, *LOGIN, GOOD), "tls") == [("none",)]
+    assert auth_of(made, dialogue("* connect smtp", *GREETING, *LOGIN, GOOD), "tls") == [("none",)]
+    assert auth_of(made, dialogue("* connect", "* tls TLSv1.3", *GREETING, *LOGIN, GOOD), "tls") == [("implicit",)]
+
+    tables = tables_of(made, dialogue(*GREETING, *LOGIN, GOOD, *BYE, *offers, *LOGIN, GOOD))
+    assert [(row["tls"], row["offered"]) for row in rows_of(tables["sessions"])] == [
+        (None, "PLAIN LOGIN"),
+        ("none", "PLAIN LOGIN"),
+    ]
+
+
+def test_tls_before_the_log(own: Format) -> None:
+    """A log that begins in the middle of a dialogue does not show whether TLS had begun."""
+    assert auth_of(own, dialogue(*GREETING[2:], *LOGIN, GOOD), "tls") == [(None,)]
 
 
 def test_tls_between(own: Format) -> None:
@@ -475,6 +597,93 @@ def test_sessions_in_one_file(own: Format) -> None:
     assert len({row["session"] for row in sessions}) == len(sessions) == 3
     assert [row["where"] for row in rows] == ["own.log line 5", "own.log line 17", "own.log line 29"]
     assert [row["event"] for row in rows] == [f"{row['session']}-1" for row in sessions]
+
+
+@pytest.mark.parametrize(("more", "offered"), [("", "PLAIN LOGIN"), ("cuts_replies = true", None)])
+def test_replies_cut(tmp_path: Path, more: str, offered: str | None) -> None:
+    """A log that shows one line of a reply does not show what a server offers."""
+    made = format_of(tmp_path, more=more)
+    (session,) = rows_of(tables_of(made, dialogue(*GREETING, *LOGIN, GOOD))["sessions"])
+    assert session["offered"] == offered
+
+
+def test_exchange_offers() -> None:
+    """Exchange 2013 and later write a reply to EHLO in one row."""
+    head = r"2026-11-23T10:00:00.000Z,EX1\Default EX1,08DABC0000000001,{},192.0.2.10:587,192.0.2.7:60042,"
+    rows = (
+        "+,,",
+        '>,"220 EX1.example.test Microsoft ESMTP MAIL Service ready",',
+        "<,EHLO pc,",
+        ">,250  EX1.example.test Hello [192.0.2.7] SIZE 37748736 PIPELINING AUTH GSSAPI NTLM LOGIN 8BITMIME CHUNKING,",
+        "<,QUIT,",
+        ">,221 2.0.0 bye,",
+    )
+    (session,) = rows_of(found_in(dialogue(*(head.format(n) + row for n, row in enumerate(rows))))["sessions"])
+    assert (session["offered"], session["helo"], session["caveats"]) == ("GSSAPI NTLM LOGIN", "pc", [])
+
+
+HMAILSERVER = '"SMTPD"\t3120\t811\t"2026-11-23 08:15:30.{}"\t"192.0.2.7"\t"{}: {}"'
+HANDSHAKE = (
+    "TCPConnection - TLS/SSL handshake completed. Session Id: {}, Remote IP: 192.0.2.7, Version: TLSv1.2, Cipher: X"
+)
+MDAEMON = "Mon 2026-11-23 11:03:10: "
+HARAKA = "2026-11-23T10:00:07.000Z [{}] [0C7E4B12-93AD-4F60-8E1B-6A5D2F90B3C4] "
+
+
+def _hmailserver() -> list[str]:
+    words = {"C": "RECEIVED", "S": "SENT"}
+    said = [
+        HMAILSERVER.format(200 + n, words[line[0]], line[3:]) for n, line in enumerate((*GREETING, *LOGIN, GOOD, *BYE))
+    ]
+    told = ['"TCPIP"\t3122\t"2026-11-23 08:15:30.150"\t"' + HANDSHAKE.format(each) + '"' for each in (811, 812)]
+    other = '"IMAPD"\t3120\t812\t"2026-11-23 08:15:31.200"\t"192.0.2.8"\t"RECEIVED: A1 LOGOUT"'
+    return [*told, *said, other]
+
+
+def _mdaemon() -> list[str]:
+    begin = (
+        "Accepting SMTP connection from [192.0.2.7:2818] to [192.0.2.1:465]",
+        "SSL negotiation successful (TLS 1.2, x)",
+    )
+    said = ({"C": "<-- ", "S": "--> "}[line[0]] + line[3:] for line in (*GREETING, *LOGIN, GOOD, *BYE))
+    return [MDAEMON + line for line in (*begin, *said, "SMTP session terminated (Bytes in/out: 1/1)")]
+
+
+def _haraka() -> list[str]:
+    begin = ("connect ip=192.0.2.7 port=4444 local_ip=192.0.2.1 local_port=465", "secured: cipher=X version=TLSv1.2")
+    told = [
+        HARAKA.format(level) + f"[{origin}] {line}"
+        for level, origin, line in zip(("NOTICE", "INFO"), ("core", "tls"), begin, strict=True)
+    ]
+    return [*told, *(HARAKA.format("PROTOCOL") + f"[core] {line}" for line in (*GREETING, *LOGIN, GOOD, *BYE))]
+
+
+@pytest.mark.parametrize("made", [_hmailserver, _mdaemon, _haraka])
+def test_tls_of_products(made: Callable[[], list[str]]) -> None:
+    """A handshake before the greeting is TLS from the first byte; that of another service makes no row."""
+    (session,) = rows_of(found_in(dialogue(*made()))["sessions"])
+    assert (session["tls"], session["tls_version"], session["offered_tls"]) == ("implicit", "TLS 1.2", "PLAIN LOGIN")
+
+
+def test_mailenable_begins_with_a_greeting() -> None:
+    """A row without a command holds the greeting: nothing is missing before it."""
+    head = "11/23/26 08:15:30\tSMTP-IN\t5D0F2A77C31E4B6890AB1C2D3E4F5061.MAI\t1412\t192.0.2.7\t"
+    rows = (
+        "\t\t220 mx.example.test ESMTP MailEnable Service, Version: 10.45-- ready\t0\t0\t\t",
+        "EHLO\tEHLO pc\t250-mx.example.test [192.0.2.7], this server offers 4 extensions\t120\t11\t\t",
+        "AUTH\tAUTH LOGIN\t334 VXNlcm5hbWU6\t18\t12\t\t",
+    )
+    (session,) = rows_of(found_in(dialogue(*(head + row for row in rows)))["sessions"])
+    assert (session["offered"], session["caveats"], session["banner"][:15]) == (None, [], "mx.example.test")
+
+
+def test_connection_told_twice(tmp_path: Path) -> None:
+    """A connect that some versions write twice begins one session; one to another server begins another."""
+    made = format_of(tmp_path, [("connect", "* connect to {server_ip}", "once = true"), *PATTERNS])
+    talk = (*GREETING, *LOGIN, GOOD, *BYE)
+    log = dialogue(*2 * ("* connect to 192.0.2.1",), *talk, "* connect to 192.0.2.1", "* connect to 192.0.2.2", *talk)
+    tables = tables_of(made, log)
+    assert [row["server_ip"] for row in rows_of(tables["sessions"])] == ["192.0.2.1", "192.0.2.2"]
 
 
 def test_no_session_out_of_nothing(own: Format) -> None:
@@ -538,6 +747,16 @@ def test_blocks(own: Format, size: int) -> None:
             [b"534-5.7.9 Learn at", b"534 5.7.9  http://x/534 x"],
         ),
         ("glued", b"220 mx 220-x", [b"220 mx 220-x"]),
+        (
+            "joined",
+            b"250  EX1.example.test Hello [192.0.2.7] SIZE 100 DSN X-EXPS GSSAPI NTLM AUTH NTLM LOGIN XNEW 8BITMIME",
+            [
+                *(b"250-EX1.example.test Hello [192.0.2.7]", b"250-SIZE 100", b"250-DSN", b"250-X-EXPS GSSAPI NTLM"),
+                *(b"250-AUTH NTLM LOGIN", b"250-XNEW", b"250 8BITMIME"),
+            ],
+        ),
+        ("joined", b"250  SIZE SIZE 1", [b"250-SIZE", b"250 SIZE 1"]),
+        ("joined", b'250 2.1.0 ""a"" SIZE 1 AUTH LOGIN', [b'250 2.1.0 "a" SIZE 1 AUTH LOGIN']),
     ],
 )
 def test_escapes(escape: str, text: bytes, lines: list[bytes] | bytes) -> None:
@@ -545,7 +764,7 @@ def test_escapes(escape: str, text: bytes, lines: list[bytes] | bytes) -> None:
     assert lines_of(escape, text) == ([lines] if isinstance(lines, bytes) else lines)
 
 
-@given(st.binary(max_size=80), st.sampled_from(["", "python", "html", "csv", "nl", "glued"]))
+@given(st.binary(max_size=80), st.sampled_from(sorted(MARKS)))
 def test_escapes_never_fail(text: bytes, escape: str) -> None:
     """Whatever a line holds, it is one line or more, none of which holds an end of line."""
     made = lines_of(escape, text)

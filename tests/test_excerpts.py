@@ -81,7 +81,6 @@ UNKNOWABLE: Final[dict[Key, dict[str, str]]] = {
         "client_ip": "of a connection that ended in the next second, of which nothing says that it was this one",
     },
     ("saslauthd.log", "1"): {"row": "of which service the client is, or who, is not told: it may be IMAP"},
-    ("saslauthd.log", "3"): {"row": "a success is the mail server's to tell, and would be counted twice"},
 }
 
 #: Exchanges that the truth leaves out.

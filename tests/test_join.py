@@ -61,6 +61,7 @@ def sessions(*rows: dict[str, Any]) -> Table:
 def details(*rows: dict[str, Any]) -> dict[str, Any]:
     """Make details; `at` in seconds."""
     base = {"client_ip": "192.0.2.7", "identity": "alice@example.org", "mechanism": None, "reason": "bad_password"}
+    base |= {"outcome": "rejected"}
     whole = [base | {"where": f"dovecot.log line {n}", "session": f"detail{n}"} | row for n, row in enumerate(rows, 7)]
     made: dict[str, Any] = {name: Text.of([row[name] for row in whole]) for name in base}
     made["where"] = Places.of([row["where"] for row in whole])
@@ -168,6 +169,21 @@ def test_folded() -> None:
     assert made.lists()["reason"] == ["unknown_user", "bad_credentials"]
     assert made.lists()["where"][0] == "maillog line 12; dovecot.log line 7"
     assert folded(made)[0] is made
+
+
+def test_successes_folded() -> None:
+    """A success of an authentication service is that of the mail server, which may tell of it much later: never two."""
+    good = {"outcome": "succeeded", "reason": None}
+    service = good | {"session": "a", "source": "auth.log", "caveats": "auth_service_only", "client_ip": None}
+    told = service | {"identity": "alice", "where": "auth.log line 7"}
+    made, kept = folded(auth({"identity": "alice"}, good | {"identity": "alice", "session": "b"}, told))
+    assert kept.tolist() == [True, True, False]
+    assert made.lists()["where"] == ["maillog line 12", "maillog line 12; auth.log line 7"]
+
+    made, kept = folded(auth(good | {"at": 700}, told))
+    assert (kept.tolist(), len(made)) == ([True, False], 1)
+    made, kept = folded(auth(told, told | {"outcome": "rejected"}))
+    assert (kept.tolist(), len(made)) == ([True, True], 2)
 
 
 def test_own_session() -> None:

@@ -104,6 +104,7 @@ def test_own_time() -> None:
         "2026-11-22 10:00:00.123 [7] no MAIL", "11/22/26 10:00:00 x", "22-Nov-2026 10:00:00 x", "10:00:00.123 x",
         "Sun, Nov 22 2026 10:00:00 x", "@400000006a2f3e1c00000000 x", "[2026-11-22T10:00:00Z] x",
         "<22>1 2026-11-22T10:00:00Z mail postfix 7 - - x", "<22>Nov 22 10:00:00 mail x", "22.11.2026 10:00:00 x",
+        "1/22/2026 9:00:00 PM x",
     ):  # fmt: skip
         assert lines([docker(own)]) == [own.encode()]
         assert lines([journal(own)]) == [own.encode()]

@@ -13,10 +13,10 @@ from analyzer.logs import columns as c
 from analyzer.smtp.encoding import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from analyzer.logs.blocks import Raw
     from analyzer.logs.catalogue import Catalogue
+    from analyzer.logs.sessions import Group
 
     Array = np.ndarray[Any, Any]
 
@@ -31,6 +31,7 @@ DULL: Final = "line of no interest for AUTH"
 FOREIGN: Final = "line of a program that is no mail server"
 UNKNOWN: Final = "line not understood"
 BLANK: Final = "blank line"
+UNANSWERED: Final = "line of a dialogue in which no server speaks"
 
 #: Lines that nobody misses.
 NEEDLESS: Final = frozenset((DULL, FOREIGN, BLANK))
@@ -62,7 +63,15 @@ class Account:
         self.formats.update({each.name: n for each, n in zip(catalogue.formats, owners, strict=True) if n})
         return telling
 
-    def left(self, reason: str, buffer: Array, lines: Array, rows: Array, raw: Raw) -> None:
+    def unanswered(self, group: Group) -> None:
+        """Count the lines of sessions that make no row: no server speaks in them, so they may be anything."""
+        rows, first = np.unique(group.at, return_index=True)
+        self.understood -= len(rows)
+        owners = np.bincount(group.events[first, c.E_FORMAT], minlength=len(group.catalogue.formats)).tolist()
+        self.formats -= Counter({each.name: n for each, n in zip(group.catalogue.formats, owners, strict=True)})
+        self.left(UNANSWERED, group.block.buffer, group.block.lines, rows, group.block.files)
+
+    def left(self, reason: str, buffer: Array, lines: Array, rows: Array, files: Sequence[str]) -> None:
         """Count lines that were not used, and keep the shape of the first."""
         if not len(rows):
             return
@@ -73,7 +82,7 @@ class Account:
             head = head if line[c.PID] or _SERVICE.fullmatch(head) else ""
             body = line[c.BODY] if head else line[c.AFTER_TIME]
             shape = masked(bytes(buffer[body : line[c.STOP]])) if reason != DULL else ""
-            place = f"{raw.file} line {raw.number + int(rows[0])}"
+            place = f"{files[line[c.FILE]]} line {line[c.NUMBER]}"
             self._first[reason] = ": ".join(part for part in (place, head, shape) if part)
 
     def skips(self) -> Iterator[Skip]:

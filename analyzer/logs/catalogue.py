@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.logs.columns import span_of
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.template import LITERAL, OPTION, RUN, SETS, STEP_WIDTH, steps
+from analyzer.smtp.attempts import TLS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,9 +96,43 @@ class Catalogue:
         return np.array([pattern.abandons for _, pattern in self.patterns] or [False])
 
     @cached_property
+    def tls(self) -> Array:
+        """How each pattern says that a session is in TLS, as a number in TLS_NAMES; -1: it says nothing of it."""
+        named = [pattern.stated.get("tls") for _, pattern in self.patterns] or [None]
+        return np.array([-1 if name is None else TLS_NAMES.index(name) for name in named])
+
+    @cached_property
+    def shows_tls(self) -> Array:
+        """Which formats say of every dialogue in TLS that it is."""
+        return np.array([each.shows_tls for each in self.formats])
+
+    @cached_property
+    def mails(self) -> Array:
+        """Which patterns tell that a message was accepted."""
+        return np.array([pattern.mail or pattern.event == "mail" for _, pattern in self.patterns] or [False])
+
+    @cached_property
+    def counts_mails(self) -> Array:
+        """Of which formats a line tells of messages, or counts them."""
+        column = span_of("counters")
+        counting = [any(step.column == column for step in made) for made in self.steps]
+        told = {self.patterns[rule[1]][0] for rule, counts in zip(self.rules.tolist(), counting, strict=True) if counts}
+        told |= {owner for (owner, _), tells in zip(self.patterns, self.mails, strict=False) if tells}
+        return np.isin(np.arange(len(self.formats)), list(told))
+
+    @cached_property
     def roles(self) -> list[str]:
         """Who logs in to whom, of each pattern."""
         return [pattern.stated.get("role", self.formats[owner].role) for owner, pattern in self.patterns]
+
+    @cached_property
+    def products(self) -> list[str | None]:
+        """Which server each pattern is of; None where a client says it, or an authentication service alone."""
+        owners = [self.formats[owner] for owner, _ in self.patterns]
+        told = [
+            role == "server" and not pattern.alone for role, (_, pattern) in zip(self.roles, self.patterns, strict=True)
+        ]
+        return [(owner.product or None) if mine else None for owner, mine in zip(owners, told, strict=True)]
 
     @cached_property
     def bare(self) -> tuple[int, ...]:

@@ -106,13 +106,15 @@ def divide(
 ) -> int:  # fmt: skip
     """Divide events into sessions, in the order of their first events, and give how many there are.
 
-    `moved` marks events of another client than the one before. Gives the session of each event, the `order` in which
-    sessions stand together, where each begins in it, and of which of them another one has taken the key.
+    `moved` marks events of another client than the one before (1), and what is told twice (-1). Gives the session of
+    each event, the `order` in which sessions stand together, where each begins in it, and of which of them another one
+    has taken the key.
     """
     count = 0
     for row in range(events.shape[0]):
         before = links[row, L_BEFORE]
-        if before != NONE and moved[row] == 0 and not parts(events, times, patterns, row, before):
+        goes_on = before != NONE and moved[row] <= 0
+        if goes_on and (moved[row] < 0 or not parts(events, times, patterns, row, before)):
             sessions[row] = sessions[before]
         else:
             if before != NONE:
@@ -144,7 +146,9 @@ def cut(block: Block, catalogue: Catalogue, now: int) -> tuple[Array, Array, Arr
     times = block.cells(c.TIME, events[:, c.E_LINE])
     sessions, order = np.empty((2, count), np.int64)
     starts, followed = np.zeros((2, count + 1), np.int64)
-    found = divide(events, times, patterns, links, _moved(block, links), sessions, order, starts, followed)
+    moved = _moved(block, links)
+    moved[_again(block, links, catalogue)] = -1
+    found = divide(events, times, patterns, links, moved, sessions, order, starts, followed)
     events, starts = events.take(order, axis=0), starts[: found + 1]
     heads, tails = starts[:-1], starts[1:] - 1
     last = times.take(order.take(tails))
@@ -170,6 +174,17 @@ def traits(catalogue: Catalogue) -> Array:
     )
     made[:, P_PATIENCE] = np.where((made[:, P_LAST] == 1) & ~waits, DISORDER_NS, AFTERWARDS_NS)
     return made
+
+
+def _again(block: Block, links: Array, catalogue: Catalogue) -> Array:
+    """Give the events that tell once more of the connection that the event before them tells of."""
+    patterns = block.events[:, c.E_PATTERN]
+    twice = catalogue.once & (catalogue.kinds == CONNECT)
+    rows = np.flatnonzero(twice[patterns] & (links[:, L_BEFORE] != NONE))
+    before = links[rows, L_BEFORE]
+    servers = (block.hashes("server_ip", block.events[each, c.E_LINE]) for each in (rows, before))
+    again: Array = rows[(patterns[rows] == patterns[before]) & np.equal(*servers)]
+    return again
 
 
 def _moved(block: Block, links: Array) -> Array:

@@ -35,7 +35,7 @@ FIELDS: Final = (
     "client_name", "client_ip", "client_port", "server_name", "server_ip", "server_port",
     "session", "pid", "queue_id", "when",
     "mechanism", "authenticator", "identity", "realm", "service", "code", "enhanced", "text", "reason", "number",
-    "counters", "command", "helo", "mail_from", "size", "tls_version", "line", "reply",
+    "counters", "command", "helo", "mail_from", "size", "tls", "tls_version", "line", "reply",
 )  # fmt: skip
 
 # --- an event
@@ -56,7 +56,7 @@ SPANS_WIDTH: Final = 2 * len(FIELDS)
     S_ROW, S_TIME, S_FRAME,         # of its event; 0: no time
     S_CODE, S_KIND,                 # of a reply, of a command; 0 and NOTHING where it is none
     S_SERVER,                       # the server said it (1), the client did (0); NOTHING: neither
-    S_HIDDEN,                       # it stands for a secret that the log hides
+    S_HIDDEN,                       # it stands for a secret that the log covers, or leaves out; 0: it is what was said
     S_BEGINS,                       # a dialogue begins here
     S_LEFT,                         # the side that leaves before it; NOTHING: none
     S_FINAL, S_LEVEL,               # code of the reply that it completes; fewest units that are open from here on
@@ -74,6 +74,10 @@ SPANS_WIDTH: Final = 2 * len(FIELDS)
     D_GAPS, D_EXCUSED,              # flags: what is missing, and what is missing of it in every log
     DIALOGUE_WIDTH,
 ) = range(11)  # fmt: skip
+
+# --- how a secret is hidden: something else stands in its place, or its line is in no log
+COVERED: Final = 1
+LEFT_OUT: Final = 2
 
 #: No side, no kind of command.
 NOTHING: Final = -1

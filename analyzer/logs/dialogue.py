@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs import turns
-from analyzer.logs.escapes import hides
+from analyzer.logs.escapes import HIDDEN, hides
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.heard import CLIENT, SERVER, hear
 from analyzer.logs.said import said_in
@@ -16,7 +16,7 @@ from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
 from analyzer.smtp import columns as s
 from analyzer.smtp.attempts import TLS_NAMES
-from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, Flag, Kind
+from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, CLOSING, END_OF_DATA, TLS_COMMAND, Flag, Kind
 from analyzer.smtp.reader import Reader
 from analyzer.tcp import columns as t
 from analyzer.tcp.stage import Batch
@@ -39,7 +39,12 @@ _LEFT: Final = np.full(len(EVENT_NAMES), c.NOTHING, np.int64)
 _LEFT[[_EVENT["lost"], _EVENT["timeout"], _EVENT["closed"]]] = CLIENT, SERVER, SERVER
 
 _AUTH_KINDS: Final = (Kind.R235, Kind.R535)
-_STARTTLS, _IMPLICIT = TLS_NAMES.index("starttls"), TLS_NAMES.index("implicit")
+_CLEAR, _STARTTLS, _IMPLICIT = map(TLS_NAMES.index, ("none", "starttls", "implicit"))
+
+#: A line of a reply to EHLO with which a server offers TLS (RFC 3207 section 4), but for its code.
+_OFFER: Final = np.frombuffer(TLS_COMMAND.encode(), np.uint8)
+_CODE_OCTETS: Final = len("250-")
+_UPPER: Final = 0xDF  # letters of both cases
 
 
 class Dialogues:
@@ -52,17 +57,22 @@ class Dialogues:
         self._telling = np.isin(self.reader.codes, _AUTH_KINDS).astype(np.uint8)  # codes that only AUTH has
         self._telling[0], self._telling[CHALLENGE] = 0, 1  # 0: no reply
 
-    def write(self, group: Group) -> Array:
-        """Write the sessions that show their AUTH exchanges, or tell of none; says which these were."""
+    def write(self, group: Group) -> tuple[Array, Array]:
+        """Write the sessions that show their AUTH exchanges, or tell of none; says which these were.
+
+        Says also which of these were not written, for no server speaks in them.
+        """
         if not (group.kinds == _LINE).any():
-            return np.zeros(len(group.starts) - 1, bool)
+            none = np.zeros(len(group.starts) - 1, bool)
+            return none, none
         said, shows = self._heard(group, said_in(group))
         told = self._told(said, shows)
-        wanted = told & ~_rehearsed(group, said)
+        rehearsed = _rehearsed(group, said)
+        wanted = told & ~rehearsed
         said = said.kept(wanted[said.lines[:, c.S_SESSION]], wanted[said.events.session])
         if len(said.lines):
             self._run(group, said)
-        return told
+        return told, told & rehearsed
 
     def _heard(self, group: Group, said: Said) -> tuple[Said, Array]:
         """Say who said what, and put a mark in the place of what the log hides; lines that nobody said are left out.
@@ -75,7 +85,8 @@ class Dialogues:
         shows, doubtful = np.zeros(len(group.starts) - 1, np.int64), np.empty(len(lines), np.int64)
         count = settle(lines, self.servers.of(group, said), self._telling, heard, shows, doubtful)
         said = _hidden(said, doubtful[:count])
-        return said.kept(heard.view(bool), np.ones(len(said.events.row), bool)), shows
+        said = said.kept(heard.view(bool), np.ones(len(said.events.row), bool))
+        return _answered(said, group), shows
 
     def _told(self, said: Said, shows: Array) -> Array:
         """Say which sessions show AUTH exchanges in their dialogue, or have one and tell of none at all."""
@@ -98,14 +109,18 @@ class Dialogues:
         owners = np.searchsorted(first, np.minimum(events.at, ends - 1), "right") - 1
         _leave(said, talks, owners)
         batch, states = self._laid(said, talks)
-        secured = np.flatnonzero(events.kind == _TLS)[::-1]  # of several, the first counts
         marks = np.full((len(talks), 2), c.NOTHING, np.int64)  # how a session is in TLS, and from which frame on
-        marks[owners[secured]] = _tls(group, said, talks[owners[secured]], secured)
+        secured, how = _tls(group, said, talks[owners])
+        marks[owners[secured]] = how
         states[:, s.TLS] = np.where(marks[:, 0] == _IMPLICIT, _IMPLICIT, 0)
         rows = self.reader.read_whole(batch, states)
-        _mask(rows, lines[lines[:, c.S_HIDDEN] == 1, c.S_PLACE])
+        _mask(rows, lines)
+        # Where a message ends that is left out, and when, is not told.
+        units = rows.units
+        ends = (units[:, s.U_VERB] == END_OF_DATA) & (units[:, s.U_FLAGS] & int(Flag.GAP_CLIENT) != 0)
+        units[ends, s.U_AT] = units[ends, s.U_FRAME] = 0
         states[:, s.FLAGS] &= ~talks[:, c.D_EXCUSED]
-        _protect(rows, marks)
+        _protect(rows, marks, _told_clear(group, said, talks, owners, states))
         self.writer.write_told(rows, group, Talks(talks, lines, events, owners))
 
     def _laid(self, said: Said, talks: Array) -> tuple[Batch, Array]:
@@ -127,8 +142,24 @@ def _hidden(said: Said, rows: Array) -> Said:
     hidden = np.flatnonzero(np.array([text is not None for text in shown], bool)[which])
     if len(hidden):
         said = said.written(rows[hidden], [shown[k] or b"" for k in which[hidden].tolist()])
-        said.lines[rows[hidden], c.S_HIDDEN] = 1
+        said.lines[rows[hidden], c.S_HIDDEN] = c.COVERED
     return said
+
+
+def _answered(said: Said, group: Group) -> Said:
+    """Put an answer, hidden, before replies that were asked for by a challenge, where the format leaves answers out."""
+    lines, events = said.lines, said.events
+    leaves_out = np.array([each.hides_answers for each in group.catalogue.formats])
+    if not leaves_out[group.events[:, c.E_FORMAT]].any():
+        return said
+    asks = (lines[:, c.S_SERVER] == SERVER) & (lines[:, c.S_CODE] == CHALLENGE)
+    asks &= leaves_out[group.events[lines[:, c.S_ROW], c.E_FORMAT]]
+    replies = np.flatnonzero(asks[:-1]) + 1
+    before, after = lines[replies - 1], lines[replies]
+    asked = (after[:, c.S_SESSION] == before[:, c.S_SESSION]) & (after[:, c.S_ROW] != before[:, c.S_ROW])
+    asked &= (after[:, c.S_SERVER] == SERVER) & (after[:, c.S_CODE] > 0) & (after[:, c.S_CODE] != CLOSING)
+    asked &= ~np.isin(replies, events.at[_LEFT[events.kind] == CLIENT])
+    return said.inserted(replies[asked], HIDDEN)
 
 
 def _rehearsed(group: Group, said: Said) -> Array:
@@ -163,38 +194,75 @@ def _leave(said: Said, talks: Array, owners: Array) -> None:
     talks[closed, c.D_LEFT] = CLIENT
 
 
-def _mask(rows: Rows, masked: Array) -> None:
-    """Mark the units that hide a secret, by the places of their lines, and their attempts."""
+def _mask(rows: Rows, lines: Array) -> None:
+    """Mask the units that hide a secret, by the places of their lines, and their attempts.
+
+    When a line was said that the log leaves out, and how long it took, nobody knows.
+    """
     units, attempts = rows.units, rows.attempts
     secretive = (units[:, s.U_KIND] == Kind.AUTH) | (units[:, s.U_VERB] == ANSWER_UNIT)
-    found = np.flatnonzero(secretive & np.isin(units[:, s.U_OFF], masked))
-    if not len(found):
-        return
-    units[found, s.U_FLAGS] |= int(Flag.MASKED)
-    mine = units[found, s.U_SESSION] << 32 | units[found, s.U_ATTEMPT]
-    hiding = np.isin(attempts[:, s.A_SESSION] << 32 | attempts[:, s.A_NUMBER], mine)
-    attempts[hiding, s.A_FLAGS] |= int(Flag.MASKED)
+    owners = attempts[:, s.A_SESSION] << 32 | attempts[:, s.A_NUMBER]
+    for hidden in (c.COVERED, c.LEFT_OUT):
+        places = lines[lines[:, c.S_HIDDEN] == hidden, c.S_PLACE]
+        if not len(places):
+            continue
+        found = np.flatnonzero(secretive & np.isin(units[:, s.U_OFF], places))
+        hiding = np.isin(owners, units[found, s.U_SESSION] << 32 | units[found, s.U_ATTEMPT])
+        units[found, s.U_FLAGS] |= int(Flag.MASKED)
+        attempts[hiding, s.A_FLAGS] |= int(Flag.MASKED)
+        if hidden == c.LEFT_OUT:
+            units[found, s.U_AT] = units[found, s.U_FRAME] = 0
+            attempts[hiding, s.A_SERVER_NS] = attempts[hiding, s.A_CLIENT_NS] = c.NOTHING
 
 
-def _tls(group: Group, said: Said, talks: Array, rows: Array) -> Array:
-    """Say of some events how their dialogues are in TLS, and from which frame on; `talks`: the dialogue of each."""
-    at, frames = said.events.at[rows], said.events.frame[rows]
-    patterns = group.patterns[said.events.row[rows]]
-    opening = said.lines[talks[:, c.D_FIRST]]
-    early = (at == talks[:, c.D_FIRST]) & (opening[:, c.S_SERVER] == SERVER) & (frames <= opening[:, c.S_FRAME])
-    named = [pattern.stated.get("tls") for _, pattern in group.catalogue.patterns]
-    stated = np.array([TLS_NAMES.index(name) if name in TLS_NAMES else c.NOTHING for name in named], np.int64)[patterns]
-    counts = (stated != c.NOTHING) & ((group.catalogue.kinds[patterns] == _TLS) | ~early)
-    return np.stack((np.where(counts, stated, np.where(early, _IMPLICIT, _STARTTLS)), frames), 1)
+def _tls(group: Group, said: Said, talks: Array) -> tuple[Array, Array]:
+    """Give the events that say TLS, the last first: of several, the first counts; and of each how, from which frame on.
+
+    `talks`: the dialogue of each event.
+    """
+    events = said.events
+    stated = group.catalogue.tls[group.patterns[events.row]]
+    rows = np.flatnonzero((events.kind == _TLS) | ((events.kind == _CONNECT) & (stated > _CLEAR)))[::-1]
+    stated, frames = stated[rows], events.frame[rows]
+    opening = said.lines[talks[rows, c.D_FIRST]]
+    early = events.at[rows] == talks[rows, c.D_FIRST]
+    early &= (opening[:, c.S_SERVER] == SERVER) & (frames <= opening[:, c.S_FRAME])
+    # A line of the dialogue that is inside TLS does not say how that began.
+    counts = (stated > _CLEAR) & ((group.kinds[events.row[rows]] != _LINE) | ~early)
+    return rows, np.stack((np.where(counts, stated, np.where(early, _IMPLICIT, _STARTTLS)), frames), 1)
 
 
-def _protect(rows: Rows, marks: Array) -> None:
-    """Mark the attempts behind an event that says TLS, where the dialogue did not show how it began."""
+def _told_clear(group: Group, said: Said, talks: Array, owners: Array, states: Array) -> Array:
+    """Say which dialogues are in the clear where nothing says TLS; of the others nobody knows.
+
+    Either the format would show it, or the client says how it connects, or the server offers STARTTLS, as none does
+    inside TLS (RFC 3207 section 4.2). `owners`: the dialogue of each event.
+    """
+    lines, events, catalogue = said.lines, said.events, group.catalogue
+    formats = group.events[lines[talks[:, c.D_FIRST], c.S_ROW], c.E_FORMAT]
+    told: Array = catalogue.shows_tls[formats] & (states[:, s.FLAGS] & int(Flag.MIDSTREAM) == 0)
+    told[owners[catalogue.tls[group.patterns[events.row]] == _CLEAR]] = True
+    sizes = lines[:, c.S_STOP] - lines[:, c.S_START]
+    rows = np.flatnonzero((lines[:, c.S_SERVER] == SERVER) & (sizes == _CODE_OCTETS + len(_OFFER)))
+    words = said.text[lines[rows, c.S_START, None] + _CODE_OCTETS + np.arange(len(_OFFER))]
+    offers = rows[(words & _UPPER == _OFFER).all(axis=1)]
+    told[np.searchsorted(talks[:, c.D_FIRST], offers, "right") - 1] = True
+    return told
+
+
+def _protect(rows: Rows, marks: Array, clear: Array) -> None:
+    """Mark the attempts behind an event that says TLS, where the dialogue did not show how it began.
+
+    Sessions of which nothing says TLS are in the clear where that is told (`clear`), else nobody knows.
+    """
     tls = rows.states[:, s.TLS]
-    told = (marks[:, 0] != c.NOTHING) & (tls == 0)
+    told = (marks[:, 0] != c.NOTHING) & (tls == _CLEAR)
+    unknown = (marks[:, 0] == c.NOTHING) & (tls == _CLEAR) & ~clear
     attempts = rows.attempts
     owners = attempts[:, s.A_SESSION]
     frames = np.maximum(attempts[:, s.A_FRAME], attempts[:, s.A_END_FRAME])
     behind = np.flatnonzero(told[owners] & (frames >= marks[owners, 1]))
     attempts[behind, s.A_TLS] = marks[owners[behind], 0]
+    attempts[unknown[owners], s.A_TLS] = c.NOTHING
     tls[told] = marks[told, 0]
+    tls[unknown] = c.NOTHING

@@ -4,6 +4,7 @@ A file of formats (TOML) has::
 
     name = "postfix"                      # --as postfix
     title = "Postfix"
+    product = "Postfix"                   # the server whose log it is, where that is known
     reference = "https://..."             # where the product, or a page with real lines, shows the format
     programs = ["*/smtpd"]                # syslog names; without any, lines that no syslog has written
     irrelevant_programs = ["postfix/qmgr"]  # of the same product: known, and of no interest
@@ -12,6 +13,9 @@ A file of formats (TOML) has::
     family = "postfix"                    # formats of one family have sessions in common; none: the name
     role = "server"                       # who logs in to whom
     server = "a"                          # of a dialogue: the side of the server, where replies do not tell it
+    shows_tls = true                      # a dialogue in TLS has a line that says so, whatever is logged besides
+    cuts_replies = true                   # of a reply of several lines it shows one, so never what a server offers
+    hides_answers = true                  # what clients answer to a 334 is left out: a reply behind one was asked for
     afterwards = true                     # of a session more is told for a minute after the line that says it is over
 
     [[cannot]]                            # what such a log does not show, and what would show it
@@ -80,11 +84,12 @@ ENDED_BY: Final = {
 }  # fmt: skip
 UNENDED: Final = "log_end"
 
-#: Sides of a dialogue: two that the log tells apart, or none; or that of the line before, which goes on.
-SIDES: Final = ("a", "b", "any", "more")
+#: Sides of a dialogue: two that the log tells apart, or none; or that of the line before, which goes on: at once, or
+#: behind a space at which it was wrapped.
+SIDES: Final = ("a", "b", "any", "more", "wrapped")
 
 #: How a line of a dialogue is written into the log; see `analyzer.logs.dialogue`.
-ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued")
+ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued", "joined")
 
 #: What a pattern can say without a field for it.
 _STATED: Final = ("outcome", "code", "enhanced", "reason", "mechanism", "role", "tls", "after")
@@ -99,9 +104,10 @@ class Pattern:
     templates: tuple[str, ...]
     reference: str
     cut: str = ""  #: what a client wrote follows the first place of this; no field of the class last ends behind it
-    side: str = ""
+    side: str = ""  #: of a line: one of SIDES
     escape: str = ""
-    once: bool = False  #: a success that is told again with every message of its session
+    once: bool = False  #: a success that is told again with every message of its session; a connect that is told twice
+    mail: bool = False  #: a success that tells of a message, too
     last: bool = False  #: of its session; so is every `disconnect`, but other ends may be followed by that
     abandons: bool = False  #: a refusal that is also written where the client was gone before
     alone: bool = False  #: a detail that is an attempt of its own where no other line reports that
@@ -123,10 +129,13 @@ class Format:
     irrelevant_programs: tuple[str, ...] = ()
     key: tuple[tuple[str, ...], ...] = ()
     family: str = ""
-    product: str = ""  #: what the server is called in the tables; none: the title
+    product: str = ""  #: what the server is called in the tables; none: the log does not tell which it is
     role: str = "server"
     server: str = "a"
     bare: bool = False  #: its lines are also written without a syslog
+    shows_tls: bool = False  #: what is in TLS is told to be so, in every log of this format
+    cuts_replies: bool = False  #: of a reply of several lines, only one is shown
+    hides_answers: bool = False  #: what clients answer to a challenge may be left out
     afterwards: bool = False  #: something may be told of a session after the line that says it is over
     generic: bool = False  #: takes what every other format leaves; only where no other format takes a line
     cannot: tuple[dict[str, str], ...] = ()

@@ -18,7 +18,7 @@ from analyzer.tables import Places, Timeline, changed, mixed, rows_of, taken
 
 if TYPE_CHECKING:
     from analyzer.logs.pairs import Fits
-    from analyzer.tables import Column, Table
+    from analyzer.tables import Column, Table, Text
 
     Array = np.ndarray[Any, Any]
 
@@ -49,16 +49,23 @@ _RIVALS: Final = 0.1
 def folded(auth: Table) -> tuple[Table, Array]:
     """Give the rows that only an authentication service tells of to those of the mail servers that asked it.
 
-    Gives the new table, and which rows of the old one are still in it.
+    A success that is in no log of a mail server is left out where there is such a log: that tells of it in its own way,
+    and much later. Gives the new table, and which rows of the old one are still in it.
     """
     told = [_alone(part) for part in auth.slices(limits.TABLE_ROWS, ("caveats",))]
-    service = np.flatnonzero(np.concatenate([np.zeros(0, bool), *told]))
+    alone = np.concatenate([np.zeros(0, bool), *told])
+    service, kept = np.flatnonzero(alone), np.ones(len(auth), bool)
     if not len(service):
-        return auth, np.ones(len(auth), bool)
-    names = ("session", "where", "client_ip", "identity", "mechanism", "reason", "started")
-    made, lone = joined(auth, dict(auth.read(service, names).columns), service)
-    kept = np.ones(len(auth), bool)
+        return auth, kept
+    names = ("session", "where", "client_ip", "identity", "mechanism", "reason", "outcome", "started")
+    details = auth.read(service, names)
+    made, lone = joined(auth, dict(details.columns), service)
     kept[service[~lone]] = False
+    doubled = service[lone & details.has("outcome", "succeeded")]
+    if len(doubled) and (auth.has("evidence", "logged") & auth.has("role", "server") & ~alone).any():
+        left = kept.copy()
+        left[doubled] = False
+        made, kept = made.take(left[kept]), left
     return made, kept
 
 
@@ -90,7 +97,7 @@ def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
 
 
 def joined(auth: Table, details: dict[str, Any], own: Array | None = None) -> tuple[Table, Array]:
-    """Give each detail to the one failed row of a mail server's log that it explains.
+    """Give each detail to the one row of a mail server's log that it explains: a failure, or a success, as it is.
 
     `details` has columns of one length: started (int64), session (Ids), where (Places), and Text. What
     its own session tells besides, of other exchanges, is not what it explains. `own` are the rows of this table that
@@ -135,11 +142,16 @@ def _alone(auth: Table) -> Array:
     return caveats.mask([ALONE in word.split() for word in caveats.words])
 
 
+def _succeeded(outcome: Text) -> Array:
+    """Say which outcomes are successes."""
+    return outcome.mask([word == "succeeded" for word in outcome.words])
+
+
 def _open(auth: Table, rows: Array, times: Array) -> tuple[Array, dict[str, Any]]:
-    """Give the failed rows of mail servers' logs that are near a detail, and what is compared of them."""
+    """Give the rows of mail servers' logs that are near a detail, and what is compared of them."""
     part = auth.read(rows, ("started", "session", "client_ip", "identity", "evidence", "role", "outcome", "caveats"))
     fit = about(times, part.array("started"), (_BEFORE_NS, LATE_NS)) & ~_alone(part)
-    fit &= part.has("evidence", "logged") & part.has("role", "server") & ~part.has("outcome", "succeeded")
+    fit &= part.has("evidence", "logged") & part.has("role", "server")
     return rows[fit], dict(part.read(np.flatnonzero(fit)).columns)
 
 
@@ -154,9 +166,11 @@ def _partners(details: dict[str, Any], rows: dict[str, Any]) -> tuple[Array, Arr
         "local": numbered_alike(details["identity"], rows["identity"], local_part),
     }
     session = details["session"].numbers, rows["session"].numbers
+    good = _succeeded(details["outcome"]), _succeeded(rows["outcome"])
     for way in _WAYS:
         by_address, by_user, value = way
-        key, row_key = _keys(address, users, by_address=by_address, by_user=by_user)
+        keys = _keys(address, users, by_address=by_address, by_user=by_user)
+        key, row_key = (np.where(of < 0, -1, 2 * of + well) for of, well in zip(keys, good, strict=True))
         blind = [side for side, known in ((address, by_address), (users["whole"], by_user != "unknown")) if not known]
         mine = Side(key, details["started"]).only((partner < 0) & _hopeful(blind, 0))
         theirs = Side(row_key, times).only(open_rows & _hopeful(blind, 1))

@@ -73,7 +73,7 @@ class Lines:
         names = self.files.index(raw.file), raw.number, self.account.lines
         cut_heads(buffer, raw.stops, *names, lines, MONTHS, SENTENCES)
         self.account.lines += len(lines)
-        found = [each for each in self._found(_Draft(buffer, lines, spans), raw) if len(each)]
+        found = [each for each in self._found(_Draft(buffer, lines, spans)) if len(each)]
         events = found[0] if len(found) == 1 else np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])
         telling = np.flatnonzero(self.account.taken(self.catalogue, events))
         if len(found) > 1:
@@ -94,12 +94,12 @@ class Lines:
         events = _repeated(lines, events)
         return Block(buffer, all_lines, events, spans, filled, self.files, self.vocabularies, used)
 
-    def _found(self, draft: _Draft, raw: Raw) -> list[Array]:
+    def _found(self, draft: _Draft) -> list[Array]:
         """Give the events of the lines that patterns took; account for the others."""
         buffer, lines = draft.buffer, draft.lines
 
         def left(reason: str, rows: Array) -> None:
-            self.account.left(reason, buffer, lines, rows, raw)
+            self.account.left(reason, buffer, lines, rows, self.files)
 
         filled = lines[:, c.START] < lines[:, c.STOP]
         left(BLANK, np.flatnonzero(~filled))
@@ -152,7 +152,7 @@ class Lines:
             events, _ = self._taken(draft._replace(spans=spans), rows, c.AFTER_TIME, (number,))
             patterns = events[:, c.E_PATTERN]
             own = ~self.catalogue.greedy[patterns]
-            if own.any() or (generic and _is_dialogue(draft.buffer, draft.lines, rows)):
+            if own.any() or (generic and len(events) and _is_dialogue(draft.buffer, draft.lines, rows)):
                 telling = own & ~self.catalogue.dull[patterns]
                 scores[number] = int(telling.sum()), int(own.sum())
         return tuple(sorted(scores, key=lambda number: scores[number], reverse=True))

@@ -18,6 +18,7 @@ SECOND, MINUTE, HOUR, DAY = 10**9, 60 * 10**9, 3600 * 10**9, 86400 * 10**9
 SPACE, TAB, COLON, DASH, DOT, COMMA, SLASH, PLUS = 32, 9, 58, 45, 46, 44, 47, 43
 OPEN, CLOSE, LESS, MORE, QUOTE, BACKSLASH, AT_SIGN = 91, 93, 60, 62, 34, 92, 64
 LETTER_T, LETTER_Z, LETTER_U, LETTER_G = 84, 90, 85, 71
+LETTER_A, LETTER_P, LETTER_M = 97, 112, 109  # in small letters
 
 #: The leap year in which yearless dates are counted.
 LEAP_YEAR = 2000
@@ -85,9 +86,38 @@ def month_of(buffer: Octets, at: int, stop: int, months: Cells) -> int:
 
 
 @helper
+def width(buffer: Octets, at: int, stop: int) -> int:
+    """Say how many octets a number has that is written in one digit or two."""
+    if at + 1 < stop and is_digit(buffer[at] * 1) == 1 and is_digit(buffer[at + 1] * 1) == 0:
+        return 1
+    return 2
+
+
+@helper
+def half_of_day(buffer: Octets, at: int, stop: int) -> int:
+    """Give the place of the letter of `AM` or `PM` that stands behind a time of day; -1: neither does."""
+    if at < stop and buffer[at] == SPACE:
+        at += 1
+    if (
+        at + 1 >= stop
+        or buffer[at + 1] | 32 != LETTER_M
+        or (buffer[at] | 32 != LETTER_A and buffer[at] | 32 != LETTER_P)
+    ):
+        return -1
+    behind = buffer[at + 2] * 1 if at + 2 < stop else SPACE
+    return at if behind in (SPACE, TAB, COLON, COMMA, CLOSE) else -1
+
+
+@helper
 def daytime(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
-    """Read `hh:mm:ss`, a fraction and a zone, add them to TIME, set MARK where a zone is told; gives the end, or -1."""
-    hour, minute, second = number(buffer, at, stop, 2), number(buffer, at + 3, stop, 2), number(buffer, at + 6, stop, 2)
+    """Read `hh:mm:ss`, a fraction, AM or PM, and a zone, add them to TIME; gives the end, or -1.
+
+    MARK is set where a zone is told.
+    """
+    digits = width(buffer, at, stop)
+    hour = number(buffer, at, stop, digits)
+    at += digits - 2
+    minute, second = number(buffer, at + 3, stop, 2), number(buffer, at + 6, stop, 2)
     if hour < 0 or minute < 0 or second < 0 or buffer[at + 2] != COLON or buffer[at + 5] != COLON:
         return -1
     if hour > 23 or minute > 59 or second > 60:
@@ -101,6 +131,11 @@ def daytime(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
             time += (buffer[at] * 1 - 48) * unit
             unit //= 10
             at += 1
+    half = half_of_day(buffer, at, stop)
+    if half >= 0:
+        at = half + 2
+        if hour <= 12:  # some write it behind hours of the whole day
+            time += (hour % 12 + (12 if buffer[half] | 32 == LETTER_P else 0) - hour) * HOUR
     zone = at
     if zone < stop and buffer[zone] == SPACE:
         zone += 1
@@ -216,12 +251,18 @@ def moment(buffer: Octets, at: int, stop: int, lines: Grid, row: int, months: Ce
     month = month_of(buffer, at + 3, stop, months)
     if separator in (DASH, SPACE, SLASH) and month > 0:  # 23-Nov-2026
         return dated(buffer, at + 11, stop, lines, row, number(buffer, at + 7, stop, 4), month, first)
-    if separator == SLASH or separator == DOT or separator == DASH:  # 11/23/26, 23.11.26, 23-11-2026
-        second, third = number(buffer, at + 3, stop, 2), number(buffer, at + 6, stop, 4)
-        after = at + 10
+    digits = width(buffer, at, stop)
+    separator = buffer[at + digits] * 1
+    if separator == SLASH or separator == DOT or separator == DASH:  # 11/23/26, 1/2/2026, 23.11.26, 23-11-2026
+        first = number(buffer, at, stop, digits)
+        at += digits + 1
+        digits = width(buffer, at, stop)
+        second = number(buffer, at, stop, digits)
+        at += digits + 1
+        third, after = number(buffer, at, stop, 4), at + 4
         if third < 0:
-            third, after = number(buffer, at + 6, stop, 2), at + 8
-        if first < 0 or second < 0 or buffer[at + 5] != separator:
+            third, after = number(buffer, at, stop, 2), at + 2
+        if first < 0 or second < 0 or buffer[at - 1] != separator:
             return -1
         if separator == SLASH and first <= 12:
             return dated(buffer, after, stop, lines, row, third, first, second)

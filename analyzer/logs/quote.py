@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LINE, TLS, DETAIL = (EVENT_NAMES.index(name) for name in ("line", "tls", "detail"))
 
 #: The sides of lines; what stands in the line of a command and answers it has a side of its own.
-A, B, ANY, MORE, REPLY = range(len(SIDES) + 1)
+A, B, ANY, MORE, WRAPPED, REPLY = range(len(SIDES) + 1)
 
 RETURN: Final = 13
 

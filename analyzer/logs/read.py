@@ -93,7 +93,10 @@ class Log:
 
     def _write(self, groups: Iterator[Group]) -> None:
         for group in groups:
-            self.outcomes.write(group.take(~self.dialogues.write(group)))
+            told, unanswered = self.dialogues.write(group)
+            if unanswered.any():
+                self.account.unanswered(group.take(unanswered))
+            self.outcomes.write(group.take(~told))
 
     def written(self) -> list[Written]:
         """Give what was written, and forget it."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
-from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, told_of
+from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, tls_version_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import law
-from analyzer.smtp.attempts import ROUNDS_KNOWN
+from analyzer.smtp.attempts import ROUNDS_KNOWN, TLS_NAMES
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text, mixed
 
@@ -35,6 +35,10 @@ COUNTED, ALONE, ABANDONED = "counter_only", "auth_service_only", "maybe_abandone
 
 #: RFC 8314 section 7.3: submissions over TLS from the first byte.
 _SMTPS: Final = 465
+
+#: In TLS, whichever way that began; and all that a log may say of it.
+_SOME: Final = "some"
+_WAYS: Final = [*TLS_NAMES, _SOME]
 
 #: A server that finds its client gone says so within this time (whole seconds are told).
 _SOON_NS: Final = 10**9
@@ -201,7 +205,7 @@ class Facts:
             "realm": _masked(self.group.words("realm", rows=rows.event), told),
             "host": None,
             "challenge": _gathered([*(each.challenge for each in tells), *blank], place),
-            "oauth_error": None,
+            "oauth_error": _gathered([*(each.oauth_error for each in tells), *blank], place),
             "secret_group": NULL,
             "tls": self._tls().take(rows.owner),
             "evidence": "logged",
@@ -275,14 +279,17 @@ class Facts:
 
     def _tls(self) -> Text:
         """Give how sessions were protected, where the log tells it."""
-        patterns = self.group.catalogue.patterns
-        stated = np.array([pattern.stated.get("tls") == "implicit" for _, pattern in patterns])
+        stated = self.group.catalogue.tls.take(self.patterns)
+        said = self.group.words("tls", _protection)
+        told = np.array([*map(_WAYS.index, said.words), -1])[said.codes]
+        says = {name: self._last((told == k) | (stated == k)) >= 0 for k, name in enumerate(TLS_NAMES)}
         seen = (self._last(self.kinds == _EVENT["tls"]) >= 0) | (self.group.first_with("tls_version") >= 0)
+        seen |= self._last(told == _WAYS.index(_SOME)) >= 0
         counted = self.counters[:, Counters._fields.index("starttls")]
         port = self.group.first_with("server_port")
         smtps = np.where(port < 0, 0, self.group.numbers("server_port", np.maximum(port, 0))) == _SMTPS
-        implicit = (self._last(stated.take(self.patterns)) >= 0) | (seen & ((counted == 0) | smtps))
-        return Text(np.select([implicit, counted > 0], [1, 0], -1).astype(np.int32), ["starttls", "implicit"])
+        ways = (says["implicit"] | (seen & ((counted == 0) | smtps)), says["starttls"] | (counted > 0), says["none"])
+        return Text(np.select(ways, [2, 1, 0], -1).astype(np.int32), TLS_NAMES)
 
     def sessions(self, rows: Rows, identity: Text, outcome: Text) -> dict[str, Any]:
         """Give the columns of `sessions` but ends and times."""
@@ -297,19 +304,20 @@ class Facts:
         closes = [ENDED_BY.get(name, UNENDED) for name in EVENT_NAMES]
         ended = np.where(last < 0, _EVENT["note"], self.kinds[np.maximum(last, 0)])
 
-        mails = np.bincount(self.owners[self.kinds == _EVENT["mail"]], minlength=self.count)
+        mails = np.bincount(self.owners[group.catalogue.mails.take(self.patterns)], minlength=self.count)
+        told = group.catalogue.counts_mails.take(group.events[group.starts[:-1], c.E_FORMAT])
+        mails = np.where(told, mails, NULL)
         helo = group.first_with("helo")
         version = group.first_with("tls_version")
-        owners = group.events[:, c.E_FORMAT].take(group.starts[:-1])
         return {
             "via": None,
             "banner": None,
-            "product": Text.of([each.product or each.title for each in group.catalogue.formats]).take(owners),
+            "product": Text.of(group.catalogue.products).take(group.patterns.take(group.starts[:-1])),
             "helo": _of_first(group, "helo", helo),
             "offered": None,
             "offered_tls": None,
             "tls": self._tls(),
-            "tls_version": _of_first(group, "tls_version", version),
+            "tls_version": _of_first(group, "tls_version", version, tls_version_of),
             "sni": None,
             "readable": 1,
             "commands": counters["commands"],
@@ -329,9 +337,9 @@ def _any_of(*names: str) -> Array:
     return np.array([name in names for name in EVENT_NAMES])
 
 
-def _of_first(group: Group, name: str, rows: Array) -> Text:
+def _of_first(group: Group, name: str, rows: Array, made: Any = printable) -> Text:
     """Give a field of one event a session; unknown where the row is -1."""
-    text = group.words(name, rows=np.maximum(rows, 0))
+    text = group.words(name, made, np.maximum(rows, 0))
     return Text(np.where(rows < 0, -1, text.codes).astype(np.int32), text.words)
 
 
@@ -364,6 +372,11 @@ def _repeated(times: Array, event: Array, place: int, how: int) -> tuple[Array, 
     """Give rows that no line tells: so many a session, all of one event."""
     owners = np.repeat(np.arange(len(times)), np.minimum(times, _MOST))
     return owners, event[owners], 4 * event[owners] + place, how
+
+
+def _protection(data: bytes) -> str | None:
+    """Give what a field says of TLS: one of TLS_NAMES, or that it was in use."""
+    return {b"starttls": "starttls", b"N": "none", b"Y": _SOME}.get(data)
 
 
 def _upper(data: bytes) -> str:

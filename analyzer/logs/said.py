@@ -15,6 +15,7 @@ from analyzer.logs import columns as c
 from analyzer.logs import quote as q
 from analyzer.logs.escapes import lines_of
 from analyzer.logs.formats import ESCAPES
+from analyzer.logs.heard import CLIENT
 from analyzer.schema import NULL
 from analyzer.tables import distinct
 from analyzer.words.vocabulary import Store
@@ -65,6 +66,18 @@ class Said:
         lines = self.lines.copy()
         lines[rows, c.S_START], lines[rows, c.S_STOP] = ends[:-1], ends[1:]
         return replace(self, text=_joined(self.text, texts), lines=lines)
+
+    def inserted(self, rows: Array, text: bytes) -> Said:
+        """Put a line of the client before some lines, that the log leaves out; events stay before it."""
+        if not len(rows):
+            return self
+        made = self.lines[rows]
+        made[:, (c.S_SERVER, c.S_CODE, c.S_KIND)] = CLIENT, 0, c.NOTHING
+        made[:, c.S_HIDDEN] = c.LEFT_OUT
+        made[:, c.S_START], made[:, c.S_STOP] = len(self.text), len(self.text) + len(text)
+        lines = np.insert(self.lines, rows, made, axis=0)
+        events = self.events._replace(at=self.events.at + np.searchsorted(rows, self.events.at))
+        return Said(_joined(self.text, [text]), lines, events)
 
 
 def said_in(group: Group) -> Said:
@@ -124,7 +137,7 @@ def _lines(buffer: Array, line: Array, odd: Array) -> list[bytes]:
 
 def _continued(text: Array, lines: Array) -> tuple[Array, Array]:
     """Put what goes on in other lines behind that with which it began."""
-    more = lines[:, c.S_SIDE] == q.MORE
+    more = (lines[:, c.S_SIDE] == q.MORE) | (lines[:, c.S_SIDE] == q.WRAPPED)
     if not more.any():
         return text, lines
     sessions = lines[:, c.S_SESSION]
@@ -133,9 +146,9 @@ def _continued(text: Array, lines: Array) -> tuple[Array, Array]:
     heads = np.flatnonzero(~more)
     stops = np.append(heads[1:], len(more))
     long = np.flatnonzero(stops - heads > 1)
-    places = lines[:, (c.S_START, c.S_STOP)].tolist()
+    places = lines[:, (c.S_START, c.S_STOP, c.S_SIDE)].tolist()
     pieces = [
-        b"".join(text[start:stop].tobytes() for start, stop in places[first:last])
+        b"".join(b" " * (side == q.WRAPPED) + text[start:stop].tobytes() for start, stop, side in places[first:last])
         for first, last in zip(heads[long].tolist(), stops[long].tolist(), strict=True)
     ]
     bounds = np.cumsum([len(text), *map(len, pieces)], dtype=np.int64)

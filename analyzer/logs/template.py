@@ -53,7 +53,7 @@ CLASSES: Final = dict.fromkeys(FIELDS, "first") | {
     "client_name": "name", "client_ip": "address", "client_port": "digits",
     "server_name": "name", "server_ip": "address", "server_port": "digits",
     "session": "word", "pid": "digits", "queue_id": "token", "mechanism": "token", "authenticator": "token",
-    "code": "digits", "number": "digits", "size": "digits", "command": "token", "tls_version": "token",
+    "code": "digits", "number": "digits", "size": "digits", "command": "token", "tls": "token", "tls_version": "token",
     "_": "first",
 }  # fmt: skip
 SET_NAMES: Final = tuple(SETS)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.logs.escapes import hushed
 from analyzer.schema import NULL
 from analyzer.smtp import law
 from analyzer.smtp.attempts import NAME
-from analyzer.smtp.challenge import kind
-from analyzer.smtp.encoding import unbase64
+from analyzer.smtp.challenge import kind, oauth_error
+from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import How, Last
 from analyzer.smtp.reasons import reason
 from analyzer.smtp.reply import reply_of
@@ -17,6 +18,10 @@ from analyzer.smtp.reply import reply_of
 if TYPE_CHECKING:
     from analyzer.logs.formats import Format, Pattern
 
+
+_TLS_VERSION: Final = re.compile(rb"(TLS|SSL)[ v]*([0-9])(?:[._]([0-9]))?(?![0-9])")
+
+_MESSAGES: Final = re.compile(r"msgs=([0-9]{1,9})/")
 
 #: Reasons that a more exact one replaces.
 VAGUE: Final = frozenset((None, "bad_credentials", "unknown"))
@@ -32,11 +37,18 @@ class Told(NamedTuple):
     text: str | None
     rounds: int | None  # at least; None: unknown
     challenge: str | None
+    oauth_error: str | None = None
 
 
 def mechanism_of(raw: bytes) -> str | None:
     """Give the name of a mechanism; None for what can be none: it may be a secret in the wrong place."""
     return raw.decode().upper() if NAME.fullmatch(raw) else None
+
+
+def tls_version_of(raw: bytes) -> str:
+    """Give a version of TLS as captures have it; logs write TLSv1.3, TLS1.3, TLSv1_3, SP_PROT_TLS1_2_SERVER."""
+    found = _TLS_VERSION.search(raw)
+    return f"{found[1].decode()} {found[2].decode()}.{(found[3] or b'0').decode()}" if found else printable(raw)
 
 
 def challenge_of(text: str) -> str | None:
@@ -54,7 +66,10 @@ def challenge_of(text: str) -> str | None:
 def told_of(pattern: Pattern, owner: Format, why: str, reply: str, code: str, text: str, enhanced: str) -> Told:
     """Say what a line tells; `why` (field reason) and the others are its fields, empty where it has none."""
     stated: dict[str, Any] = dict(pattern.stated)
-    said = reply_of(reply.encode("utf-8", "replace")) if reply else None
+    given = str(stated.get("code") or code)
+    said = reply_of((reply or f"{given} {why}").encode("utf-8", "replace")) if reply or (given and why) else None
+    if said and not reply and said.enhanced:  # the words behind the codes of a reply
+        why = said.shown
     stale = challenge_of(why) if why else None
     text = why or text or (said.shown if said else "")
     for meaning in owner.meanings:
@@ -68,7 +83,8 @@ def told_of(pattern: Pattern, owner: Format, why: str, reply: str, code: str, te
     number = stated.get("code") or _number(code) or _number(reply[:3])
     ending = "succeeded" if pattern.event == "succeeded" else stated.get("outcome") or _outcome(number)
     told = stated.get("enhanced") or enhanced or (said.enhanced if said else None)
-    because = stated.get("reason") or reason(ending, number, told, "" if stale else text, False, "answer")
+    refused = oauth_error(why.encode("utf-8", "replace")) if stale else None
+    because = stated.get("reason") or reason(ending, number, told, "" if stale else text, bool(refused), "answer")
     return Told(
         ending,
         because if ending != "succeeded" else None,
@@ -77,6 +93,7 @@ def told_of(pattern: Pattern, owner: Format, why: str, reply: str, code: str, te
         (text if stale else hushed(text)) or None,
         1 if stale else None,
         stale,
+        refused,
     )
 
 
@@ -110,8 +127,11 @@ def counters_of(text: str) -> Counters:
     """Read what a session's last line counts.
 
     Postfix 3.0 and later: ``ehlo=1 auth=0/2 quit=1 commands=2/4``, a command, how often it succeeded, and how often it
-    was tried. Exim: ``EHLO,AUTH,QUIT``, the commands in their order, of many only the last (``...AUTH,QUIT``).
+    was tried. Exim: ``EHLO,AUTH,QUIT``, the commands in their order, of many only the last (``...AUTH,QUIT``). Haraka:
+    ``msgs=1/0/0``, messages that were accepted, deferred and refused.
     """
+    if accepted := _MESSAGES.match(text):
+        return Counters(messages=int(accepted[1]))
     return _counted(text) if "=" in text else _listed(text)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.keys import stable
-from analyzer.logs.told import VAGUE, mechanism_of, told_of
+from analyzer.logs.told import VAGUE, mechanism_of, tls_version_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp.law import OUTCOMES
@@ -39,6 +39,9 @@ _NUMBER: Final = (1 << PLACE_BITS) - 1
 
 #: What other lines tell of why an AUTH exchange ended so: the arguments of `told_of`.
 _WHY: Final = ("reason", "reply", "code", "text", "enhanced")
+
+#: What a whole reply to EHLO tells.
+_LISTED: Final = ("offered", "offered_tls", "offer")
 
 _UNSEEN, _SUCCEEDED = OUTCOMES.index("unseen"), OUTCOMES.index("succeeded")
 
@@ -97,13 +100,20 @@ class LogWriter(Writer):
 
     def _hear(self, rows: Rows, said: Said, facts: Facts, shown: Array) -> None:
         super()._hear(rows, said, facts, shown)
-        versions = self.group.words("tls_version", rows=self.talks.events.row)
+        formats = self.group.events[self.talks.of(c.S_ROW), c.E_FORMAT]
+        cut = np.array([each.cuts_replies for each in self.group.catalogue.formats])[formats]
+        for name in _LISTED:
+            facts.codes[name][cut] = c.NOTHING
+        versions = self.group.words("tls_version", tls_version_of, self.talks.events.row)
         told = np.flatnonzero(versions.known())[::-1]  # of several, the first counts
         facts.put("tls_version", self.talks.owners[told], versions.take(told).list())
 
     def _seen(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         where = Places(attempts.frames, [f"{file} line" for file in self.group.block.files])
-        return {"evidence": "logged", "source": self.source, "where": where, **self._more(attempts, columns)}
+        told = {"evidence": "logged", "source": self.source, "where": where, **self._more(attempts, columns)}
+        for name, summed in _SUMS.items():  # where answers are left out, nobody knows who took how long
+            told[name] = np.where(attempts.attempts[:, summed] == c.NOTHING, np.nan, columns[name])
+        return told
 
     def _more(self, attempts: Attempts, columns: dict[str, Any]) -> dict[str, Any]:
         """Take from other lines of the session what the dialogue does not show: name, mechanism, outcome, reason."""
@@ -207,6 +217,9 @@ _MEASURED: Final = {
     "auth": dict.fromkeys(("seconds", "seconds_server", "seconds_client"), "started"),
     "exchanges": {"seconds": "at"},
 }
+
+#: Times that are summed up, and where.
+_SUMS: Final = {"seconds_server": s.A_SERVER_NS, "seconds_client": s.A_CLIENT_NS}
 
 #: Columns that hold lines as steps have them for frames.
 _FRAMES: Final = {"exchanges": ("frame", "reply_frame")}

@@ -260,14 +260,14 @@ def _noted(flags: Array, state: Array, facts: Facts, over: Array) -> Iterator[tu
     for flag, kind in FLAGS.items():
         yield kind, np.flatnonzero(flags & int(flag))
     clear, tried = state[:, s.TLS] == 0, state[:, s.ATTEMPTS] > 0
+    begun_clear = (state[:, s.TLS] >= 0) & (state[:, s.TLS] != _IMPLICIT)  # a log may not tell it
     passwords, mangled, starttls = (
-        facts.mask("offer", name)[over] & (state[:, s.TLS] != _IMPLICIT)
-        for name in ("passwords", "mangled", "starttls")
+        facts.mask("offer", name)[over] & begun_clear for name in ("passwords", "mangled", "starttls")
     )
     refused = starttls & facts.flags["tls_refused"][over]
     yield "auth_offered_in_clear", np.flatnonzero(passwords)
     yield "starttls_mangled", np.flatnonzero(mangled)
-    listed = (facts.codes["offer"][over] >= 0) & (state[:, s.TLS] != _IMPLICIT)
+    listed = (facts.codes["offer"][over] >= 0) & begun_clear
     yield OFFERED, np.flatnonzero(listed & starttls)
     yield "starttls_withheld", np.flatnonzero(listed & ~starttls & ~mangled & (flags & int(law.ALL_CAVEATS) == 0))
     yield "starttls_refused_then_auth", np.flatnonzero(refused & clear & tried)

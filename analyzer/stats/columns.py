@@ -90,15 +90,19 @@ def _left_after(facts: Facts) -> Text:
     return _told((left, asked, facts.auth.text("challenge")), len(facts), say)
 
 
+def inside_tls(facts: Facts) -> Array:
+    """Say of each attempt whether it is known to be inside TLS."""
+    return facts.auth.has("tls", "starttls") | facts.auth.has("tls", "implicit")
+
+
 def _offered(facts: Facts) -> Text:
-    clear = facts.auth.has("tls", "none").astype(np.int64)
     lists = (facts.of_session("offered"), facts.of_session("offered_tls"))
 
-    def say(mechanism: str | None, clear: int, before: str | None, inside: str | None) -> str | None:
-        listed = before if clear else inside
+    def say(mechanism: str | None, inside: int, before: str | None, within: str | None) -> str | None:
+        listed = within if inside else before
         return None if listed is None or mechanism is None else "yes" if mechanism in listed.split() else "no"
 
-    return _told((facts.auth.text("mechanism"), clear, *lists), len(facts), say)
+    return _told((facts.auth.text("mechanism"), inside_tls(facts).astype(np.int64), *lists), len(facts), say)
 
 
 def _session_attempts(facts: Facts) -> Array:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.stats.answer import Answer
-from analyzer.stats.columns import column_of
+from analyzer.stats.columns import column_of, inside_tls
 from analyzer.stats.counts import Counts, merged
 from analyzer.stats.distinct import chained, numbered, ordered, pairs
 from analyzer.tables import Text, taken
@@ -52,7 +52,7 @@ def _of_stage(facts: Facts, stage: str) -> Counts:
     offered = column_of(facts, "offered")
     assert isinstance(offered, Text)
     unlisted = offered.mask([word == "no" for word in offered.words])
-    here = facts.auth.has("tls", "none") == (stage == "clear")
+    here = inside_tls(facts) == (stage == "tls")
     tried = np.flatnonzero(here & (facts.of_session(STAGES[stage]).codes >= 0))
     mechanisms = facts.auth.text("mechanism").take(tried)
     together = Text.one(None, len(tried))
