@@ -67,7 +67,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         replies          int?     complete replies seen
         attempts         int?     AUTH exchanges; unknown where TLS hides the session from its first byte
         authenticated_as text?    identity of the first AUTH exchange that succeeded
-        messages         int?     mail transactions that the server accepted; unknown where TLS or the kind of log hides them
+        messages         int?     mail transactions that the server accepted; unknown where TLS hides the session
         packets          int?     TCP packets of the connection in the capture
         bytes            int?     bytes of TCP payload on the wire, both sides, retransmissions included
         ended_by         text     client_fin, server_fin, client_rst, server_rst, new_session, idle or capture_end; of a log: client_lost, server_timeout, server_closed, closed or log_end
