@@ -553,6 +553,13 @@ def test_tls_not_told(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("said", "tls"), [("N", "none"), ("Y", None)])
+def test_tls_told_at_the_end(tmp_path: Path, said: str, tls: str | None) -> None:
+    """A session that was in TLS, as its last line says, and nobody saw since when, was not in the clear."""
+    made = format_of(tmp_path, [("disconnect", "* disconnect tls={tls}", ""), *PATTERNS])
+    assert auth_of(made, dialogue(*GREETING, *LOGIN, GOOD, *BYE, f"* disconnect tls={said}"), "tls") == [(tls,)]
+
+
 def test_tls_before_the_log(own: Format) -> None:
     """A log that begins in the middle of a dialogue does not show whether TLS had begun."""
     assert auth_of(own, dialogue(*GREETING[2:], *LOGIN, GOOD), "tls") == [(None,)]

@@ -41,6 +41,9 @@ _LEFT[[_EVENT["lost"], _EVENT["timeout"], _EVENT["closed"]]] = CLIENT, SERVER, S
 _AUTH_KINDS: Final = (Kind.R235, Kind.R535)
 _CLEAR, _STARTTLS, _IMPLICIT = map(TLS_NAMES.index, ("none", "starttls", "implicit"))
 
+#: What Haraka's last line of a session in TLS says of that.
+_INSIDE: Final = "Y"
+
 #: A line of a reply to EHLO with which a server offers TLS (RFC 3207 section 4), but for its code.
 _OFFER: Final = np.frombuffer(TLS_COMMAND.encode(), np.uint8)
 _CODE_OCTETS: Final = len("250-")
@@ -241,6 +244,8 @@ def _told_clear(group: Group, said: Said, talks: Array, owners: Array, states: A
     lines, events, catalogue = said.lines, said.events, group.catalogue
     formats = group.events[lines[talks[:, c.D_FIRST], c.S_ROW], c.E_FORMAT]
     told: Array = catalogue.shows_tls[formats] & (states[:, s.FLAGS] & int(Flag.MIDSTREAM) == 0)
+    said_so = group.words("tls", rows=events.row)  # of some that are over: that they were in TLS
+    told[owners[said_so.mask([word == _INSIDE for word in said_so.words])]] = False
     told[owners[catalogue.tls[group.patterns[events.row]] == _CLEAR]] = True
     sizes = lines[:, c.S_STOP] - lines[:, c.S_START]
     rows = np.flatnonzero((lines[:, c.S_SERVER] == SERVER) & (sizes == _CODE_OCTETS + len(_OFFER)))

@@ -104,8 +104,9 @@ def arguments(said: Said, shown: Array) -> Text:
 
     rows = np.flatnonzero(answer & ~masked & ~lost)
     # What was asked tells more than the number of the response; the challenge is the reply to the row before.
-    follows = (rows > 0) & (session[rows - 1] == session[rows])
-    asked = said.texts.facts(_asked, said.reply_numbers(np.where(follows, shown[rows - 1], -1)))
+    asks = np.where((rows > 0) & (session[rows - 1] == session[rows]), shown[rows - 1], -1)
+    asks = np.where(said.of(s.U_CODE, asks) == law.CHALLENGE, asks, -1)
+    asked = said.texts.facts(_asked, said.reply_numbers(asks))
     forms = said.texts.facts(_form, said.line_numbers(shown[rows]))
     named = np.append(-1, mechanisms.codes)[place[rows]]
     names = [*mechanisms.words, None]
@@ -168,7 +169,7 @@ def _responses(line: bytes | None) -> int:
 
 def _asked(reply: bytes | None) -> int:
     """Say which response of LOGIN a challenge asks for; -1: it does not tell."""
-    asked = kind_of(reply[CODE_BYTES:]) if reply and reply.startswith(b"334") else "unknown"
+    asked = kind_of(reply[CODE_BYTES:]) if reply else None
     return _PROMPTS.index(asked) if asked in _PROMPTS else -1
 
 
