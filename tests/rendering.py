@@ -31,7 +31,6 @@ ESCAPES: Final = {
     "python": lambda text: repr(text)[1:-1].replace("\\'", "'").replace("'", "\\'").replace('"', '\\"'),
     "html": html.escape,
     "glued": lambda text: text,
-    "joined": lambda text: text.replace('"', '""'),
     "csv": lambda text: text.replace('"', '""'),
     "nl": str,
 }

@@ -754,16 +754,6 @@ def test_blocks(own: Format, size: int) -> None:
             [b"534-5.7.9 Learn at", b"534 5.7.9  http://x/534 x"],
         ),
         ("glued", b"220 mx 220-x", [b"220 mx 220-x"]),
-        (
-            "joined",
-            b"250  EX1.example.test Hello [192.0.2.7] SIZE 100 DSN X-EXPS GSSAPI NTLM AUTH NTLM LOGIN XNEW 8BITMIME",
-            [
-                *(b"250-EX1.example.test Hello [192.0.2.7]", b"250-SIZE 100", b"250-DSN", b"250-X-EXPS GSSAPI NTLM"),
-                *(b"250-AUTH NTLM LOGIN", b"250-XNEW", b"250 8BITMIME"),
-            ],
-        ),
-        ("joined", b"250  SIZE SIZE 1", [b"250-SIZE", b"250 SIZE 1"]),
-        ("joined", b'250 2.1.0 ""a"" SIZE 1 AUTH LOGIN', [b'250 2.1.0 "a" SIZE 1 AUTH LOGIN']),
     ],
 )
 def test_escapes(escape: str, text: bytes, lines: list[bytes] | bytes) -> None:

@@ -32,21 +32,6 @@ _CODED: Final = re.compile(
     r"(?<![\w+/@-])(?![A-Za-z][a-z]*(?![A-Za-z0-9+/=])|[A-Z]+(?![A-Za-z0-9+/=]))[A-Za-z0-9+/]{8,}={0,2}(?![\w+/@-])"
 )
 _UNREADABLE: Final = re.compile(r"[\x02-\x1f\x7f-\x9f]")
-
-#: How Exchange begins a reply to EHLO, and what it holds in any case; the words that begin a line of it (those that are
-#: registered, and Exchange's own), those of lists of mechanisms, and the mechanisms.
-_LISTING, _SIZE = b"250  ", b" SIZE "
-_LISTS: Final = frozenset(verb.encode() for verb, kind in VERBS.items() if kind is Kind.AUTH)
-_KEYWORDS: Final = _LISTS | frozenset(
-    b"8BITMIME BINARYMIME CHUNKING DSN ENHANCEDSTATUSCODES ETRN HELP PIPELINING SIZE SMTPUTF8 STARTTLS TURN VRFY "
-    b"X-ANONYMOUSTLS X-LINK2STATE XEXCH50 XLONGADDR XOORG XORIGFROM XPROXY XPROXYFROM XPROXYTO XRDST XSHADOW "
-    b"XSHADOWREQUEST".split()
-)
-_MECHANISMS: Final = frozenset(
-    b"CRAM-MD5 DIGEST-MD5 EXCHANGEAUTH EXTERNAL GSSAPI LOGIN NTLM OAUTHBEARER PLAIN SCRAM-SHA-1 SCRAM-SHA-256 "
-    b"XOAUTH2".split()
-)
-
 _LETTERS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
 
 
@@ -113,26 +98,6 @@ def _glued(text: bytes) -> bytes:
     return bytes(whole) + text[at:]
 
 
-def _joined(text: bytes) -> bytes:
-    """Undo the quotes of a CSV file, and cut a reply to EHLO of which all lines stand in one (Exchange 2013 and later).
-
-    It is the only reply with two spaces behind its code. Its lines begin with words that are known, but in the lists of
-    mechanisms, which end where a word is none.
-    """
-    text = text.replace(b'""', b'"')
-    if not text.startswith(_LISTING) or _SIZE not in text:
-        return text
-    lines: list[list[bytes]] = [[]]
-    for word in text[len(_LISTING) :].split():
-        listed = lines[-1][:1] and lines[-1][0] in _LISTS
-        if (word in _KEYWORDS and lines[0]) or (listed and word not in _MECHANISMS):
-            lines.append([])
-        lines[-1].append(word)
-    code = _LISTING[:3]
-    whole = [code + b"-" + b" ".join(words) for words in lines]
-    return b"\n".join([*whole[:-1], whole[-1].replace(code + b"-", code + b" ", 1)])
-
-
 _ESCAPES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "": bytes,
     "python": _python,
@@ -140,13 +105,10 @@ _ESCAPES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "csv": lambda text: text.replace(b'""', b'"'),
     "nl": lambda text: _NL.sub(b"\n", text),
     "glued": _glued,
-    "joined": _joined,
 }
 
 #: The octets without which an escape has written nothing.
-MARKS: Final[dict[str, bytes]] = {
-    "": b"", "python": b"\\", "html": b"<&", "csv": b'"', "nl": b"[", "glued": b"<&-", "joined": b'"Z',
-}  # fmt: skip
+MARKS: Final[dict[str, bytes]] = {"": b"", "python": b"\\", "html": b"<&", "csv": b'"', "nl": b"[", "glued": b"<&-"}
 
 
 def hides(line: bytes) -> bytes | None:

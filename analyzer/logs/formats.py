@@ -89,7 +89,7 @@ UNENDED: Final = "log_end"
 SIDES: Final = ("a", "b", "any", "more", "wrapped")
 
 #: How a line of a dialogue is written into the log; see `analyzer.logs.dialogue`.
-ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued", "joined")
+ESCAPES: Final = ("", "python", "html", "csv", "nl", "glued")
 
 #: What a pattern can say without a field for it.
 _STATED: Final = ("outcome", "code", "enhanced", "reason", "mechanism", "role", "tls", "after")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,7 @@ from analyzer.smtp import law
 from analyzer.smtp.encoding import printable
 from analyzer.smtp.findings import offer
 from analyzer.smtp.law import Kind
-from analyzer.smtp.offered import Stages, mechanisms
+from analyzer.smtp.offered import Stages, listed, mechanisms
 from analyzer.smtp.products import is_told, product
 from analyzer.smtp.said import shown_of
 from analyzer.tables import Text, among, distinct
@@ -38,8 +37,6 @@ WORDS: Final = (
 
 #: Kinds of units that tell one of them.
 _TELLING: Final = among(np.arange(len(Kind)), (Kind.HELLO, Kind.LHLO, Kind.STARTTLS))
-
-_FIRST_LINE: Final = re.compile(rb"\A[^\r\n]*")
 
 #: Facts that are true or not: an AUTH command was seen in an earlier part, so was the begin of TLS; TLS was refused.
 FLAGS: Final = ("tried", "secured", "tls_refused")
@@ -159,7 +156,7 @@ def _listed(answers: Array, texts: Texts) -> tuple[list[bytes], Array]:
     """
     told, which = distinct_of(answers)
     known: dict[bytes, int] = {}
-    codes = [known.setdefault(_FIRST_LINE.sub(b"", texts[number] or b""), len(known)) for number in told]
+    codes = [known.setdefault(listed(texts[number] or b""), len(known)) for number in told]
     return [*known], np.array(codes, np.int64)[which]
 
 

@@ -28,10 +28,48 @@ _LINE: Final = re.compile(
     re.IGNORECASE,
 )
 
+_FIRST_LINE: Final = re.compile(rb"\A[^\r\n]*")
+
+#: How a reply begins of which Exchange's log has all lines in one (2013 and later), and the line that comes second.
+_JOINED, _SECOND = b"250  ", b" SIZE "
+#: The words that begin its lines (those that are registered, and Exchange's own), those that begin lists of mechanisms,
+#: and the mechanisms.
+_LISTS: Final = frozenset(verb.encode() for verb, kind in law.VERBS.items() if kind is Kind.AUTH)
+_KEYWORDS: Final = _LISTS | frozenset(
+    b"8BITMIME BINARYMIME CHUNKING DSN ENHANCEDSTATUSCODES ETRN HELP PIPELINING SIZE SMTPUTF8 STARTTLS TURN VRFY "
+    b"X-ANONYMOUSTLS X-LINK2STATE XEXCH50 XLONGADDR XOORG XORIGFROM XPROXY XPROXYFROM XPROXYTO XRDST XSHADOW "
+    b"XSHADOWREQUEST".split()
+)
+_MECHANISMS: Final = frozenset(
+    b"CRAM-MD5 DIGEST-MD5 EXCHANGEAUTH EXTERNAL GSSAPI LOGIN NTLM OAUTHBEARER PLAIN SCRAM-SHA-1 SCRAM-SHA-256 "
+    b"XOAUTH2".split()
+)
+
 #: Later than every row.
 _NEVER: Final = np.iinfo(np.int64).max
 
 _IMPLICIT: Final = TLS_NAMES.index("implicit")
+
+
+def listed(reply: bytes) -> bytes:
+    """Give what stands behind the first line of a reply to EHLO, with the end of that, so that none is taken for it.
+
+    The first line often holds the client's address: there are many of them, and few lists.
+    """
+    second = reply.find(_SECOND) if reply.startswith(_JOINED) else -1
+    return _FIRST_LINE.sub(b"", reply) if second < 0 else _parted(reply[second:])
+
+
+@lru_cache(maxsize=4096)
+def _parted(joined: bytes) -> bytes:
+    """Part lines that stand in one: they begin with words that are known, lists of mechanisms end at any other word."""
+    lines: list[list[bytes]] = []
+    for word in joined.split():
+        ends = lines and lines[-1][0] in _LISTS and word not in _MECHANISMS
+        if not lines or ends or word in _KEYWORDS:
+            lines.append([])
+        lines[-1].append(word)
+    return b"".join(b"\n" + _JOINED[:4] + b" ".join(words) for words in lines)
 
 
 @lru_cache(maxsize=4096)

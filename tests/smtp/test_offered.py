@@ -8,7 +8,7 @@ import pytest
 
 import analyzer
 from analyzer import limits
-from analyzer.smtp.offered import mechanisms
+from analyzer.smtp.offered import listed, mechanisms
 from tests.dialogue import to_events
 from tests.frames import to_packets, to_pcap
 from tests.test_cases import CASES, read, table
@@ -82,3 +82,20 @@ def test_several_mechanisms():
     (case,) = [case for case in CASES if case.name == "several-mechanisms"]
 
     assert table(read(case.text), "sessions")[0]["offered"] == "SCRAM-SHA-1 CRAM-MD5 LOGIN PLAIN"
+
+
+@pytest.mark.parametrize(
+    ("reply", "behind"),
+    [
+        (b"250-mx AUTH PLAIN\r\n250 AUTH LOGIN\r\n", b"\r\n250 AUTH LOGIN\r\n"),
+        (b"250 mx SIZE 1 AUTH PLAIN", b""),
+        (
+            b"250  EX1.example.test Hello [192.0.2.7] SIZE 100 DSN X-EXPS GSSAPI NTLM AUTH NTLM LOGIN XNEW 8BITMIME",
+            b"\n250 SIZE 100\n250 DSN\n250 X-EXPS GSSAPI NTLM\n250 AUTH NTLM LOGIN\n250 XNEW\n250 8BITMIME",
+        ),
+        (b"250  EX1.example.test Hello [192.0.2.7]", b""),
+    ],
+)
+def test_lines_behind_the_first(reply: bytes, behind: bytes) -> None:
+    """What a reply to EHLO lists stands behind its first line; Exchange's log has all of its lines in one."""
+    assert listed(reply) == behind
