@@ -102,6 +102,11 @@ class Catalogue:
         return np.array([-1 if name is None else TLS_NAMES.index(name) for name in named])
 
     @cached_property
+    def silent(self) -> Array:
+        """Which formats leave out what clients answer to a challenge."""
+        return np.array([each.hides_answers for each in self.formats])
+
+    @cached_property
     def shows_tls(self) -> Array:
         """Which formats say of every dialogue in TLS that it is."""
         return np.array([each.shows_tls for each in self.formats])

@@ -56,13 +56,14 @@ SPANS_WIDTH: Final = 2 * len(FIELDS)
     S_ROW, S_TIME, S_FRAME,         # of its event; 0: no time
     S_CODE, S_KIND,                 # of a reply, of a command; 0 and NOTHING where it is none
     S_SERVER,                       # the server said it (1), the client did (0); NOTHING: neither
-    S_HIDDEN,                       # it stands for a secret that the log covers, or leaves out; 0: it is what was said
+    S_HIDDEN,                       # it stands for a secret that the log hides (1)
     S_BEGINS,                       # a dialogue begins here
     S_LEFT,                         # the side that leaves before it; NOTHING: none
     S_FINAL, S_LEVEL,               # code of the reply that it completes; fewest units that are open from here on
     S_PLACE,                        # where it begins in the stream
+    S_ANSWER,                       # where an answer begins there that the log leaves out before it; NOTHING: none
     SAID_WIDTH,
-) = range(17)  # fmt: skip
+) = range(18)  # fmt: skip
 
 # --- a dialogue: a session, or the part of it that begins at another greeting
 (
@@ -72,12 +73,9 @@ SPANS_WIDTH: Final = 2 * len(FIELDS)
     D_LEFT,                         # the side that leaves behind its last line; NOTHING: none
     D_GONE_0, D_GONE_1,             # the client, the server has left
     D_GAPS, D_EXCUSED,              # flags: what is missing, and what is missing of it in every log
+    D_SILENT,                       # its log leaves out what clients answer to a challenge
     DIALOGUE_WIDTH,
-) = range(11)  # fmt: skip
-
-# --- how a secret is hidden: something else stands in its place, or its line is in no log
-COVERED: Final = 1
-LEFT_OUT: Final = 2
+) = range(12)  # fmt: skip
 
 #: No side, no kind of command.
 NOTHING: Final = -1

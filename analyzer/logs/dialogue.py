@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs import turns
-from analyzer.logs.escapes import HIDDEN, hides
+from analyzer.logs.escapes import hides
 from analyzer.logs.formats import EVENT_NAMES
 from analyzer.logs.heard import CLIENT, SERVER, hear
 from analyzer.logs.said import said_in
@@ -16,8 +16,9 @@ from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
 from analyzer.smtp import columns as s
 from analyzer.smtp.attempts import TLS_NAMES
-from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, CLOSING, END_OF_DATA, TLS_COMMAND, Flag, Kind
+from analyzer.smtp.law import ANSWER_UNIT, CHALLENGE, END_OF_DATA, TLS_COMMAND, Flag, Kind
 from analyzer.smtp.reader import Reader
+from analyzer.tables import among
 from analyzer.tcp import columns as t
 from analyzer.tcp.stage import Batch
 from analyzer.words.vocabulary import Store
@@ -89,7 +90,7 @@ class Dialogues:
         count = settle(lines, self.servers.of(group, said), self._telling, heard, shows, doubtful)
         said = _hidden(said, doubtful[:count])
         said = said.kept(heard.view(bool), np.ones(len(said.events.row), bool))
-        return _answered(said, group), shows
+        return said, shows
 
     def _told(self, said: Said, shows: Array) -> Array:
         """Say which sessions show AUTH exchanges in their dialogue, or have one and tell of none at all."""
@@ -106,6 +107,7 @@ class Dialogues:
         talks = np.zeros((len(first), c.DIALOGUE_WIDTH), np.int64)
         talks[:, c.D_FIRST], talks[:, c.D_LAST] = first, np.append(first[1:], len(lines))
         talks[:, c.D_SESSION] = session = lines[first, c.S_SESSION]
+        talks[:, c.D_SILENT] = group.catalogue.silent[group.events[lines[first, c.S_ROW], c.E_FORMAT]]
         talks[:, c.D_PART] = np.arange(len(first)) - np.searchsorted(session, session)
         # What stands behind the last line of a session belongs to that.
         ends = np.searchsorted(lines[:, c.S_SESSION], events.session, "right")
@@ -131,6 +133,8 @@ class Dialogues:
         lines, count = said.lines, len(talks)
         sessions, states = (np.zeros((count, width), np.int64) for width in (t.SESSION_WIDTH, s.STATE_WIDTH))
         octets = int((lines[:, c.S_STOP] - lines[:, c.S_START]).sum()) + turns.END_OF_LINE * len(lines)
+        if talks[:, c.D_SILENT].any():
+            octets += (turns.STARS + turns.END_OF_LINE) * int((lines[:, c.S_CODE] == CHALLENGE).sum())
         stream = np.zeros(octets + 1, np.uint8)
         steps = np.empty((turns.STEPS_OF_LINE * len(lines) + turns.STEPS_OF_END * count, t.STEP_WIDTH), np.int64)
         turns.lay(said.text, lines, talks, self.reader.codes, sessions, states, steps, stream)
@@ -145,24 +149,8 @@ def _hidden(said: Said, rows: Array) -> Said:
     hidden = np.flatnonzero(np.array([text is not None for text in shown], bool)[which])
     if len(hidden):
         said = said.written(rows[hidden], [shown[k] or b"" for k in which[hidden].tolist()])
-        said.lines[rows[hidden], c.S_HIDDEN] = c.COVERED
+        said.lines[rows[hidden], c.S_HIDDEN] = 1
     return said
-
-
-def _answered(said: Said, group: Group) -> Said:
-    """Put an answer, hidden, before replies that were asked for by a challenge, where the format leaves answers out."""
-    lines, events = said.lines, said.events
-    leaves_out = np.array([each.hides_answers for each in group.catalogue.formats])
-    if not leaves_out[group.events[:, c.E_FORMAT]].any():
-        return said
-    asks = (lines[:, c.S_SERVER] == SERVER) & (lines[:, c.S_CODE] == CHALLENGE)
-    asks &= leaves_out[group.events[lines[:, c.S_ROW], c.E_FORMAT]]
-    replies = np.flatnonzero(asks[:-1]) + 1
-    before, after = lines[replies - 1], lines[replies]
-    asked = (after[:, c.S_SESSION] == before[:, c.S_SESSION]) & (after[:, c.S_ROW] != before[:, c.S_ROW])
-    asked &= (after[:, c.S_SERVER] == SERVER) & (after[:, c.S_CODE] > 0) & (after[:, c.S_CODE] != CLOSING)
-    asked &= ~np.isin(replies, events.at[_LEFT[events.kind] == CLIENT])
-    return said.inserted(replies[asked], HIDDEN)
 
 
 def _rehearsed(group: Group, said: Said) -> Array:
@@ -203,17 +191,20 @@ def _mask(rows: Rows, lines: Array) -> None:
     When a line was said that the log leaves out, and how long it took, nobody knows.
     """
     units, attempts = rows.units, rows.attempts
-    secretive = (units[:, s.U_KIND] == Kind.AUTH) | (units[:, s.U_VERB] == ANSWER_UNIT)
-    owners = attempts[:, s.A_SESSION] << 32 | attempts[:, s.A_NUMBER]
-    for hidden in (c.COVERED, c.LEFT_OUT):
-        places = lines[lines[:, c.S_HIDDEN] == hidden, c.S_PLACE]
-        if not len(places):
+    secretive = np.flatnonzero((units[:, s.U_KIND] == Kind.AUTH) | (units[:, s.U_VERB] == ANSWER_UNIT))
+    most = int(attempts[:, s.A_NUMBER].max(initial=0)) + 1
+    owners = attempts[:, s.A_SESSION] * most + attempts[:, s.A_NUMBER]
+    covered, answers = lines[lines[:, c.S_HIDDEN] == 1, c.S_PLACE], lines[:, c.S_ANSWER]
+    for hidden, left_out in ((covered, False), (answers[answers != c.NOTHING], True)):
+        if not len(hidden):
             continue
-        found = np.flatnonzero(secretive & np.isin(units[:, s.U_OFF], places))
-        hiding = np.isin(owners, units[found, s.U_SESSION] << 32 | units[found, s.U_ATTEMPT])
+        places = np.zeros(len(rows.stream) + 1, bool)
+        places[hidden] = True
+        found = secretive[places.take(units[secretive, s.U_OFF])]
+        hiding = among(owners, units[found, s.U_SESSION] * most + units[found, s.U_ATTEMPT])
         units[found, s.U_FLAGS] |= int(Flag.MASKED)
         attempts[hiding, s.A_FLAGS] |= int(Flag.MASKED)
-        if hidden == c.LEFT_OUT:
+        if left_out:
             units[found, s.U_AT] = units[found, s.U_FRAME] = 0
             attempts[hiding, s.A_SERVER_NS] = attempts[hiding, s.A_CLIENT_NS] = c.NOTHING
 

@@ -15,7 +15,6 @@ from analyzer.logs import columns as c
 from analyzer.logs import quote as q
 from analyzer.logs.escapes import lines_of
 from analyzer.logs.formats import ESCAPES
-from analyzer.logs.heard import CLIENT
 from analyzer.schema import NULL
 from analyzer.tables import distinct
 from analyzer.words.vocabulary import Store
@@ -66,18 +65,6 @@ class Said:
         lines = self.lines.copy()
         lines[rows, c.S_START], lines[rows, c.S_STOP] = ends[:-1], ends[1:]
         return replace(self, text=_joined(self.text, texts), lines=lines)
-
-    def inserted(self, rows: Array, text: bytes) -> Said:
-        """Put a line of the client before some lines, that the log leaves out; events stay before it."""
-        if not len(rows):
-            return self
-        made = self.lines[rows]
-        made[:, (c.S_SERVER, c.S_CODE, c.S_KIND)] = CLIENT, 0, c.NOTHING
-        made[:, c.S_HIDDEN] = c.LEFT_OUT
-        made[:, c.S_START], made[:, c.S_STOP] = len(self.text), len(self.text) + len(text)
-        lines = np.insert(self.lines, rows, made, axis=0)
-        events = self.events._replace(at=self.events.at + np.searchsorted(rows, self.events.at))
-        return Said(_joined(self.text, [text]), lines, events)
 
 
 def said_in(group: Group) -> Said:

@@ -16,7 +16,7 @@ from analyzer.logs.columns import *
 from analyzer.logs.heard import CLIENT, SERVER, goes_on, is_dot, names_protocol
 from analyzer.smtp.columns import FLAGS, MODE
 from analyzer.smtp.law import CHALLENGE, GO_ON, READY
-from analyzer.smtp.machine.grammar import number_at, skip_word
+from analyzer.smtp.machine.grammar import STAR, number_at, skip_word
 from analyzer.smtp.machine.work import F, K, M
 from analyzer.tcp.columns import (
     CUT,
@@ -50,6 +50,8 @@ MISSING = 1
 STEPS_OF_LINE, STEPS_OF_END = 4, 2
 #: Octets of a line's end in a stream.
 END_OF_LINE = 2
+#: Octets of an answer that the log leaves out: stars, as many as `escapes.HIDDEN` has.
+STARS = 3
 
 #: All arrays of a run: text, lines, dialogues, kinds of codes; sessions, states, steps, stream (see `lay`).
 Work: Any = namedtuple("Work", "text said talks codes sessions st steps stream")  # noqa: PYI024
@@ -147,6 +149,8 @@ def make_room(w: Any, k: int) -> None:
     for row in range(w.talks[k, D_FIRST], w.talks[k, D_LAST]):
         if w.said[row, S_SERVER] != SERVER:
             size += w.said[row, S_STOP] - w.said[row, S_START] + END_OF_LINE
+        elif w.said[row, S_CODE] == CHALLENGE and w.talks[k, D_SILENT] == 1:
+            size += STARS + END_OF_LINE
     if k > 0:
         sessions[k, STREAM_0] = sessions[k - 1, STREAM_0 + SERVER] + sessions[k - 1, LENGTH_0 + SERVER]
         sessions[k, STEP] = sessions[k - 1, STEP] + sessions[k - 1, STEPS]
@@ -177,6 +181,27 @@ def utter(w: Any, k: int, side: int, row: int) -> None:
     w.sessions[k, LENGTH_0 + side] += size + END_OF_LINE
     w.sessions[k, SEEN_0 + side] = 1
     add(w, k, DATA, side, row, 0)
+
+
+@helper
+def conceal(w: Any, k: int, row: int) -> None:
+    """Put an answer into the client's stream that the log leaves out before a line."""
+    at = w.sessions[k, STREAM_0 + CLIENT] + w.sessions[k, LENGTH_0 + CLIENT]
+    w.said[row, S_ANSWER] = at
+    for place in range(at, at + STARS):
+        w.stream[place] = STAR
+    w.stream[at + STARS], w.stream[at + STARS + 1] = 13, 10
+    w.sessions[k, LENGTH_0 + CLIENT] += STARS + END_OF_LINE
+    w.sessions[k, SEEN_0 + CLIENT] = 1
+    add(w, k, DATA, CLIENT, row, 0)
+
+
+@helper
+def is_asked(w: Any, k: int, row: int) -> Any:
+    """Say whether a line of the server behind a challenge answers what the log leaves out: no timer, no leaving."""
+    code = w.said[row, S_FINAL]
+    apart = w.said[row, S_ROW] != w.said[row - 1, S_ROW]
+    return code > 0 and w.codes[code] != K.R421 and apart and w.talks[k, D_GONE_0 + CLIENT] == 0
 
 
 @helper
@@ -231,7 +256,11 @@ def take_turns(w: Any, k: int, units: int) -> None:
     for row in range(first, last):
         code, kind = said[row, S_FINAL], said[row, S_KIND]
         leave(w, k, said[row, S_LEFT], row)
+        said[row, S_ANSWER] = NOTHING
         if said[row, S_SERVER] == SERVER:
+            if asked and talks[k, D_SILENT] == 1 and is_asked(w, k, row):
+                conceal(w, k, row)
+                units += 1
             missing = code > 0 and units == 0 and row >= replies and w.codes[code] != K.R421
             answer(w, k, row, missing and not (asked and answers), body)
         else:
