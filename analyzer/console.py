@@ -12,7 +12,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.options import conditions_of, how
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from analyzer.report.screen import Screen
     from analyzer.trace import Trace
@@ -63,7 +63,6 @@ def read(options: dict[str, Any], *tables: str, sessions: bool = True) -> tuple[
     import analyzer
     from analyzer.filters import Conditions
     from analyzer.findings.thresholds import Thresholds
-    from analyzer.report.evidence import inputs
     from analyzer.report.progress import progress
     from analyzer.report.screen import Clock, Screen
     from analyzer.zones import zone
@@ -83,21 +82,24 @@ def read(options: dict[str, Any], *tables: str, sessions: bool = True) -> tuple[
         settings["thresholds"] = Thresholds.parse(options["thresholds"])
     with progress(quiet=options["quiet"]) as advance:
         trace = analyzer.read(*options["paths"], progress=advance, **settings)
-    for warning in _warnings(trace, [*inputs(options["paths"]), *how(options)]):
+    for warning in _warnings(trace, options):
         click.echo(warning, err=True)
     kept = trace.filter(**conditions) if conditions else trace
     return trace, kept, Screen.of(sys.stdout, clock)
 
 
-def _warnings(trace: Trace, given: Sequence[str]) -> Iterator[str]:
-    from analyzer.report.evidence import command
+def _warnings(trace: Trace, options: dict[str, Any]) -> Iterator[str]:
+    if trace.found and not trace.warnings:
+        return
+    from analyzer.report.evidence import command, inputs
     from analyzer.report.safe import visible
 
     yield from (f"Warning: {visible(warning)}" for warning in trace.warnings)
     if not trace.found:
         yield f"No SMTP session was found in {visible(', '.join(trace.sources))}."
         if len(trace.tables["skipped"]):
-            yield f"`{visible(command('skipped', *given))}` lists what could not be read."
+            given = command("skipped", *inputs(options["paths"]), *how(options))
+            yield f"`{visible(given)}` lists what could not be read."
 
 
 def write(parts: Iterable[str] | Iterable[bytes]) -> None:
