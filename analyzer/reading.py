@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     Raises AnalyzerError for settings that make no sense, InputError for what cannot be read at all; what is damaged in
     part is told in `Trace.skipped` and `Trace.warnings`.
     """
+    folders = settings.get("formats", ())
+    settings["formats"] = (folders,) if isinstance(folders, (str, os.PathLike)) else tuple(folders)
     check(Settings(**settings))
     inputs = find(sources)
     # the kernels of a kind that take longest to compile: the machine as long as all that captures need before it

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import analyzer
 from analyzer import kernel
+from analyzer.errors import AnalyzerError
 from analyzer.logs import columns as c
 from analyzer.logs.catalogue import Catalogue
 from analyzer.logs.formats import Format, Pattern, formats, references
 from analyzer.logs.match import NONE, match
 from analyzer.logs.template import TemplateError, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KNOWN = formats()
 BY_NAME = {each.name: each for each in KNOWN}
@@ -144,3 +151,12 @@ def test_built_in_formats_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "formats.toml" / "no"))
     (tmp_path / "formats.toml").write_text("")
     assert formats() == KNOWN
+
+
+@pytest.mark.parametrize("named", [str, Path, lambda folder: [str(folder)], lambda folder: (folder,)])
+def test_folders_of_formats(tmp_path: Path, named: Callable[[Path], Any]) -> None:
+    """One folder, or several in any sequence: each is looked into."""
+    (tmp_path / "own.toml").write_text("name = 1\n", encoding="utf-8")
+    (tmp_path / "one.log").write_text("x\n", encoding="utf-8")
+    with pytest.raises(AnalyzerError, match=r"own\.toml"):
+        analyzer.read(tmp_path / "one.log", formats=named(tmp_path))

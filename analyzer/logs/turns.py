@@ -171,16 +171,22 @@ def add(w: Any, k: int, kind: int, side: int, row: int, size: int) -> None:
 
 
 @helper
+def end_line(w: Any, k: int, side: int, row: int, at: int, size: int) -> None:
+    """End a line of so many octets that was put into the stream of its side."""
+    w.stream[at + size], w.stream[at + size + 1] = 13, 10
+    w.sessions[k, LENGTH_0 + side] += size + END_OF_LINE
+    w.sessions[k, SEEN_0 + side] = 1
+    add(w, k, DATA, side, row, 0)
+
+
+@helper
 def utter(w: Any, k: int, side: int, row: int) -> None:
     """Put a line into the stream of its side."""
     at = w.sessions[k, STREAM_0 + side] + w.sessions[k, LENGTH_0 + side]
     start, size = w.said[row, S_START], w.said[row, S_STOP] - w.said[row, S_START]
     w.said[row, S_PLACE] = at
     copy(w.stream, at, w.text, start, size)
-    w.stream[at + size], w.stream[at + size + 1] = 13, 10
-    w.sessions[k, LENGTH_0 + side] += size + END_OF_LINE
-    w.sessions[k, SEEN_0 + side] = 1
-    add(w, k, DATA, side, row, 0)
+    end_line(w, k, side, row, at, size)
 
 
 @helper
@@ -190,10 +196,7 @@ def conceal(w: Any, k: int, row: int) -> None:
     w.said[row, S_ANSWER] = at
     for place in range(at, at + STARS):
         w.stream[place] = STAR
-    w.stream[at + STARS], w.stream[at + STARS + 1] = 13, 10
-    w.sessions[k, LENGTH_0 + CLIENT] += STARS + END_OF_LINE
-    w.sessions[k, SEEN_0 + CLIENT] = 1
-    add(w, k, DATA, CLIENT, row, 0)
+    end_line(w, k, CLIENT, row, at, STARS)
 
 
 @helper
