@@ -166,8 +166,14 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
         lines.append(f"and {left:,} more")
     elif left:
         tail = f"; and {left:,} more"
-        lines[-1] = clipped(lines[-1], width - len(tail)) + tail
+        lines[-1] = _cut(lines[-1], width - len(tail)) + tail
     return lines
+
+
+def _cut(line: str, width: int) -> str:
+    """Give a line that is no wider, if it can be cut between words."""
+    whole = line if width_of(line) <= width else textwrap.shorten(line, width, placeholder=" …")
+    return clipped(whole if len(whole) > width // 2 else line, width)
 
 
 def _nobody_in(summary: Summary, width: int) -> str:
