@@ -89,8 +89,7 @@ class Dialogues:
         shows, doubtful = np.zeros(len(group.starts) - 1, np.int64), np.empty(len(lines), np.int64)
         count = settle(lines, self.servers.of(group, said), self._telling, heard, shows, doubtful)
         said = _hidden(said, doubtful[:count])
-        said = said.kept(heard.view(bool), np.ones(len(said.events.row), bool))
-        return said, shows
+        return said.kept(heard.view(bool), np.ones(len(said.events.row), bool)), shows
 
     def _told(self, said: Said, shows: Array) -> Array:
         """Say which sessions show AUTH exchanges in their dialogue, or have one and tell of none at all."""

@@ -280,8 +280,7 @@ class Facts:
     def _tls(self) -> Text:
         """Give how sessions were protected, where the log tells it."""
         stated = self.group.catalogue.tls.take(self.patterns)
-        said = self.group.words("tls", _protection)
-        told = np.array([*map(_WAYS.index, said.words), -1])[said.codes]
+        told = self.group.words("tls", _protection).numbers(_WAYS.index, -1)
         says = {name: self._last((told == k) | (stated == k)) >= 0 for k, name in enumerate(TLS_NAMES)}
         seen = (self._last(self.kinds == _EVENT["tls"]) >= 0) | (self.group.first_with("tls_version") >= 0)
         seen |= self._last(told == _WAYS.index(_SOME)) >= 0

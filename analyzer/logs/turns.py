@@ -13,6 +13,7 @@ from typing import Any
 
 from analyzer.kernel import helper, kernel
 from analyzer.logs.columns import *
+from analyzer.logs.escapes import HIDDEN
 from analyzer.logs.heard import CLIENT, SERVER, goes_on, is_dot, names_protocol
 from analyzer.smtp.columns import FLAGS, MODE
 from analyzer.smtp.law import CHALLENGE, GO_ON, READY
@@ -50,8 +51,8 @@ MISSING = 1
 STEPS_OF_LINE, STEPS_OF_END = 4, 2
 #: Octets of a line's end in a stream.
 END_OF_LINE = 2
-#: Octets of an answer that the log leaves out: stars, as many as `escapes.HIDDEN` has.
-STARS = 3
+#: Octets of an answer that the log leaves out: it is `HIDDEN`, stars.
+STARS = len(HIDDEN)
 
 #: All arrays of a run: text, lines, dialogues, kinds of codes; sessions, states, steps, stream (see `lay`).
 Work: Any = namedtuple("Work", "text said talks codes sessions st steps stream")  # noqa: PYI024

@@ -95,9 +95,8 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
     if guessed:
         perhaps = "" if any(row["severity"] == "high" for row in guessed) else "perhaps "
         head = f"{many(count, 'time')}; {perhaps}by guessing: "
-        alone = [row for row in guessed if stands_for(row["evidence"]) == 1]
+        alone, beyond = _alone(guessed)
         entries = [f"{row['client'] or 'several'} as {row['identity'] or 'unknown identity'}" for row in alone]
-        beyond = sum(stands_for(row["evidence"]) for row in guessed) - len(alone)
         return head + some(entries, width - len(head), "; ", beyond), "red"
     if any(row["kind"] in GUESSES for row in findings):
         return f"{many(count, 'time')}; no guess is seen to have worked", "green"
@@ -106,6 +105,12 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
         return f"{head}nobody knows as whom", ""
     tail = f" and {summary.unnamed:,} unknown" if summary.unnamed else ""
     return head + some(inside, width - len(head) - len(tail)) + tail, ""
+
+
+def _alone(findings: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Give the findings that have a row of their own, and how many there are beyond these."""
+    alone = [row for row in findings if stands_for(row["evidence"]) == 1]
+    return alone, sum(stands_for(row["evidence"]) for row in findings) - len(alone)
 
 
 def _lines(label: str, lines: Sequence[str], style: str) -> Iterator[tuple[str, str, str]]:
@@ -130,8 +135,7 @@ def _found(summary: Summary, alarms: list[dict[str, Any]], width: int, room: int
         wrapped = textwrap.wrap(text, width, subsequent_indent="  ")
         if len(wrapped) <= room:
             return wrapped, colour
-    alone = [row for row in told if stands_for(row["evidence"]) == 1]
-    beyond = sum(stands_for(row["evidence"]) for row in told) - len(alone)
+    alone, beyond = _alone(told)
     full = ", ".join(safe.visible(headline(row)) for row in alone)
     if beyond or width_of(full) > width:
         full = some([headline(row, most=1) for row in alone], width, beyond=beyond)
