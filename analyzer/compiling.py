@@ -24,11 +24,11 @@ def compiled(
     function: Callable[..., Any],
     signature: str,
     helpers: Mapping[types.CodeType, Callable[..., Any]],
-    loads: Mapping[types.CodeType, tuple[int, bool]],
+    instructions: Mapping[types.CodeType, tuple[str, tuple[int, ...]]],
 ) -> Code:
     """Compile a kernel with all `helpers` that it names; `signature` is numba's.
 
-    `loads` has, of those that read an integer of a buffer, its octets and whether the most significant is the first.
+    `instructions` has those helpers that are made here: by which of `_INSTRUCTIONS`, and with what.
     """
     import numba
 
@@ -43,9 +43,9 @@ def compiled(
         made.get_call_template = lambda args, kws: template(tuple(map(numba.types.unliteral, args)), kws)
         return made
 
-    for code, layout in loads.items():
+    for code, (name, how) in instructions.items():
         if code not in _helpers:
-            _helpers[code] = jit(_load(*layout))
+            _helpers[code] = jit(_INSTRUCTIONS[name](*how))
     made = numba.njit(**options, pipeline_class=whole)(_linked(function, helpers, jit))
     with _remembered(made.typingctx), _counted_from_the_start():
         made.compile(signature)
@@ -69,18 +69,16 @@ def _linked(
     return copy
 
 
-def _load(octets: int, big: bool) -> Callable[..., Any]:  # noqa: FBT001
+def _load(octets: int, big: int) -> Callable[..., Any]:
     """Make a helper that reads an integer of a buffer, whose bounds it looks at once."""
     from llvmlite import ir
     from numba import types as kinds
-    from numba.core.cgutils import create_struct_proxy
     from numba.extending import intrinsic
 
     @intrinsic  # type: ignore[untyped-decorator]
     def read(_: Any, buffer: Any, at: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            array = create_struct_proxy(signature.args[0])(context, builder, value=args[0])
-            place = builder.gep(array.data, [args[1]])
+            place = _place(context, builder, signature.args[0], *args)
             value = builder.load(builder.bitcast(place, ir.IntType(8 * octets).as_pointer()), align=1)
             value = builder.bswap(value) if big else value
             return value if octets == 8 else builder.zext(value, ir.IntType(64))
@@ -93,6 +91,66 @@ def _load(octets: int, big: bool) -> Callable[..., Any]:  # noqa: FBT001
         return read(buffer, at)
 
     return checked
+
+
+def _copy() -> Callable[..., Any]:
+    """Make a helper that copies bytes of a buffer into another one."""
+    from numba import types as kinds
+    from numba.core.cgutils import raw_memmove
+    from numba.extending import intrinsic
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def move(_: Any, target: Any, at: Any, source: Any, offset: Any, size: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            here = _place(context, builder, signature.args[0], *args[:2])
+            there = _place(context, builder, signature.args[2], *args[2:4])
+            raw_memmove(builder, here, there, args[4], 1)
+            return context.get_dummy_value()
+
+        return kinds.void(target, at, source, offset, size), generate
+
+    def checked(target: Any, at: Any, source: Any, offset: Any, size: Any) -> None:
+        if min(at, offset, size) < 0 or at + size > len(target) or offset + size > len(source):
+            raise IndexError
+        move(target, at, source, offset, size)
+
+    return checked
+
+
+def _fetch() -> Callable[..., Any]:
+    """Make a helper that has the processor fetch what it will need: it cannot fail, and nothing waits for it."""
+    from llvmlite import ir
+    from numba import types as kinds
+    from numba.core.cgutils import get_or_insert_function
+    from numba.extending import intrinsic
+
+    number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+    prefetch = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def fetch(_: Any, array: Any, at: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = builder.bitcast(_place(context, builder, signature.args[0], *args), pointer)
+            function = get_or_insert_function(builder.module, prefetch, "llvm.prefetch.p0i8")
+            builder.call(function, [place, number(0), number(3), number(1)])  # to be read, many times, data
+            return context.get_dummy_value()
+
+        return kinds.void(array, at), generate
+
+    def fetched(array: Any, at: Any) -> None:
+        fetch(array, at)
+
+    return fetched
+
+
+def _place(context: Any, builder: Any, kind: Any, value: Any, at: Any) -> Any:
+    """Give the address of a cell of an array, counted from its first one."""
+    from numba.core.cgutils import create_struct_proxy
+
+    return builder.gep(create_struct_proxy(kind)(context, builder, value=value).data, [at])
+
+
+_INSTRUCTIONS: dict[str, Callable[..., Callable[..., Any]]] = {"load": _load, "copy": _copy, "fetch": _fetch}
 
 
 @functools.cache

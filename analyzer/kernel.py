@@ -43,7 +43,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 FORCE = "SMTP_ANALYZER_KERNELS"
 
 _helpers: dict[types.CodeType, Callable[..., Any]] = {}
-_loads: dict[types.CodeType, tuple[int, bool]] = {}
+_instructions: dict[types.CodeType, tuple[str, tuple[int, ...]]] = {}
 _sources: set[str] = set()
 _mode = {"compiled": False}
 _told: dict[str, Callable[[], object] | None] = {"telling": None}
@@ -84,11 +84,11 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
     return register
 
 
-def load(octets: int, *, big: bool = False) -> Callable[[Function], Function]:
-    """Register a helper ``(buffer, at)`` that reads an integer of so many octets; compiled, it is one instruction."""
+def instruction(name: str, *how: int) -> Callable[[Function], Function]:
+    """Register a helper in the place of which a compiled kernel has an instruction; `analyzer.compiling` makes it."""
 
     def register(function: Function) -> Function:
-        _loads[function.__code__] = octets, big
+        _instructions[function.__code__] = name, how
         return helper(function)
 
     return register
@@ -214,7 +214,7 @@ def _compile(entry: Kernel) -> Callable[..., Any]:
         from analyzer import compiling
 
         _tell()
-        code = compiling.compiled(entry.function, entry.signature, _helpers, _loads)
+        code = compiling.compiled(entry.function, entry.signature, _helpers, _instructions)
         if file:
             native.keep(code, file)
     run, own = native.loaded(code, entry.signature), entry.function.__code__

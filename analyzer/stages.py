@@ -19,7 +19,7 @@ from analyzer.zones import LocalZone
 from analyzer.zones import zone as zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from analyzer.given import Input
     from analyzer.logs.catalogue import Catalogue
@@ -61,10 +61,10 @@ def check(settings: Settings) -> None:
 
 
 class Shard:
-    """All stages behind `wire`, for the connections whose hash falls to one of the workers."""
+    """All stages behind `wire`; of the windows that it gets, for one of so many shares of the connections."""
 
-    def __init__(self, source: str, number: int, settings: Settings, decoder: Decoder) -> None:
-        self.tracker = Tracker(number, settings.workers, settings.capacity or 8192)
+    def __init__(self, source: str, settings: Settings, decoder: Decoder, share: int = 0, shares: int = 1) -> None:
+        self.tracker = Tracker(share, shares, settings.capacity or 8192)
         self.reader = Reader()
         self.writer = Writer(source, settings.tables, decoder)
 
@@ -102,11 +102,14 @@ def read_capture(
 
     Shards are processes that read the whole capture each, where that is possible and worth it, or else threads.
     """
-    shards = [Shard(given.name, number, settings, decoder) for number in range(settings.workers)]
+    workers = settings.workers
 
-    def opened() -> Capture:
+    def opened(share: int, shares: int) -> Capture:
         return given.open(
-            window_bytes=settings.window_bytes, window_packets=settings.window_packets, capacity=settings.capacity
+            window_bytes=settings.window_bytes,
+            window_packets=settings.window_packets,
+            capacity=settings.capacity,
+            share=(share, shares),
         )
 
     def read() -> Window | None:
@@ -115,18 +118,23 @@ def read_capture(
             progress(capture.consumed, capture.total_bytes)
         return window
 
-    def alone(shard: Shard) -> Told:
-        shard.eat(iter(opened().read, None))
+    def made(read: Callable[[], Window | None]) -> Told:
+        shard = Shard(given.name, settings, decoder)
+        shard.eat(iter(read, None))
         return shard.told()
 
-    capture = opened()
-    if len(shards) > 1 and (fresh or not _can_part(given)):
-        _eat_at_once(shards, Feed(read, len(shards)))
+    def other(share: int) -> Told:
+        return made(opened(share, workers).read)
+
+    if workers > 1 and (fresh or not _can_part(given)):
+        capture = opened(0, 1)
+        shards = [Shard(given.name, settings, decoder, number, workers) for number in range(workers)]
+        _eat_at_once(shards, Feed(read, workers))
         return capture, [shard.told() for shard in shards]
+    capture = opened(0, workers)
     with ExitStack() as stack:
-        others = [stack.enter_context(forked.apart(partial(alone, shard))) for shard in shards[1:]]
-        shards[0].eat(iter(read, None))
-        return capture, [shards[0].told(), *(other() for other in others)]
+        others = [stack.enter_context(forked.apart(partial(other, share))) for share in range(1, workers)]
+        return capture, [made(read), *(told() for told in others)]
 
 
 def _can_part(given: Input) -> bool:

@@ -20,7 +20,7 @@ from scapy.utils import PcapNgWriter, rdpcap
 from analyzer import forked, kernel, read
 from analyzer.report import progress
 from analyzer.smtp import law, machine
-from analyzer.wire.octets import be16, be32, be64, find_octet, le16, le32, le64
+from analyzer.wire.octets import be16, be32, be64, copy, fetch, find_octet, le16, le32, le64
 
 pytest.importorskip("numba")
 
@@ -147,6 +147,30 @@ def test_integers_of_a_buffer(way):
     for at in (-1, -8, len(data) - 1, len(data) - 7, len(data), 1 << 40):
         with pytest.raises(IndexError):
             integers(buffer, at, made)
+
+
+@kernel.kernel("void(uint8[::1], int64, uint8[::1], int64, int64)")
+def copied(target, at, source, offset, size):
+    """Copy octets, of which some that nobody has are fetched before."""
+    fetch(source, offset + (1 << 40))
+    copy(target, at, source, offset, size)
+
+
+def test_octets_are_copied(way):
+    """Octets come where they belong and nowhere else, within one buffer too; none goes beyond the ends."""
+    source = np.arange(1, 101, dtype=np.uint8)
+    for at, offset, size in [(0, 0, 0), (0, 0, 50), (50, 100, 0), (3, 7, 1), (3, 7, 8), (3, 40, 37), (10, 60, 40)]:
+        target = np.zeros(50, np.uint8)
+        copied(target, at, source, offset, size)
+        assert target.tolist() == [0] * at + list(range(offset + 1, offset + size + 1)) + [0] * (50 - at - size)
+    both = source.copy()
+    copied(both, 2, both, 0, 98)
+    assert both.tolist() == [1, 2, *range(1, 99)]
+    for at, offset, size in [(-1, 0, 1), (0, -1, 1), (0, 0, -1), (0, 0, 51), (50, 0, 1), (0, 100, 1), (0, 1 << 62, 8)]:
+        target = np.zeros(50, np.uint8)
+        with pytest.raises(IndexError):
+            copied(target, at, source, offset, size)
+        assert not target.any()
 
 
 def test_octets_are_found(way):

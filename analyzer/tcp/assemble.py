@@ -16,6 +16,10 @@ from analyzer.tcp.pieces import compare, insert, position, reach, take
 from analyzer.tcp.sequence import ACK_FLAG, RST_FLAG, distance
 from analyzer.tcp.table import release
 from analyzer.tcp.track import HOLE_BYTES, HOLE_SEGMENTS
+from analyzer.wire.octets import fetch
+
+#: Sessions whose segments are fetched at a time: these fit into a processor's first cache.
+CHAINS = 6
 
 
 @helper
@@ -182,6 +186,27 @@ def finish_part(s: Any, steps: Any) -> None:
     s[c.PARTS] += 1
 
 
+@helper
+def fetch_some(ready: Any, first: int, waiting: Any, arena: Any, at: Any) -> None:
+    """Have the segments of the next sessions fetched, which lie all over the memory.
+
+    Where one is, only the one before it tells; to follow some such chains at once takes no longer than to follow one.
+    """
+    count = min(CHAINS, len(ready) - first)
+    for chain in range(count):
+        at[chain] = ready[first + chain, c.HEAD]
+    left = count
+    while left > 1:
+        left = 0
+        for chain in range(count):
+            row = at[chain]
+            if row >= 0:
+                fetch(waiting, row * c.SEGMENT_WIDTH + c.SEGMENT_WIDTH - 1)
+                fetch(arena, waiting[row, c.OFF])
+                at[chain] = waiting[row, c.NEXT]
+                left += 1
+
+
 @kernel(
     "int64(int64[:, ::1], int64, int64[::1], int64[:, ::1], int64[:, ::1], uint8[::1], uint8[::1], int64[:, ::1],"
     " int64[::1], int64[::1])"
@@ -206,6 +231,8 @@ def assemble(
     if waiting.shape[1] != c.SEGMENT_WIDTH or ready.shape[1] != c.SESSION_WIDTH or steps.shape[1] != c.STEP_WIDTH:
         return -1  # never; so the compiler knows that all columns are there
     for k in range(len(ready)):
+        if k % CHAINS == 0:
+            fetch_some(ready, k, waiting, arena, s)
         for column in range(c.SESSION_WIDTH):
             s[column] = ready[k, column]
         if s[c.PARTS] == 0:

@@ -12,7 +12,7 @@ from analyzer.tcp import columns as c
 from analyzer.tcp.assemble import assemble
 from analyzer.tcp.pieces import PIECE_WIDTH, SCRATCH_WIDTH
 from analyzer.tcp.table import fill, forget, stow
-from analyzer.tcp.track import DONE, FLUSH, NO_ROOM, sweep, track
+from analyzer.tcp.track import DONE, FLUSH, HASHES, NO_ROOM, sweep, track
 from analyzer.wire import segments as wire
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class Tracker:
         self.tails: dict[int, tuple[Array, Array]] = {}
         self.owners = 0
         self.clock = self.swept = 0
+        self._hashes = np.zeros(HASHES, np.int64)
         self._made = _Streams(self.capacity)
         self._pieces = np.empty((64, PIECE_WIDTH), np.int64)
         self._scratch = np.zeros(SCRATCH_WIDTH, np.int64)
@@ -139,7 +140,7 @@ class Tracker:
         while True:
             at = track(
                 segments, at, buffer, self.arena, self.waiting, self.slots, self.table, self.ready, self._limits,
-                self.counters, HASH_KEY, self.shard, self.shards,
+                self.counters, self._hashes, HASH_KEY, self.shard, self.shards,
             )  # fmt: skip
             yield from self._worked()
             if self.counters[c.STOPPED] == DONE:

@@ -8,6 +8,7 @@ from analyzer.kernel import helper
 from analyzer.tcp import columns as c
 from analyzer.tcp.sequence import ACK_FLAG, FAR, FIN_FLAG, NEAR, RST_FLAG, SYN_FLAG, distance
 from analyzer.wire import segments as wire
+from analyzer.wire.octets import EACH_1, EACH_128, le64
 
 # LOOKS, a bit each
 SIDE_0_SEEN, SIDE_1_SEEN, PLAUSIBLE, OPAQUE, TLS_SEEN = 1, 2, 4, 8, 16
@@ -49,6 +50,12 @@ def begin(table: Any, row: int, segments: Any, i: int, hashed: int) -> None:
 
 
 @helper
+def small_in(octets: int) -> int:
+    """Mark octets of an integer that are below 32; above the lowest one others may be marked."""
+    return (octets - 32 * EACH_1) & ~octets & EACH_128
+
+
+@helper
 def look(table: Any, row: int, buffer: Any, at: int, size: int, side: int) -> None:
     """Judge the first payload of a side: text and what opens a proxy are plausible; TLS off the mail ports is dull."""
     table[row, c.LOOKS] |= SIDE_0_SEEN << side
@@ -63,9 +70,14 @@ def look(table: Any, row: int, buffer: Any, at: int, size: int, side: int) -> No
         return
     if buffer[at] != 4 and buffer[at] != 5 and (size < 5 or buffer[at] != 13 or buffer[at + 4] != 0):
         # neither SOCKS 4 (RFC 1928 for 5) nor the PROXY protocol version 2, which begins with CR LF CR LF NUL
-        for k in range(at, at + min(size, LOOK_BYTES)):
+        k = at
+        stop = at + min(size, LOOK_BYTES)
+        while k + 8 <= stop and not small_in(le64(buffer, k)):
+            k += 8
+        while k < stop:
             if buffer[k] < 32 and not 9 <= buffer[k] <= 13:
                 return
+            k += 1
     table[row, c.LOOKS] |= PLAUSIBLE
 
 

@@ -8,9 +8,7 @@ from analyzer.kernel import helper, kernel
 from analyzer.tcp import columns as c
 from analyzer.wire import segments as wire
 from analyzer.wire.octets import copy
-
-#: An odd number without a pattern, of 31 bits, so that its product with 32 bits stays in the range of int64.
-FACTOR = 0x5BD1E995
+from analyzer.wire.segments import FACTOR
 
 
 @helper
@@ -38,7 +36,7 @@ def hash_of(key: int, segments: Any, i: int) -> Any:
 
 @helper
 def home(hashed: int, mask: int) -> int:
-    """Give the slot where the search for a hash begins (its low bits choose the shard)."""
+    """Give the slot where the search for a hash begins (its low bits choose the shard, of a thread)."""
     return (hashed >> 16) & mask
 
 

@@ -13,8 +13,9 @@ from analyzer.kernel import helper, kernel
 from analyzer.tcp import columns as c
 from analyzer.tcp.sequence import ACK_FLAG, NEAR, SYN_FLAG, distance
 from analyzer.tcp.state import LATE_SYN, OPAQUE, PLAUSIBLE, SIDE_0_SEEN, begin, look, note
-from analyzer.tcp.table import drop, find, hash_of, keep, remove
+from analyzer.tcp.table import drop, find, hash_of, home, keep, remove
 from analyzer.wire import segments as wire
+from analyzer.wire.octets import fetch
 
 # why `track` or `sweep` stopped: all is done; `ready` is full, or has a part of a session that goes on; rows or room in
 # the arena are short; a session has more to give, and the part in `ready` has to be read first
@@ -28,6 +29,13 @@ DONE, WORK, NO_ROOM, FLUSH = range(4)
 
 #: Data this far behind where a closed connection stood may be a straggler; else it is the next one on these ports.
 STRAGGLER = 1 << 28
+
+#: So many segments before one that needs them, the slot of its session and then the row are fetched; hashes are kept in
+#: a ring, whose length is a power of two.
+AHEAD, NEAR_AHEAD, HASHES = 8, 4, 16
+
+#: Cells of a session's row that `track` looks at for each segment, and cells that the processor fetches at a time.
+ROW_CELLS, LINE_CELLS = 40, 8
 
 
 @helper
@@ -106,9 +114,19 @@ def due(table: Any, row: int, bounds: Any, more: int, segments: int) -> Any:
     )
 
 
+@helper
+def look_ahead(slots: Any, table: Any, hashes: Any, i: int) -> None:
+    """Have what later segments need fetched meanwhile: the slots of one, and the row that is most likely of another."""
+    mask = len(slots) - 1
+    fetch(slots, home(hashes[(i + AHEAD) % HASHES], mask))
+    row = slots[home(hashes[(i + NEAR_AHEAD) % HASHES], mask)] * c.SESSION_WIDTH
+    for cell in range(0, ROW_CELLS, LINE_CELLS):
+        fetch(table, row + cell)
+
+
 @kernel(
     "int64(int64[:, ::1], int64, uint8[::1], uint8[::1], int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1],"
-    " int64[::1], int64[::1], int64, int64, int64)"
+    " int64[::1], int64[::1], int64[::1], int64, int64, int64)"
 )
 def track(
     segments: Any,
@@ -121,6 +139,7 @@ def track(
     ready: Any,
     bounds: Any,
     counters: Any,
+    hashes: Any,
     key: int,
     shard: int,
     shards: int,
@@ -128,12 +147,17 @@ def track(
     """Sort the segments from `start` on into sessions, and give the index of the first that was not looked at.
 
     `slots` is a hash table of rows of `table`, at least twice as long. Sessions that are over, or have a part to
-    assemble, are copied to `ready`.
+    assemble, are copied to `ready`. `hashes` is scratch.
     """
     if segments.shape[1] != wire.WIDTH or waiting.shape[1] != c.SEGMENT_WIDTH or table.shape[1] != c.SESSION_WIDTH:
         return -1  # never; so the compiler knows that all columns are there
+    for i in range(start, min(start + AHEAD, len(segments))):
+        hashes[i % HASHES] = hash_of(key, segments, i)
     for i in range(start, len(segments)):
-        hashed = hash_of(key, segments, i)
+        if i + AHEAD < len(segments):
+            hashes[(i + AHEAD) % HASHES] = hash_of(key, segments, i + AHEAD)
+            look_ahead(slots, table, hashes, i)
+        hashed = hashes[i % HASHES]
         if shards > 1 and hashed % shards != shard:
             continue
         if is_full(ready, bounds, counters):

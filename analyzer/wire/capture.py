@@ -54,12 +54,14 @@ class Capture:
         capacity: int | None = None,
         patience: float | None = None,
         keep_records: bool = False,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         """Read `places` in the order given.
 
         A window holds `window_bytes` of a file, or `window_packets` if those are fewer, or what a live source gives
         within `patience` seconds. `capacity` is how many rows a kernel gets room for at first. With `keep_records`
-        the record rows of the last window are in `records`.
+        the record rows of the last window are in `records`. `share` is which of how many shares of the connections
+        the windows have the segments of; all that is counted, is counted of all packets.
         """
         self.files = [display_name(place) for place in places]
         self.name = name or short_name(self.files)
@@ -76,7 +78,7 @@ class Capture:
         self._skipped = list(skipped)
         self._secret_bytes = 0
         self._unkept: list[str] = []
-        self._decoder = Decoder(capacity)
+        self._decoder = Decoder(capacity, share)
         self._source: Source | None = None
         self._number = -1
         self._done = 0

@@ -25,7 +25,7 @@ from analyzer.wire.layers import (
 from analyzer.wire.octets import be16, be32, be64
 from analyzer.wire.records import CAP, CLOCK, FILE, FRAME, LINK, OFF, TIME, WIRE
 from analyzer.wire.records import WIDTH as RECORD_WIDTH
-from analyzer.wire.segments import put_headers, put_packet
+from analyzer.wire.segments import put_headers, put_packet, share_of
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets
@@ -69,13 +69,18 @@ def put_segment(buffer: Octets, segments: Grid, row: int, ip: int, tcp: int, end
     return TCP
 
 
-@kernel("int64(uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])")
+@kernel(
+    "int64(uint8[::1], int64[:, ::1], int64[:, ::1], int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1],"
+    " int64, int64)"
+)
 def decode(
-    buffer: Octets, links: Grid, records: Grid, state: Cells, segments: Grid, exotic: Grid, tally: Grid
+    buffer: Octets, links: Grid, records: Grid, state: Cells, segments: Grid, exotic: Grid, tally: Grid, share: int,
+    shares: int,
 ) -> int:  # fmt: skip
     """Turn records NEXT to COUNT into rows of `segments` and of `exotic`; gives how many records are left.
 
-    `tally` counts packets by what they are, and has the first frame of each.
+    Of the connections, those of one share of so many are kept; `tally` counts all packets by what they are, and has the
+    first frame of each kind.
     """
     row = state[ROW]
     aside = state[ASIDE]
@@ -122,7 +127,8 @@ def decode(
         tally[kind, 0] += 1
         if kind == TCP:
             put_packet(segments, row, records[number, TIME], frame, records[number, FILE], records[number, CLOCK])
-            row += 1
+            if shares == 1 or share_of(segments, row, shares) == share:
+                row += 1
         elif kind == EXOTIC:
             for column in range(RECORD_WIDTH):
                 exotic[aside, column] = records[number, column]

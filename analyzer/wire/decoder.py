@@ -44,9 +44,13 @@ SEGMENT_BYTES = 64
 class Decoder:
     """Turns records into segments and keeps count, over all windows of a source."""
 
-    def __init__(self, capacity: int | None = None) -> None:
-        """Give the kernel room for `capacity` rows at first, or for as many as the window can have."""
+    def __init__(self, capacity: int | None = None, share: tuple[int, int] = (0, 1)) -> None:
+        """Give the kernel room for `capacity` rows at first, or for as many as the window can have.
+
+        Of the connections, `share` is which of how many shares is kept.
+        """
         self.exotic = Exotic()
+        self._share = share
         self._capacity = capacity
         self._links = layers.link_table()
         self._tally = np.zeros((layers.KINDS, 2), np.int64)
@@ -63,7 +67,7 @@ class Decoder:
         """Decode `count` records."""
         step = self._step
         step[d.NEXT], step[d.COUNT] = 0, count
-        while d.decode(buffer, self._links, records, step, self._rows, self._aside, self._tally):
+        while d.decode(buffer, self._links, records, step, self._rows, self._aside, self._tally, *self._share):
             if step[d.ROW] == len(self._rows):
                 self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
             if step[d.ASIDE] == len(self._aside):

@@ -27,6 +27,9 @@ LEN = 14  #: bytes of payload that were captured
 WIRE = 15  #: bytes of payload that were on the wire, never less than LEN
 WIDTH = 16
 
+#: An odd number without a pattern, of 31 bits, so that its product with 32 bits stays in the range of int64.
+FACTOR = 0x5BD1E995
+
 
 @helper
 def put_packet(rows: Grid, row: int, time: int, frame: int, file: int, clock: int) -> None:
@@ -46,3 +49,12 @@ def put_headers(
     rows[row, SRC_HI], rows[row, SRC_LO], rows[row, DST_HI], rows[row, DST_LO] = addresses
     rows[row, SPORT], rows[row, DPORT], rows[row, SEQ], rows[row, ACK], rows[row, FLAGS] = tcp
     rows[row, OFF], rows[row, LEN], rows[row, WIRE] = payload
+
+
+@helper
+def share_of(rows: Grid, row: int, shares: int) -> int:
+    """Give which of so many shares of the connections a segment belongs to; it is the same for both directions."""
+    ends = rows[row, SRC_HI] ^ rows[row, DST_HI] ^ rows[row, SRC_LO] ^ rows[row, DST_LO]
+    mixed = ((ends ^ ends >> 32) & 0xFFFFFFFF) * FACTOR ^ (rows[row, SPORT] ^ rows[row, DPORT])
+    mixed = ((mixed ^ mixed >> 32) & 0xFFFFFFFF) * FACTOR
+    return (mixed >> 24 & 0xFFFF) * shares >> 16

@@ -38,6 +38,25 @@ def test_windows(name: str, options: dict[str, Any]) -> None:
     assert (parts.counts, parts.skipped, parts.warnings) == (whole.counts, whole.skipped, whole.warnings)
 
 
+@pytest.mark.parametrize("shares", [1, 2, 3, 7])
+def test_shares(shares: int) -> None:
+    """Each connection is in one share, whole, in both directions; what is counted is counted in each share."""
+    packets, server = c.traffic(10), (bytes([198, 51, 100, 1]), 25)
+    for number in range(200):
+        client = bytes([192, 0, 2, number % 50]), 40000 + number
+        for (source, port), (target, other) in ((client, server), (server, client)):
+            frame = c.ethernet(c.ipv4(c.tcp(b"x" * number, ports=(port, other))))
+            frame = frame.replace(bytes([10, 0, 0, 1, 10, 0, 0, 2]), source + target)
+            packets.append(c.Packet(c.START, frame, len(frame)))
+    whole, expected = c.read(c.pcap(packets))
+    told = [c.read(c.pcap(packets), share=(share, shares)) for share in range(shares)]
+    assert sorted(each for _, found in told for each in found) == sorted(expected)
+    ends = [{frozenset(zip((one.source, one.target), one.ports, strict=True)) for one in found} for _, found in told]
+    assert sum(map(len, ends)) == len(set.union(*ends))
+    assert all(len(found) > len(expected) / shares / 2 for _, found in told)
+    assert all((capture.counts, capture.skipped) == (whole.counts, whole.skipped) for capture, _ in told)
+
+
 @pytest.mark.skipif(not kernel.available(), reason="no numba")
 def test_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled kernels give what interpreted ones give, damage and rare things included."""
