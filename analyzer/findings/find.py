@@ -32,6 +32,7 @@ def find(tables: Mapping[str, Table], thresholds: Thresholds) -> Table:
     found += stale_clients(past, who, witness, thresholds)
     found += accidents(past, witness, thresholds)
     found += protocol(witness)
+    found = witness.placed(found)
     return table(sorted([*found, *bounded(_noted(tables["findings"]))], key=lambda each: each.worth))
 
 
@@ -39,7 +40,8 @@ def _noted(known: Table) -> Iterator[Found]:
     """Give the findings of the machine."""
     rows = known.lists()
     rows["first"] = rows.pop("at")
-    for values in zip(*(rows[field.name] for field in fields(Found)), strict=True):
-        each = Found(*values)
+    names = [field.name for field in fields(Found) if field.name in rows]
+    for values in zip(*(rows[name] for name in names), strict=True):
+        each = Found(**dict(zip(names, values, strict=True)))
         if each.kind in NOTED:
             yield each

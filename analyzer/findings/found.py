@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -46,6 +46,8 @@ class Found:
     session: str | None = None
     places: str | None = None
     severity: str | None = None
+    #: The first rows of `auth` that are the evidence; the session and the places are theirs.
+    rows: Array = field(default_factory=lambda: np.zeros(0, np.int64), compare=False)
 
     @property
     def worth(self) -> tuple[Any, ...]:
@@ -112,15 +114,23 @@ class Witness:
         """Give the finding that some rows, in the order of time, are the evidence of."""
         times = self.auth.array("started")[rows]
         times = times[times != NULL]
-        few = self.order[rows[:FINDING_PLACES]]
         told = {
             "count": len(rows),
             "first": int(times[0]) if len(times) else None,
             "last": int(times[-1]) if len(times) else None,
-            "session": self.session.take(few[:1]).list()[0],
-            "places": "; ".join(filter(None, self.where.take(few).list())) or None,
+            "rows": self.order[rows[:FINDING_PLACES]],
         }
         return Found(kind, evidence, confidence=round(confidence, 2), **told | more)
+
+    def placed(self, found: Sequence[Found]) -> list[Found]:
+        """Give findings with the session and the places of their first rows: looked up once for all of them."""
+        rows = [np.zeros(0, np.int64), *(each.rows for each in found)]
+        sessions, places = (column.take(np.concatenate(rows)).list() for column in (self.session, self.where))
+        ends = np.cumsum([len(some) for some in rows]).tolist()
+        return [
+            replace(each, session=sessions[start], places="; ".join(filter(None, places[start:stop])) or None)
+            for each, start, stop in zip(found, ends, ends[1:], strict=False)
+        ]
 
     def groups(
         self, kind: str, key: Array, logins: Logins, describe: Callable[[Logins], dict[str, Any]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -37,7 +36,7 @@ def protocol(witness: Witness) -> list[Found]:
 
     def describe(group: Logins) -> dict[str, Any]:
         row = int(group.row[0])
-        names = Counter(filter(None, mechanism.take(group.row).list()))
+        names = mechanism.take(group.row).counts()
         counted = ", ".join(f"{count:,} {name}" for name, count in most_first(names))
         clients, identities = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
         told = (("by", identities, "identity"), ("from", clients, "address"))  # a log may tell none of them

@@ -13,7 +13,7 @@ more get in than fail, secrets that are repeated are old ones, not guesses. One 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ from analyzer.schema import NULL
 from analyzer.tables import begins_run, in_order, packed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from analyzer.findings.thresholds import Thresholds
     from analyzer.tables import Table
 
@@ -52,9 +54,11 @@ UNSEEN: Final = -1
 _SLOTS: Final = (1 << 22) - 3
 
 
-@dataclass(frozen=True, slots=True)
 class Logins:
-    """Columns of logins, in the order of time: client and identity as codes of the table `auth`, -1 for unknown."""
+    """Columns of logins, in the order of time: client and identity as codes of the table `auth`, -1 for unknown.
+
+    Of some rows of others, a column is taken when it is looked at: few need all of them.
+    """
 
     #: Row of `auth`.
     row: Array
@@ -66,19 +70,36 @@ class Logins:
     #: Client and identity as one key; of a `History`, numbered from 0 on.
     pair: Array
 
+    def __init__(self, columns: Mapping[str, Array], rows: Array | None = None) -> None:
+        """Give logins of whole columns, or of some rows of them."""
+        self._columns, self._rows = columns, rows
+
+    def __getattr__(self, name: str) -> Array:
+        """Take a column."""
+        if name not in Logins.__annotations__:
+            raise AttributeError(name)
+        column = self._columns[name]
+        taken: Array = column if self._rows is None else column.take(self._rows)
+        setattr(self, name, taken)
+        return taken
+
     def __len__(self) -> int:
-        return len(self.row)
+        return len(self._columns["row"] if self._rows is None else self._rows)
+
+    def replaced(self, **columns: Array) -> Logins:
+        """Give the same logins with other columns."""
+        return Logins({name: getattr(self, name) for name in Logins.__annotations__ if name not in columns} | columns)
+
+    def take(self, rows: Array) -> Logins:
+        """Give the logins that an index or a mask names."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return Logins(self._columns, rows if self._rows is None else self._rows.take(rows))
 
     @property
     def seen(self) -> Array:
         """Which secrets are seen."""
         seen: Array = self.secret != UNSEEN
         return seen
-
-    def take(self, rows: Array) -> Logins:
-        """Give the logins that an index or a mask names."""
-        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return Logins(*(getattr(self, each.name).take(rows) for each in fields(self)))
 
     def fresh(self, *key: Array) -> Array:
         """Say which are guesses: those that do not repeat a known secret for an identity, within a key.
@@ -114,7 +135,7 @@ def history(auth: Table, thresholds: Thresholds) -> History:
     tries = _collapsed(auth, np.flatnonzero(mine & refused(auth)), thresholds)
     wins = logins(auth, np.flatnonzero(mine & auth.has("outcome", "succeeded")))
     pair = numbered(np.concatenate((tries.pair, wins.pair)))
-    tries, wins = replace(tries, pair=pair[: len(tries)]), replace(wins, pair=pair[len(tries) :])
+    tries, wins = tries.replaced(pair=pair[: len(tries)]), wins.replaced(pair=pair[len(tries) :])
     fresh = tries.fresh(tries.client)
     regular = _regular(tries, wins)
     typo, before = _runs(tries, wins, fresh & ~regular, thresholds.typos)
@@ -140,7 +161,8 @@ def logins(auth: Table, rows: Array) -> Logins:
     pair = pairs(auth, client, identity)
     secret = auth.array("secret_group")[rows]
     secret = np.where(secret == NULL, UNSEEN, secret)
-    return Logins(rows, client, identity, secret, auth.array("started")[rows], pair)
+    time = auth.array("started")[rows]
+    return Logins({"row": rows, "client": client, "identity": identity, "secret": secret, "time": time, "pair": pair})
 
 
 def pairs(auth: Table, client: Array, identity: Array) -> Array:
@@ -178,7 +200,7 @@ def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
         np.maximum.reduceat(column, starts) for column in (mine.identity, mine.secret)
     )
     begins[order[1:][goes_on]] = False
-    return replace(made, identity=identity, secret=secret, pair=pairs(auth, made.client, identity)).take(begins)
+    return made.replaced(identity=identity, secret=secret, pair=pairs(auth, made.client, identity)).take(begins)
 
 
 def _same(column: Array) -> Array:
@@ -201,7 +223,7 @@ def _runs(tries: Logins, wins: Logins, counted: Array, typos: float) -> tuple[Ar
         typo[named], before = _between(tries.take(named), wins, counted[named], typos)
         # Where a log names only those who got in, the tries of nobody belong to the client.
         nobody = tries.take(~named)
-        nobody, anyone = (replace(each, pair=each.client.astype(np.int64)) for each in (nobody, wins))
+        nobody, anyone = (each.replaced(pair=each.client.astype(np.int64)) for each in (nobody, wins))
         typo[~named], _ = _between(nobody, anyone, counted[~named], typos)
     return typo, before
 

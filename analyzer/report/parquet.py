@@ -16,6 +16,7 @@ from analyzer import limits
 from analyzer.report import spelled
 from analyzer.report.rows import plain
 from analyzer.schema import NULL
+from analyzer.tables import is_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,6 +130,9 @@ def _words(column: Text) -> pa.Array:
 
 def _used(column: Text) -> tuple[list[int], Array]:
     """Give the words that rows have, and codes into them; -1 stays."""
+    if is_one(column.codes) and len(column):
+        code = int(column.codes[0])
+        return [code] * (code >= 0), np.full(len(column), min(code, 0), np.int32)
     met = np.zeros(len(column.words) + 1, bool)
     met[column.codes] = True
     met[-1] = False

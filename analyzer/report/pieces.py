@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer.report import spelled
+from analyzer.tables import is_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +38,7 @@ class Words(NamedTuple):
         if not len(codes):
             return cls(codes, [])
         first = codes[0]
-        if not any(codes.strides) or (codes == first).all():
+        if is_one(codes) or (codes == first).all():
             return one(write(int(first) % size), len(codes))
         codes = codes.astype(np.intp)
         met = np.zeros(size, bool)

@@ -140,8 +140,7 @@ def _refused(auth: Table) -> Array:
 
 def _count(column: Text) -> Counter[str]:
     """Count words; those that are met equally often stay in alphabetic order."""
-    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.words)).tolist()
-    return Counter(dict(sorted((word, count) for word, count in zip(column.words, counts, strict=True) if count)))
+    return Counter(dict(sorted(column.counts().items())))
 
 
 def _groups(*columns: Column) -> list[tuple[list[int], int]]:

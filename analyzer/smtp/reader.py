@@ -115,9 +115,12 @@ class Reader:
     def _hold(self, rows: Rows, tracker: Tracker) -> None:
         """Keep the state, the rows and the bytes of sessions that go on."""
         sessions, states, _, units, attempts, stream = rows
+        going_on = np.flatnonzero(sessions[:, c.FINAL] == 0)
+        if not len(going_on):
+            return
         kept_units = _held(units, s.U_SESSION, s.U_FLAGS)
         kept_attempts = _held(attempts, s.A_SESSION, s.A_FLAGS)
-        for k in np.flatnonzero(sessions[:, c.FINAL] == 0).tolist():
+        for k in going_on.tolist():
             owner = int(sessions[k, c.OWNER])
             held = kept_units.get(k, units[:0]), kept_attempts.get(k, attempts[:0])
             self.parts[owner] = _Part(states[k].copy(), *held)

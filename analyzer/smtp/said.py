@@ -12,7 +12,7 @@ from analyzer.schema import NULL
 from analyzer.smtp import columns as s
 from analyzer.smtp import law, redact
 from analyzer.smtp.encoding import printable, unbase64
-from analyzer.smtp.law import Kind
+from analyzer.smtp.law import Flag, Kind
 from analyzer.smtp.reply import reply_of
 from analyzer.tables import Text, among, columns_of, distinct
 from analyzer.words.vocabulary import distinct_of
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from analyzer.smtp.texts import Texts
 
     Array = np.ndarray[Any, Any]
+
+_HIDDEN: Final = int(Flag.HELD | Flag.VOID)
 
 #: Units whose lines may hold a secret whatever they look like.
 _SECRETIVE: Final = (law.ANSWER_UNIT, law.UNKNOWN_VERB, law.INJECTED)
@@ -54,6 +56,9 @@ class Said:
         self.units: Any = memoryview(rows.units)
         self._stream = memoryview(rows.stream)
         self._columns = columns_of(rows.units)
+        self._columns.flags.writeable = False
+        #: The units that are to be shown; nearly always all of them.
+        self.told = np.flatnonzero(self.column(s.U_FLAGS) & _HIDDEN == 0)
         kinds, verbs = self.column(s.U_KIND), self.column(s.U_VERB)
         secretive = (kinds == Kind.AUTH) | among(verbs, _SECRETIVE)
         #: The units that may hold a secret; and for each unit, the last one up to it; -1: there is none.
@@ -67,7 +72,9 @@ class Said:
         return column
 
     def of(self, number: int, units: Array) -> Array:
-        """Give a column of some units, 0 for none (-1)."""
+        """Give a column of some units, 0 for none (-1); it is not copied where that is all of them."""
+        if units is self.told and len(units) == len(self.rows.units):
+            return self.column(number)
         column: Array = self._columns[number].take(units)
         return column
 

@@ -42,7 +42,6 @@ KEYS: Final[dict[str, Held]] = {"begun": "time", "line": "int"}
 #: Bytes of the first TLS records that are looked at.
 _HELLO_BYTES: Final = 16384
 
-_HIDDEN: Final = int(Flag.HELD | Flag.VOID)
 _IMPLICIT: Final = TLS_NAMES.index("implicit")
 
 
@@ -88,7 +87,7 @@ class Writer:
         self._texts.begin_batch()
         said = Said(rows, facts.secrets, self._texts)
         ends = self._ends(rows)
-        shown = np.flatnonzero(said.column(s.U_FLAGS) & _HIDDEN == 0)
+        shown = said.told
         if self._described:
             self._hear(rows, said, facts, shown)
         self._attempts(rows, said, facts, ends)

@@ -21,12 +21,20 @@ _CACHED: Final = 512
 ROOM: Final = 1 << 62
 
 
+def is_one(array: Array) -> bool:
+    """Say whether all rows of an array are one value that is there once (`numpy.broadcast_to`)."""
+    return not any(array.strides)
+
+
 def picked(array: Array, rows: Array | slice) -> Array:
     """Give the rows of an array that an index or a mask names; several times faster than indexing with arrays."""
     if isinstance(rows, slice):
         return array[rows]
     rows = np.asarray(rows)
-    return array.take(np.flatnonzero(rows) if rows.dtype == bool else rows)
+    rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+    if len(rows) and (is_one(array) or is_one(rows)):
+        return np.broadcast_to(array[rows[0]], len(rows))
+    return array.take(rows)
 
 
 def columns_of(rows: Array) -> Array:
@@ -34,7 +42,8 @@ def columns_of(rows: Array) -> Array:
 
     What stands in one piece is read several times faster; so many rows at a time stay in the processor's cache.
     """
-    made = np.zeros((rows.shape[1], len(rows) + 1), rows.dtype)
+    made: Array = np.empty((rows.shape[1], len(rows) + 1), rows.dtype)
+    made[:, -1] = 0
     for start in range(0, len(rows), _CACHED):
         some = rows[start : start + _CACHED]
         made[:, start : start + len(some)] = some.T
@@ -90,14 +99,18 @@ def span(column: Array) -> int:
 
 def packed(*columns: Array) -> Array:
     """Put columns of integers into one, from 0 on: only equal rows are equal, in the order of the columns."""
-    key = np.zeros(len(columns[0]), np.int64)
+    key, room = np.zeros(len(columns[0]), np.int64), 1
     if not len(key):
         return key
     for column in columns:
         part = column.astype(np.int64, copy=False)
-        if span(key) * span(part) > ROOM:  # an unknown secret is far from all others
+        if room * span(part) > ROOM and span(key) * span(part) > ROOM:  # an unknown secret is far from all others
             key, part = _narrowed(key), _narrowed(part)
-        key = key * span(part) + (part - part.min())
+            room = span(key)
+        least, width = int(part.min()), span(part)
+        part = part - least if least else part
+        key = part if room == 1 else key * width + part
+        room *= width
     return key
 
 
@@ -121,12 +134,13 @@ def in_order(key: Array) -> Array:
     if not count:
         return np.zeros(0, np.int64)
     row: Array = np.arange(count)
-    if span(key) * count > ROOM:
+    bits = count.bit_length()
+    if span(key) << bits > ROOM:
         row = np.argsort(key)
         ordered = key.take(row)
         key = np.cumsum(begins_run(ordered))
-    order: Array = np.sort((key.astype(np.int64) - key.min()) * count + row) % count
-    return order
+    order: Array = np.sort((key.astype(np.int64) - key.min() << bits) + row)
+    return order & (1 << bits) - 1
 
 
 def among(key: Array, keys: Array | Sequence[int]) -> Array:

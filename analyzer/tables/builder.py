@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.schema import TABLES
+from analyzer.tables.arrays import is_one
 from analyzer.tables.columns import together
 from analyzer.tables.names import Ids, Places
 from analyzer.tables.shelf import Shelf
@@ -48,7 +49,7 @@ class Builder:
         for name, kind in self.kinds.items():
             arrays = self._numbered(name, made(kind, columns[name], rows))
             self._parts[name].append(arrays)
-            self._bytes += sum(array.nbytes for array in arrays if any(array.strides))
+            self._bytes += sum(array.nbytes for array in arrays if not is_one(array))
         self.rows += rows
         if self._bytes >= limits.TABLE_BYTES and not self._full:
             self._shelve()
@@ -56,7 +57,7 @@ class Builder:
     def _numbered(self, name: str, column: Column) -> tuple[Array, ...]:
         """Give the arrays of a column with the numbers that its words have in this table."""
         if isinstance(column, np.ndarray):  # what is part of another array would keep all of it, and change with it
-            return (column if column.base is None or not any(column.strides) else column.copy(),)
+            return (column if column.base is None or is_one(column) else column.copy(),)
         if isinstance(column, Text):
             return (self._words[name].renamed(column),)
         return (column.renamed(self._words[name].numbers) if isinstance(column, Places) else column).arrays
@@ -112,7 +113,7 @@ def _joined(parts: Sequence[Array]) -> Array:
     first = parts[0]
     if len(parts) == 1:
         return first
-    if any(any(part.strides) or part[:1].tobytes() != first[:1].tobytes() for part in parts):
+    if any(not is_one(part) or part[:1].tobytes() != first[:1].tobytes() for part in parts):
         return np.concatenate(parts)
     return np.broadcast_to(first[0], sum(map(len, parts)))
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from analyzer.tables.arrays import is_one
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
@@ -67,7 +69,7 @@ class Shelf:
 def _holds_only(value: Array, array: Array) -> bool:
     """Say whether an array holds one value all along; nearly always a few places tell already that it does not."""
     octets = f"i{array.itemsize}"
-    if not any(array.strides):
+    if is_one(array):
         array = array[:1]
     some = slice(None, None, 1 + len(array) // _SAMPLES)
     return all((each.view(octets) == value.view(octets)).all() for each in (array[some], array))

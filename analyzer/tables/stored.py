@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from analyzer import limits
+from analyzer.tables.arrays import picked
 from analyzer.tables.columns import Column, taken, together
-from analyzer.tables.shelf import Place, Shelf
+from analyzer.tables.shelf import NOWHERE, Place, Shelf
 from analyzer.tables.text import Text
 
 if TYPE_CHECKING:
@@ -36,11 +37,6 @@ class Part:
     shelf: Shelf
     rows: int
     places: dict[str, list[Place]]
-
-    def read(self, name: str, start: int, arrays: Sequence[Array]) -> None:
-        """Read the arrays of a column, some rows of them."""
-        for place, array in zip(self.places[name], arrays, strict=True):
-            self.shelf.get(place, start, array)
 
 
 class Span(NamedTuple):
@@ -67,21 +63,29 @@ class Run:
 
     def read(self, name: str, spans: list[Span]) -> Column:
         """Read rows of a column."""
-        total, at, pattern = sum(span.rows for span in spans), 0, self.patterns[name]
-        joined = [np.empty(total, place.first.dtype) for place in self.parts[0].places[name]]
-        for span in spans:
-            mine = [array[at : at + span.rows] for array in joined]
-            if span.inside is None:
-                span.part.read(name, span.start, mine)
-            else:
-                read = [np.empty(span.stop - span.start, array.dtype) for array in joined]
-                span.part.read(name, span.start, read)
-                for array, whole in zip(mine, read, strict=True):
-                    np.take(whole, span.inside, out=array, mode="clip")  # any other mode makes a copy
-            at += span.rows
+        joined = [_joined(spans, places) for places in zip(*(span.part.places[name] for span in spans), strict=True)]
         if name in self.codes:
-            joined[0] = self.codes[name].take(joined[0].astype(np.int32, copy=False))
+            joined[0] = picked(self.codes[name], joined[0].astype(np.int32, copy=False))
+        pattern = self.patterns[name]
         return joined[0] if isinstance(pattern, np.ndarray) else pattern.like(*joined)
+
+
+def _joined(spans: list[Span], places: Sequence[Place]) -> Array:
+    """Read rows of an array, of which each part is in its place; what is one value all along is there once."""
+    first, total, at = places[0].first, sum(span.rows for span in spans), 0
+    if all(place.at == NOWHERE and place.first.tobytes() == first.tobytes() for place in places):
+        return np.broadcast_to(first[0], total)
+    made = np.empty(total, first.dtype)
+    for span, place in zip(spans, places, strict=True):
+        mine = made[at : at + span.rows]
+        if span.inside is None or place.at == NOWHERE:
+            span.part.shelf.get(place, span.start, mine)
+        else:
+            read = np.empty(span.stop - span.start, made.dtype)
+            span.part.shelf.get(place, span.start, read)
+            np.take(read, span.inside, out=mine, mode="clip")  # any other mode makes a copy
+        at += span.rows
+    return made
 
 
 def of_one_vocabulary(runs: list[Run]) -> list[Run]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analyzer.tables.arrays import picked
+from analyzer.tables.arrays import is_one, picked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -97,6 +97,11 @@ class Text:
         words: list[str | None] = [*self.words, None]
         return [words[code] for code in self.codes.tolist()]
 
+    def counts(self) -> dict[str, int]:
+        """Say how many rows have each word that any has."""
+        counts = np.bincount(self.codes + 1, minlength=1)[1:]
+        return {self.words[code]: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
+
     def mask(self, accepted: Sequence[bool]) -> Array:
         """Give, for each row, what `accepted` says of its word; False for unknown."""
         return np.array([*accepted, False], bool).take(self.codes)
@@ -142,7 +147,7 @@ class Numbering:
     def renamed(self, text: Text) -> Array:
         """Give the codes of a column by the numbers of its words."""
         words = text.words
-        if len(text) > 1 and not any(text.codes.strides):  # one value
+        if len(text) > 1 and is_one(text.codes):
             return np.broadcast_to(self.renamed(text.take(slice(0, 1)))[0], len(text))
         if words is not self._words:
             self._words, self._known = words, self._known[-1:]

@@ -208,12 +208,13 @@ def fetch_some(ready: Any, first: int, waiting: Any, arena: Any, at: Any) -> Non
 
 
 @kernel(
-    "int64(int64[:, ::1], int64, int64[::1], int64[:, ::1], int64[:, ::1], uint8[::1], uint8[::1], int64[:, ::1],"
-    " int64[::1], int64[::1])"
+    "int64(int64[:, ::1], int64, int64, int64[::1], int64[:, ::1], int64[:, ::1], uint8[::1], uint8[::1],"
+    " int64[:, ::1], int64[::1], int64[::1])"
 )
 def assemble(
     ready: Any,
     n: int,
+    at: int,
     s: Any,
     pieces: Any,
     waiting: Any,
@@ -225,8 +226,9 @@ def assemble(
 ) -> Any:
     """Make streams and steps of all sessions in `ready`, behind `n` steps that are there; gives their number then.
 
-    `stream` has ROOM for each side of them, behind LENGTH bytes that are already there, from STREAM on. `steps` must
-    hold ten a segment and ten a session, `pieces` four a segment of the largest session and four more; `s` is scratch.
+    Streams are laid into `stream` from `at` on, one behind the other: of each side LENGTH bytes, which the part before
+    has left over, and ROOM for more. `steps` must hold ten a segment and ten a session, `pieces` four a segment of the
+    largest session and four more; `s` is scratch.
     """
     if waiting.shape[1] != c.SEGMENT_WIDTH or ready.shape[1] != c.SESSION_WIDTH or steps.shape[1] != c.STEP_WIDTH:
         return -1  # never; so the compiler knows that all columns are there
@@ -235,6 +237,9 @@ def assemble(
             fetch_some(ready, k, waiting, arena, s)
         for column in range(c.SESSION_WIDTH):
             s[column] = ready[k, column]
+        for side in range(2):
+            s[c.STREAM_0 + side] = at
+            at += s[c.LENGTH_0 + side] + s[c.ROOM_0 + side]
         if s[c.PARTS] == 0:
             anchor(s, 0, waiting)
             anchor(s, 1, waiting)

@@ -57,11 +57,13 @@ LAST = -1
 NOWHERE = -(1 << 62)
 
 # --- counters of a tracker, shared with its kernels: why `track` or `sweep` stopped; the number of the batch, the
-# sessions in it and their bytes; the first free row of a session; segments that wait, and their payload; from where on
+# sessions in it and their bytes; of those that were not assembled yet: their segments, the most of one, how many go on,
+# and how many had a part before; the first free row of a session; segments that wait, and their payload; from where on
 # their rows, and the arena, are free; sessions that were no SMTP and are over
 (
-    STOPPED, BATCH, READY, READY_BYTES, FREE_SESSION, WAITING, WAITING_BYTES, SEGMENTS, ARENA, DULL_OVER, COUNTERS,
-) = range(11)  # fmt: skip
+    STOPPED, BATCH, READY, READY_BYTES, READY_PENDING, READY_MOST, READY_OPEN, READY_OWNED, FREE_SESSION, WAITING,
+    WAITING_BYTES, SEGMENTS, ARENA, DULL_OVER, COUNTERS,
+) = range(15)  # fmt: skip
 
 # --- a step: one thing that happened, in the order in which it must be read
 STEP_KIND, STEP_SIDE, STEP_END, STEP_SIZE, STEP_TIME, STEP_FRAME, STEP_ACKED, STEP_WIDTH = range(8)

@@ -79,7 +79,11 @@ class _Streams:
     def __init__(self, capacity: int) -> None:
         self.stream = np.empty(STREAM_BYTES * capacity, np.uint8)
         self.steps = np.empty((STEPS * capacity, c.STEP_WIDTH), np.int64)
-        self.sessions = self.bytes = self.written = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a batch: its sessions so far, the room that they had in all, and what is used of streams and steps."""
+        self.sessions = self.rooms = self.bytes = self.written = 0
 
     def reserve(self, stream_bytes: int, steps: int) -> None:
         """Make room for more."""
@@ -162,7 +166,7 @@ class Tracker:
         made = self._made
         if made.sessions:
             batch = Batch(self.ready[: made.sessions], made.stream[: made.bytes], made.steps[: made.written])
-            made.sessions = made.bytes = made.written = 0
+            made.begin()
             self.counters[c.BATCH] += 1
             self.counters[[c.READY, c.READY_BYTES]] = 0
             yield batch
@@ -209,44 +213,50 @@ class Tracker:
             self.table[several, c.FINAL] = 0
             self.table[several, c.GIVEN] = self.counters[c.BATCH]
             self.ready[: len(several)] = self.table[several]
-            self.counters[c.READY] = len(several)
+            self.counters[[c.READY, c.READY_OPEN, c.READY_OWNED]] = len(several)
+            self.counters[c.READY_BYTES] = loads[several].sum()
+            pending = self.table[several, c.PENDING]
+            self.counters[[c.READY_PENDING, c.READY_MOST]] = pending.sum(), pending.max()
             self._assemble(self.ready[: len(several)])
             yield from self.flush()
 
     def _assemble(self, sessions: Array) -> None:
         """Run `assemble` over sessions; what a part leaves over goes back into the table."""
-        made, pending = self._made, sessions[:, c.PENDING]
-        self._stream(sessions, 10 * int(pending.sum()) + 10 * len(sessions))
-        self._pieces = longer(self._pieces, 0, 4 * int(pending.max()) + 4)
+        made, counters = self._made, self.counters
+        of_these = [c.READY_PENDING, c.READY_MOST, c.READY_OPEN, c.READY_OWNED]
+        pending, most, going_on, owned = counters[of_these].tolist()
+        counters[of_these] = 0
+        kept = self._kept(sessions) if owned else []
+        room = int(counters[c.READY_BYTES]) - made.rooms + sum(len(tail) for _, _, tail in kept)
+        made.reserve(room, 10 * pending + 10 * len(sessions))
+        self._pieces = longer(self._pieces, 0, 4 * most + 4)
         made.written = assemble(
-            sessions, made.written, self._scratch, self._pieces, self.waiting, self.arena, made.stream, made.steps,
-            self._limits, self.counters,
+            sessions, made.written, made.bytes, self._scratch, self._pieces, self.waiting, self.arena, made.stream,
+            made.steps, self._limits, counters,
         )  # fmt: skip
         made.sessions += len(sessions)
-        open_ = np.flatnonzero(sessions[:, c.FINAL] == 0)
-        new = open_[sessions[open_, c.OWNER] == 0]
-        sessions[new, c.OWNER] = self.owners + 1 + np.arange(len(new))
-        self.owners += len(new)
-        self.table[sessions[open_, c.ROW]] = sessions[open_]
-
-    def _stream(self, sessions: Array, steps: int) -> None:
-        """Make room for the streams of sessions, with what was left over from their last parts at the beginning."""
-        made = self._made
-        sessions[:, c.LENGTH_0 : c.LENGTH_0 + 2] = 0
-        kept = []
-        for k in np.flatnonzero(sessions[:, c.OWNER]).tolist():
-            tails = self.tails.pop(int(sessions[k, c.OWNER]), None)
-            for side, tail in enumerate(tails or ()):
-                sessions[k, c.LENGTH_0 + side] = len(tail)
-                kept.append((k, side, tail))
-        rooms = sessions[:, c.ROOM_0 : c.ROOM_0 + 2] + sessions[:, c.LENGTH_0 : c.LENGTH_0 + 2]
-        ends = np.cumsum(rooms)
-        made.reserve(int(ends[-1]), steps)
-        sessions[:, c.STREAM_0 : c.STREAM_0 + 2] = ends.reshape(-1, 2) - rooms + made.bytes
-        made.bytes += int(ends[-1])
+        made.rooms = int(counters[c.READY_BYTES])
+        made.bytes += room
         for k, side, tail in kept:
             at = int(sessions[k, c.STREAM_0 + side])
             made.stream[at : at + len(tail)] = tail
+        if going_on:
+            open_ = np.flatnonzero(sessions[:, c.FINAL] == 0)
+            new = open_[sessions[open_, c.OWNER] == 0]
+            sessions[new, c.OWNER] = self.owners + 1 + np.arange(len(new))
+            self.owners += len(new)
+            self.table[sessions[open_, c.ROW]] = sessions[open_]
+
+    def _kept(self, sessions: Array) -> list[tuple[int, int, Array]]:
+        """Give what was left over of streams from the parts before: session, side, bytes; LENGTH tells how many."""
+        kept = []
+        owned = np.flatnonzero(sessions[:, c.OWNER])
+        sessions[owned, c.LENGTH_0 : c.LENGTH_0 + 2] = 0
+        for k in owned.tolist():
+            for side, tail in enumerate(self.tails.pop(int(sessions[k, c.OWNER]), ())):
+                sessions[k, c.LENGTH_0 + side] = len(tail)
+                kept.append((k, side, tail))
+        return kept
 
     def _grow(self, size: int) -> None:
         """Make room for twice as many open sessions, or for a segment of `size` bytes: for what is short."""

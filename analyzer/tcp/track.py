@@ -100,6 +100,10 @@ def hand_over(table: Any, row: int, ready: Any, counters: Any, final: int, why: 
     ready[at, c.ENDED] = why
     counters[c.READY] = at + 1
     counters[c.READY_BYTES] += table[row, c.ROOM_0] + table[row, c.ROOM_1]
+    counters[c.READY_PENDING] += table[row, c.PENDING]
+    counters[c.READY_MOST] = max(counters[c.READY_MOST], table[row, c.PENDING])
+    counters[c.READY_OPEN] += 1 - final
+    counters[c.READY_OWNED] += min(table[row, c.OWNER], 1)
 
 
 @helper
