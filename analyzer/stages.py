@@ -15,6 +15,7 @@ from analyzer.smtp.reader import Reader
 from analyzer.smtp.writer import Writer
 from analyzer.tcp.stage import Tracker
 from analyzer.wire.feed import Feed
+from analyzer.wire.sources import size_of
 from analyzer.zones import LocalZone
 from analyzer.zones import zone as zone_of
 
@@ -103,6 +104,8 @@ def read_capture(
     Shards are processes that read the whole capture each, where that is possible and worth it, or else threads.
     """
     workers = settings.workers
+    apart = workers > 1 and not fresh and _can_part(given)
+    sizes = [size_of(place) for place in given.places] if apart else ()  # what is written meanwhile nobody reads
 
     def opened(share: int, shares: int) -> Capture:
         return given.open(
@@ -110,6 +113,7 @@ def read_capture(
             window_packets=settings.window_packets,
             capacity=settings.capacity,
             share=(share, shares),
+            sizes=sizes,
         )
 
     def read() -> Window | None:
@@ -126,7 +130,7 @@ def read_capture(
     def other(share: int) -> Told:
         return made(opened(share, workers).read)
 
-    if workers > 1 and (fresh or not _can_part(given)):
+    if workers > 1 and not apart:
         capture = opened(0, 1)
         shards = [Shard(given.name, settings, decoder, number, workers) for number in range(workers)]
         _eat_at_once(shards, Feed(read, workers))

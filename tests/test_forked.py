@@ -15,6 +15,7 @@ import pytest
 import analyzer
 from analyzer import forked, limits
 from analyzer.errors import AnalyzerError
+from analyzer.given import Input
 from analyzer.report import export
 from analyzer.schema import TABLES
 from analyzer.tables.shelf import Shelf
@@ -189,3 +190,23 @@ def test_an_export_that_fails(bad, tables, forks, monkeypatch, tmp_path):
         export.write(tables, "csv", export.files(tmp_path, "csv"))
     assert not list(tmp_path.iterdir())
     assert len(forks) == 1
+
+
+def test_a_capture_that_grows(forks, monkeypatch, tmp_path):
+    """What is written while processes read is seen by none of them."""
+    path = tmp_path / "capture.pcap"
+    data = SMALL[0].read_bytes()
+    path.write_bytes(data)
+    opened, seen = Input.open, []
+
+    def grown(given, **options):
+        with path.open("ab") as file:
+            file.write(data[24:])
+        seen.append(path.stat().st_size)
+        return opened(given, **options)
+
+    whole = columns(analyzer.read(path, workers=1))
+    monkeypatch.setattr(Input, "open", grown)
+    assert columns(analyzer.read(path, workers=2)) == whole
+    assert len(forks) == 1
+    assert seen[0] > len(data)

@@ -55,13 +55,15 @@ class Capture:
         patience: float | None = None,
         keep_records: bool = False,
         share: tuple[int, int] = (0, 1),
+        sizes: Sequence[int | None] = (),
     ) -> None:
         """Read `places` in the order given.
 
         A window holds `window_bytes` of a file, or `window_packets` if those are fewer, or what a live source gives
         within `patience` seconds. `capacity` is how many rows a kernel gets room for at first. With `keep_records`
         the record rows of the last window are in `records`. `share` is which of how many shares of the connections
-        the windows have the segments of; all that is counted, is counted of all packets.
+        the windows have the segments of; all that is counted, is counted of all packets. Of files that are written
+        meanwhile, `sizes` tells how many bytes of each are read.
         """
         self.files = [display_name(place) for place in places]
         self.name = name or short_name(self.files)
@@ -70,6 +72,7 @@ class Capture:
         self.records = np.empty((0, r.WIDTH), np.int64)
         self.total_bytes = total_size(places)
         self._places = list(places)
+        self._sizes = list(sizes) or [None] * len(places)
         self._window_bytes = window_bytes
         self._window_packets = window_packets
         self._capacity = capacity or BATCH
@@ -127,7 +130,7 @@ class Capture:
         if self._number + 1 >= len(self._places):
             return False
         self._number += 1
-        source = opened_source(self._places[self._number])
+        source = opened_source(self._places[self._number], self._sizes[self._number])
         container = containers.opened(source.stream, source.name)
         source.stream.take(container.header)
         state = containers.new_state()

@@ -38,9 +38,12 @@ BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", 
 class Stream(io.RawIOBase):
     """A binary stream that can be looked into and counts what was taken; a failure ends it and stays in `damage`."""
 
-    def __init__(self, raw: Any, failures: tuple[type[Exception], ...] = (OSError,)) -> None:
-        """Read from `raw`; of its exceptions, `failures` mean that its bytes are damaged."""
+    def __init__(
+        self, raw: Any, failures: tuple[type[Exception], ...] = (OSError,), *, most: int | None = None
+    ) -> None:
+        """Read from `raw`, so many bytes at most; of its exceptions, `failures` mean that its bytes are damaged."""
         self.taken = 0
+        self._most = most
         self.damage: str | None = None
         self.ended = False
         self._raw = raw
@@ -62,6 +65,8 @@ class Stream(io.RawIOBase):
             return count
         if self.damage is not None:
             return 0
+        if self._most is not None:
+            view = memoryview(view)[: self._most - self.taken]
         try:
             count = self._into(view) or 0
         except self._failures as failure:
@@ -145,10 +150,13 @@ class _Recoded(io.RawIOBase):
 class Source:
     """One input, read forward: `stream` gives its bytes, unpacked; text comes as UTF-8 without a byte order mark."""
 
-    def __init__(self, place: str | os.PathLike[str] | BinaryIO) -> None:
-        """Open a path, or take over a binary stream; raises InputError for what cannot be opened."""
+    def __init__(self, place: str | os.PathLike[str] | BinaryIO, most: int | None = None) -> None:
+        """Open a path, or take over a binary stream, of which so many bytes are read at most.
+
+        Raises InputError for what cannot be opened.
+        """
         self.name = display_name(place)
-        self._disk = Stream(_opened(place, self.name))
+        self._disk = Stream(_opened(place, self.name), most=most)
         self.size = size_of(place)
         self.modified = modified_ns(place)
         self.packed = _packing(self._disk.peek(MAGIC_BYTES))
@@ -166,9 +174,9 @@ class Source:
         self._disk.close()
 
 
-def opened_source(place: Place) -> Source:
-    """Open a place, unless it is open."""
-    return place if isinstance(place, Source) else Source(place)
+def opened_source(place: Place, most: int | None = None) -> Source:
+    """Open a place, unless it is open; of what is opened, so many bytes are read at most."""
+    return place if isinstance(place, Source) else Source(place, most)
 
 
 def display_name(place: Place) -> str:

@@ -130,13 +130,18 @@ def pcapng(packets: list[Packet], order: str = "<", link: int = 1) -> bytes:
 def read(places: Any, **options: Any) -> tuple[Capture, list[Segment]]:
     """Read everything; `places` is the bytes of a file, or what `Capture` takes."""
     capture = Capture([BytesIO(places)] if isinstance(places, bytes) else places, **options)
+    return capture, drained(capture)
+
+
+def drained(capture: Capture) -> list[Segment]:
+    """Read all that there is of a capture."""
     found: list[Segment] = []
     while (window := capture.read()) is not None:
         assert window.buffer.flags.writeable
         assert window.buffer.flags.c_contiguous
         assert window.segments.flags.c_contiguous
         found += [_segment(row, window.buffer) for row in window.segments.tolist()]
-    return capture, found
+    return found
 
 
 def _segment(row: list[int], buffer: Any) -> Segment:

@@ -57,6 +57,20 @@ def test_shares(shares: int) -> None:
     assert all((capture.counts, capture.skipped) == (whole.counts, whole.skipped) for capture, _ in told)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_sizes(tmp_path: Path, name: str) -> None:
+    """Of a file that is written meanwhile, what there was at first is read; of one that became shorter, all of it."""
+    path = tmp_path / name
+    path.write_bytes(FILES[name])
+    capture = Capture([path], sizes=[len(FILES[name])])
+    with path.open("ab") as file:
+        file.write(FILES[name][-200:])
+    found = c.drained(capture)
+    assert found == c.read(FILES[name])[1]
+    assert capture.warnings == []
+    assert len(c.drained(Capture([path], sizes=[1 << 40]))) >= len(found)
+
+
 @pytest.mark.skipif(not kernel.available(), reason="no numba")
 def test_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled kernels give what interpreted ones give, damage and rare things included."""
