@@ -185,15 +185,15 @@ def _collapsed(auth: Table, rows: Array, thresholds: Thresholds) -> Logins:
     order = np.flatnonzero(several.take(slot))
     order = order.take(in_order(connection.take(order)))
     mine, port, mechanism, later = made.take(order), port.take(order), mechanism.take(order), later.take(order)
-    goes_on = (
+    may = (
         later[1:]
         & _same(mine.client)
         & _same(port)
         & ~_same(mechanism)
         & (np.diff(mine.time) <= thresholds.try_seconds * 10**9)
-        & _agree(mine.identity, -1)
-        & _agree(mine.secret, UNSEEN)
     )
+    begun = np.append(True, ~may)
+    goes_on = may & _agree(mine.identity, -1, begun) & _agree(mine.secret, UNSEEN, begun)
     starts = np.flatnonzero(np.append(True, ~goes_on))
     identity, secret, begins = made.identity.copy(), made.secret.copy(), np.ones(len(made), bool)
     identity[order[starts]], secret[order[starts]] = (
@@ -209,9 +209,12 @@ def _same(column: Array) -> Array:
     return same
 
 
-def _agree(column: Array, unknown: int) -> Array:
-    """Say which rows but the first do not contradict the row before; what is unknown is the least of all values."""
-    agree: Array = _same(column) | (column[1:] == unknown) | (column[:-1] == unknown)
+def _agree(column: Array, unknown: int, begun: Array) -> Array:
+    """Say which rows but the first do not contradict what is known of those before, from where their run has begun."""
+    rows, known = np.arange(len(column)), column != unknown
+    start = np.maximum.accumulate(np.where(begun, rows, 0))[1:]
+    last = np.maximum.accumulate(np.where(known, rows, -1))[:-1]  # the last row before that is known
+    agree: Array = ~known[1:] | (last < start) | (column[1:] == column.take(last))
     return agree
 
 

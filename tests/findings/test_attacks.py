@@ -187,6 +187,23 @@ def test_several_mechanisms_are_one_try():
     assert kinds(tries(5, lambda _: 1)) == []
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_what_is_unknown_joins_no_two(names):
+    """Two names, or two secrets, are two tries, also where a mechanism between them shows neither."""
+    known = dict(zip("ab", (("alice", 1), ("bob", 2)), strict=True))
+    (name, secret), (other, its) = (known[each] for each in names)
+    tries = [
+        refused(EVIL, *what, 100 * n + k, mechanism=mechanism, attempt=k + 1, client_port=5000 + n)
+        for n in range(5)
+        for k, (what, mechanism) in enumerate(
+            [((name, secret + 10 * n), "LOGIN"), ((None, None), "NTLM"), ((other, its + 10 * n), "PLAIN")]
+        )
+    ]
+    (row,) = found(tries)
+    assert (row["kind"], row["count"]) == ("guessing", 10)
+    assert row["evidence"] == "10 guesses with 10 secrets at 2 identities"
+
+
 def test_one_connection_many_guesses():
     """Guesses over one connection count each, though none is the first attempt of its connection."""
     hydra = [refused(EVIL, "alice", n, n / 10, attempt=n + 1, client_port=5000) for n in range(12)]
