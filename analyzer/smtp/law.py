@@ -250,8 +250,8 @@ FITS: dict[Kind, frozenset[Kind]] = {
     K.PLAIN: _REFUSALS | {K.R2XX, K.R220, K.R354},
 }
 
-#: The codes of a challenge, of "send the message", and of a greeting.
-CHALLENGE, GO_ON, READY = 334, 354, 220
+#: The codes of a challenge, of "send the message", of a greeting, and of a command that has no place there.
+CHALLENGE, GO_ON, READY, BAD_SEQUENCE = 334, 354, 220, 503
 
 #: What logs name: the codes of a refusal and of "closing", and two commands.
 REFUSED, CLOSING = 535, 421

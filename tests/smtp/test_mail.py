@@ -26,7 +26,7 @@ COMMANDS = {
     Kind.HELLO: b"EHLO client.example.com",
     Kind.PLAIN: b"NOOP",
 }
-CODES = {Kind.DATA: (0, 354, 503)}
+CODES = {Kind.MAIL: (0, 250, 450, 503), Kind.DATA: (0, 354, 503)}
 
 FIRST, FURTHER = int(Flag.RECIPIENT), int(Flag.RECIPIENT | Flag.FURTHER)
 
@@ -132,9 +132,11 @@ class OneByOne:
             self.ended.append((len(self.ended) + 1, yes, no, now["size"], now["chunks"], max(code, 0)))
 
     def mail(self, _, code, __):
+        if self.now and code == 503:
+            return  # the one that is under way goes on
         self.end()
         self.begin(seen=True)
-        if code == 450:
+        if code in (450, 503):
             self.end(code)
 
     def rset(self, *_):
