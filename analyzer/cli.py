@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any
@@ -42,6 +43,7 @@ def main() -> None:
 
     Example: smtp-analyzer report mail.pcap /var/log/mail.log*
     """
+    gc.disable()  # a command is over before looking for garbage in cycles is worth it
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 

@@ -23,7 +23,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import figures
 from figures import EXPORT, FLOOR, OURS
@@ -230,6 +230,10 @@ def share(told: Counter[str], truth: Counter[str]) -> float:
     return 1 - max((truth - told).total(), (told - truth).total()) / max(truth.total(), 1)
 
 
+#: A program that takes longer than this is run once.
+ONCE_ABOVE_SECONDS: Final = 60
+
+
 def measure(name: str, given: argparse.Namespace, floor: Path | None) -> dict[str, Any]:
     """Run everything that is installed on a workload, in turn, and check what it tells."""
     workload, begun = WORKLOADS[name], figures.now()
@@ -241,7 +245,7 @@ def measure(name: str, given: argparse.Namespace, floor: Path | None) -> dict[st
         for run in range(-1, given.runs):  # the first is not measured: it compiles what may be compiled, and warms up
             for each, program in programs.items():
                 ours = each in {OURS, EXPORT}
-                if run < 0 and not ours:
+                if (run < 0 and not ours) or max(got[each]["wall"], default=0) > ONCE_ABOVE_SECONDS:
                     continue
                 with tempfile.TemporaryDirectory() as used:
                     folder = Path(used)
