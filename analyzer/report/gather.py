@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analyzer import knowledge
+from analyzer.findings.found import most_first
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, KINDS, SEVERITIES
 from analyzer.logs.account import NEEDLESS
 from analyzer.report.model import (
@@ -164,6 +165,18 @@ def _causes(summary: Summary, lang: str) -> Iterator[Why]:
         known = name in knowledge.names(kind)
         cause = told[kind](name, lang) if known else None
         yield Why(kind, name, count, *((cause.title, cause.advice, cause.lang) if cause else ("", "", lang)))
+
+
+def unread(skipped: Iterable[tuple[str, str, int]]) -> list[tuple[str, int]]:
+    """Say what could not be read, and how often in all inputs, of stages, reasons and counts: the most first.
+
+    What TLS hides is counted among the sessions already.
+    """
+    counts: dict[str, int] = {}
+    for stage, reason, count in skipped:
+        if stage != "tls":
+            counts[reason] = counts.get(reason, 0) + count
+    return most_first(counts)
 
 
 def nothing_read(summary: Summary, lang: str) -> str:

@@ -12,7 +12,7 @@ from analyzer.findings.found import stands_for
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES
 from analyzer.findings.places import network
 from analyzer.report import safe
-from analyzer.report.gather import ENTRY, advised, alarms, headline, nothing_read
+from analyzer.report.gather import ENTRY, advised, alarms, headline, nothing_read, unread
 from analyzer.report.screen import clipped, some, width_of
 
 if TYPE_CHECKING:
@@ -199,8 +199,8 @@ def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
     )
     facts = [f"{many(count, what)} {how}".strip() for count, what, how in counts if count]
-    # What TLS hides is counted above already.
-    facts += [f"{row['count']:,} skipped ({row['reason']})" for row in skipped if row["stage"] != "tls"]
+    reasons = unread((row["stage"], row["reason"], row["count"]) for row in skipped)
+    facts += [f"{count:,} skipped ({reason})" for reason, count in reasons]
     if summary.caveats:
         facts.append(f"caveats {' '.join(summary.caveats)}")
     return some(facts, width) if facts else "nothing was hidden, lost or skipped"

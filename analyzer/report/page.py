@@ -24,7 +24,7 @@ from analyzer.report.charts import paint, sheet
 from analyzer.report.charts.families import family_of
 from analyzer.report.evidence import IDENTITY, ROWS, Evidence, command, cut, inputs
 from analyzer.report.explanation import topic_blocks
-from analyzer.report.gather import ENTRY, alarms, few, gather
+from analyzer.report.gather import ENTRY, alarms, few, gather, unread
 from analyzer.report.ladder import ladder
 from analyzer.report.screen import LEAST_WIDTH, Screen
 from analyzer.tables import replaced
@@ -200,9 +200,8 @@ def unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int, 
     )
     yield from ((said[word], count, target) for word, count, target in counts if count)
     yield from ((f"{said['caveat']}: {caveat.name}", caveat.count, "caveats") for caveat in told.caveats[:FEW])
-    # What TLS hides is counted above already.
-    for skipped in [each for each in told.skipped if each.stage != "tls"][:FEW]:
-        yield f"{said['skipped_count']}: {cut(skipped.reason, IDENTITY)}", skipped.count, "skipped"
+    for reason, count in unread((each.stage, each.reason, each.count) for each in told.skipped)[:FEW]:
+        yield f"{said['skipped_count']}: {cut(reason, IDENTITY)}", count, "skipped"
 
 
 def _topics(report: Report, lang: str) -> dict[tuple[str, str], Markup]:

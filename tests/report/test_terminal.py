@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from analyzer.report.gather import gather
+from analyzer.report.gather import gather, unread
 from analyzer.report.screen import Clock, Screen, width_of
 from analyzer.report.summary import summarise
 from analyzer.report.terminal import report
@@ -91,6 +91,17 @@ def test_what_logs_do_not_show(tables):
     assert got.splitlines() == [
         line for setting in settings for line in ("  Postfix: the rounds", f"    would: {setting}")
     ]
+
+
+def test_what_is_skipped_in_several_inputs():
+    """What was skipped for one reason in several files is one number; what TLS hides is counted apart."""
+    told = [("logs", "odd", 1), ("wire", "cut", 20), ("logs", "odd", 300), ("tls", "no keys", 999)]
+    empty = {name: Table.empty(name) for name in TABLES}
+    several = rows("skipped", *({"stage": stage, "reason": why, "count": count} for stage, why, count in told))
+    (line,) = re.findall("Not seen +(.*)", text({**empty, "skipped": several}))
+
+    assert unread(told) == [("odd", 301), ("cut", 20)]
+    assert line == "301 skipped (odd), 20 skipped (cut)"
 
 
 def test_nothing_in_a_log():
