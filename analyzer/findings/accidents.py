@@ -8,8 +8,9 @@ import numpy as np
 
 from analyzer.findings.found import many
 from analyzer.findings.keys import busiest, count_of, uniques
+from analyzer.findings.logins import logins, pairs
 from analyzer.findings.places import network
-from analyzer.findings.tries import logins, pairs, refused
+from analyzer.findings.tries import refused
 from analyzer.schema import NULL
 from analyzer.smtp.findings import server_name
 from analyzer.tables import among, packed
@@ -17,8 +18,9 @@ from analyzer.tables import among, packed
 if TYPE_CHECKING:
     from analyzer.findings.attacks import Accused
     from analyzer.findings.found import Found, Witness
+    from analyzer.findings.logins import Logins
     from analyzer.findings.thresholds import Thresholds
-    from analyzer.findings.tries import History, Logins
+    from analyzer.findings.tries import History
     from analyzer.tables import Table
 
     Array = np.ndarray[Any, Any]

@@ -14,8 +14,9 @@ from analyzer.tables import among, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.found import Found, Witness
+    from analyzer.findings.logins import Logins
     from analyzer.findings.thresholds import Thresholds
-    from analyzer.findings.tries import History, Logins
+    from analyzer.findings.tries import History
 
     Array = np.ndarray[Any, Any]
 

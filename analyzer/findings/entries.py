@@ -8,14 +8,15 @@ import numpy as np
 
 from analyzer.findings.found import many
 from analyzer.findings.keys import count_of, distinct, looked_up
-from analyzer.findings.tries import UNSEEN
+from analyzer.findings.logins import UNSEEN
 from analyzer.tables import among, begins_run, in_order, packed
 
 if TYPE_CHECKING:
     from analyzer.findings.attacks import Accused
     from analyzer.findings.found import Found, Witness
+    from analyzer.findings.logins import Logins
     from analyzer.findings.thresholds import Thresholds
-    from analyzer.findings.tries import History, Logins
+    from analyzer.findings.tries import History
 
     Array = np.ndarray[Any, Any]
 

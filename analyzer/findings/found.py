@@ -19,7 +19,7 @@ from analyzer.tables import taken as picked
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from analyzer.findings.tries import Logins
+    from analyzer.findings.logins import Logins
     from analyzer.tables import Column
 
     Array = np.ndarray[Any, Any]

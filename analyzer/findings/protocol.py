@@ -8,15 +8,15 @@ import numpy as np
 
 from analyzer.findings.found import many, most_first
 from analyzer.findings.keys import uniques
+from analyzer.findings.logins import logins
 from analyzer.findings.places import is_public, network
-from analyzer.findings.tries import logins
 from analyzer.schema import NULL
 from analyzer.smtp.findings import OPEN_MECHANISMS, server_name
 from analyzer.tables import packed
 
 if TYPE_CHECKING:
     from analyzer.findings.found import Found, Witness
-    from analyzer.findings.tries import Logins
+    from analyzer.findings.logins import Logins
 
 #: Mechanisms whose exchange lets who sees it try passwords offline.
 _WEAK: Final = ("CRAM-MD5", "DIGEST-MD5", "NTLM")

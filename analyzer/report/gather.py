@@ -172,10 +172,10 @@ def unread(skipped: Iterable[tuple[str, str, int]]) -> list[tuple[str, int]]:
 
     What TLS hides is counted among the sessions already.
     """
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for stage, reason, count in skipped:
         if stage != "tls":
-            counts[reason] = counts.get(reason, 0) + count
+            counts[reason] += count
     return most_first(counts)
 
 

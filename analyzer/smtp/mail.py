@@ -107,7 +107,7 @@ def follow(rows: Rows, said: Said, shown: Array, mail: Array) -> tuple[Ended, Ar
     `mail` (int64[sessions, M_WIDTH]) holds what earlier parts left, and gets what this one leaves. Gives what is over
     and, by session, the unit of MAIL of the transaction that began here and is under way, else UNSEEN or EARLIER.
     """
-    units = _units(rows, said, shown[~_nested(rows, said, shown, mail)], mail)
+    units = _units(rows, said, _that_count(rows, said, shown, mail), mail)
     of = _stretches(units, mail)
     chunk = (units.kind == Kind.BDAT) & (units.head == np.arange(len(units.head)))
     left = np.where(of.first[:, None] < 0, mail[of.session], 0)
@@ -171,11 +171,11 @@ def _units(rows: Rows, said: Said, shown: Array, mail: Array) -> _Units:
     return _Units(numbers, units, kind, owner, np.column_stack((good, bad, lost)), each, head, ends)
 
 
-def _nested(rows: Rows, said: Said, shown: Array, mail: Array) -> Array:
-    """Say which units are MAIL that was refused since a transaction is under way: that one goes on (RFC 5321 3.3)."""
+def _that_count(rows: Rows, said: Said, shown: Array, mail: Array) -> Array:
+    """Leave out units of MAIL that was refused since a transaction is under way: that one goes on (RFC 5321 3.3)."""
     nested: Array = (said.of(s.U_KIND, shown) == Kind.MAIL) & (said.of(s.U_CODE, shown) == law.BAD_SEQUENCE)
     if not nested.any():
-        return nested
+        return shown
     units, behind = _units(rows, said, shown[~nested], mail), len(rows.units)
     of = _stretches(units, mail)
     width = behind + 1 - EARLIER  # of the numbers of units, EARLIER among them, that each session has a range of
@@ -184,7 +184,7 @@ def _nested(rows: Rows, said: Said, shown: Array, mail: Array) -> Array:
     number = said.of(s.U_SESSION, shown[nested]) * width + shown[nested]
     around = np.searchsorted(begins, number) - 1  # the last one that began before
     nested[nested] = (around >= 0) & (number < np.append(ends, 0)[around])
-    return nested
+    return shown[~nested]
 
 
 def _heard(rows: Rows) -> Array:

@@ -104,11 +104,11 @@ def packed(*columns: Array) -> Array:
         return key
     for column in columns:
         part = column.astype(np.int64, copy=False)
-        if room * span(part) > ROOM and span(key) * span(part) > ROOM:  # an unknown secret is far from all others
+        width = span(part)
+        if room * width > ROOM and span(key) * width > ROOM:  # an unknown secret is far from all others
             key, part = _narrowed(key), _narrowed(part)
-            room = span(key)
-        least, width = int(part.min()), span(part)
-        part = part - least if least else part
+            room, width = span(key), span(part)
+        part = part - part.min()
         key = part if room == 1 else key * width + part
         room *= width
     return key

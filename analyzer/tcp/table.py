@@ -36,7 +36,7 @@ def hash_of(key: int, segments: Any, i: int) -> Any:
 
 @helper
 def home(hashed: int, mask: int) -> int:
-    """Give the slot where the search for a hash begins (its low bits choose the shard, of a thread)."""
+    """Give the slot where the search for a hash begins."""
     return (hashed >> 16) & mask
 
 

@@ -16,6 +16,7 @@ from analyzer.tcp.state import LATE_SYN, OPAQUE, PLAUSIBLE, SIDE_0_SEEN, begin, 
 from analyzer.tcp.table import drop, find, hash_of, home, keep, remove
 from analyzer.wire import segments as wire
 from analyzer.wire.octets import fetch
+from analyzer.wire.segments import share_of
 
 # why `track` or `sweep` stopped: all is done; `ready` is full, or has a part of a session that goes on; rows or room in
 # the arena are short; a session has more to give, and the part in `ready` has to be read first
@@ -162,7 +163,7 @@ def track(
             hashes[(i + AHEAD) % HASHES] = hash_of(key, segments, i + AHEAD)
             look_ahead(slots, table, hashes, i)
         hashed = hashes[i % HASHES]
-        if shards > 1 and hashed % shards != shard:
+        if shards > 1 and share_of(segments, i, shards) != shard:
             continue
         if is_full(ready, bounds, counters):
             counters[c.STOPPED] = WORK
