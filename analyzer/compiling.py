@@ -143,6 +143,46 @@ def _fetch() -> Callable[..., Any]:
     return fetched
 
 
+def _skip() -> Callable[..., Any]:
+    """Make a helper that goes on as long as octets are members of a set, whose bounds it looks at once."""
+    from llvmlite import ir
+    from numba import types as kinds
+    from numba.extending import intrinsic
+
+    octet, number = ir.IntType(8), ir.IntType(64)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def skip(_: Any, buffer: Any, at: Any, stop: Any, sets: Any, members: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            zero = ir.Constant(number, 0)
+            texts = _place(context, builder, signature.args[0], args[0], zero)
+            table = _place(context, builder, signature.args[3], args[3], args[4])
+            before = builder.block
+            going, looking, over = (builder.append_basic_block(name) for name in ("going", "looking", "over"))
+            builder.branch(going)
+            builder.position_at_end(going)
+            place = builder.phi(number)
+            builder.cbranch(builder.icmp_signed("<", place, args[2]), looking, over)
+            builder.position_at_end(looking)
+            value = builder.zext(builder.load(builder.gep(texts, [place])), number)
+            member = builder.icmp_unsigned("!=", builder.load(builder.gep(table, [value])), ir.Constant(octet, 0))
+            following = builder.add(place, ir.Constant(number, 1))
+            place.add_incoming(args[1], before)
+            place.add_incoming(following, looking)
+            builder.cbranch(member, going, over)
+            builder.position_at_end(over)
+            return place
+
+        return kinds.int64(buffer, at, stop, sets, members), generate
+
+    def checked(buffer: Any, at: Any, stop: Any, sets: Any, members: Any) -> Any:
+        if at < 0 or stop > len(buffer) or members < 0 or members + 256 > len(sets):
+            raise IndexError
+        return skip(buffer, at, stop, sets, members)
+
+    return checked
+
+
 def _place(context: Any, builder: Any, kind: Any, value: Any, at: Any) -> Any:
     """Give the address of a cell of an array, counted from its first one."""
     from numba.core.cgutils import create_struct_proxy
@@ -150,7 +190,12 @@ def _place(context: Any, builder: Any, kind: Any, value: Any, at: Any) -> Any:
     return builder.gep(create_struct_proxy(kind)(context, builder, value=value).data, [at])
 
 
-_INSTRUCTIONS: dict[str, Callable[..., Callable[..., Any]]] = {"load": _load, "copy": _copy, "fetch": _fetch}
+_INSTRUCTIONS: dict[str, Callable[..., Callable[..., Any]]] = {
+    "load": _load,
+    "copy": _copy,
+    "fetch": _fetch,
+    "skip": _skip,
+}
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from scapy.utils import PcapNgWriter, rdpcap
 from analyzer import forked, kernel, read
 from analyzer.report import progress
 from analyzer.smtp import law, machine
-from analyzer.wire.octets import be16, be32, be64, copy, fetch, find_octet, le16, le32, le64
+from analyzer.wire.octets import after_members, be16, be32, be64, copy, fetch, find_octet, le16, le32, le64
 
 pytest.importorskip("numba")
 
@@ -184,6 +184,26 @@ def test_octets_are_found(way):
             stop = chance.randrange(len(data) + 1)
             told = found(np.frombuffer(bytearray(data), np.uint8), value, at, stop)
             assert told == data.find(value, at, max(at, stop))
+
+
+@kernel.kernel("int64(uint8[::1], int64, int64, uint8[::1], int64)")
+def passed(buffer, at, stop, sets, members):
+    """Look for an octet that is no member of a set."""
+    return after_members(buffer, at, stop, sets, members)
+
+
+def test_members_are_passed(way):
+    """The first octet that is no member is found, of all values; none outside of the buffer or the sets is read."""
+    sets = np.zeros(512, np.uint8)
+    members = [0, 48, 57, 127, 128, 255]
+    sets[[256 + member for member in members]] = 1
+    buffer = np.array([*members, 1, *members], np.uint8)
+    for at, stop, end in [(0, 13, 6), (3, 13, 6), (6, 13, 6), (7, 13, 13), (7, 9, 9), (13, 13, 13), (9, 4, 9)]:
+        assert passed(buffer, at, stop, sets, 256) == end
+    assert passed(buffer, 0, 13, sets, 0) == 0
+    for at, stop, first in [(7, 14, 256), (-1, 3, 256), (7, 13, 257), (7, 13, -1)]:
+        with pytest.raises(IndexError):
+            passed(buffer, at, stop, sets, first)
 
 
 @pytest.mark.parametrize(

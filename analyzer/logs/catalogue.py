@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.logs.columns import span_of
 from analyzer.logs.formats import EVENT_NAMES
+from analyzer.logs.match import ROW_WIDTH
 from analyzer.logs.template import LITERAL, OPTION, RUN, SETS, STEP_WIDTH, steps
 from analyzer.smtp.attempts import TLS_NAMES
 
@@ -153,9 +154,9 @@ class Catalogue:
     def rules_of(self, chosen: tuple[int, ...]) -> tuple[Array, Array]:
         """Give the rules of formats by the first octet of a line: where its list begins and ends, and the lists.
 
-        Formats are tried in the order of `chosen`, and their patterns in the order of the file. A row of a list is a
-        rule, the place in the list of an earlier rule that has most steps in common with it, and how many these are.
-        The places are int64[512]: where the lists of 256 octets begin, then where they end.
+        Formats are tried in the order of `chosen`, and their patterns in the order of the file. A list has ROW_WIDTH
+        columns, see `analyzer.logs.match`. The places are int64[512]: where the lists of 256 octets begin, then where
+        they end.
         """
         if chosen not in self._buckets:
             mine = [r for k in chosen for r in np.flatnonzero(self.rules[:, 0] == k).tolist()]
@@ -174,7 +175,9 @@ class Catalogue:
                     else:  # rules that begin with an optional part may leave their parents behind
                         rows += self._with_parents(each)
                 places[:, octet] = known[member]
-            self._buckets[chosen] = places.ravel(), np.array([*rows, (-1, -1, 0)], np.int64)
+            gates = [_gate(self.steps[rule], shared) for rule, _, shared in rows]
+            lists = [(*row, *gate) for row, gate in zip(rows, gates, strict=True)]
+            self._buckets[chosen] = places.ravel(), np.array([*lists, (-1,) * ROW_WIDTH], np.int64)
         return self._buckets[chosen]
 
     @cached_property
@@ -216,6 +219,22 @@ def _whole(made: Sequence[Step], count: int) -> int:
         if step.kind == OPTION and place < count < place + 1 + step.of:
             return place
     return count
+
+
+def _gate(made: Sequence[Step], shared: int) -> tuple[int, ...]:
+    """Say what has to follow the steps that a rule has in common with another, as far as eight octets tell.
+
+    It is a literal; or that of an optional part, or else the one behind this. Gives the step that fails where neither
+    follows, and of both, which bits are looked at and what they are; none are where nothing is known.
+    """
+    places = [shared, shared]
+    if shared < len(made) and made[shared].kind == OPTION:
+        places = [shared + 1, shared + 1 + made[shared].of]
+    texts = [made[place].text if place < len(made) and made[place].kind == LITERAL else b"" for place in places]
+    if not all(texts):
+        texts = [b"", b""]
+    octets = [part[:8].ljust(8, b"\0") for text in texts for part in (b"\xff" * len(text), text)]
+    return places[-1], *(int.from_bytes(part, "little", signed=True) for part in octets)
 
 
 def _first_octets(made: Sequence[Step]) -> frozenset[int]:

@@ -34,8 +34,9 @@ class Mark(IntEnum):
 FIELDS: Final = (
     "client_name", "client_ip", "client_port", "server_name", "server_ip", "server_port",
     "session", "pid", "queue_id", "when",
-    "mechanism", "authenticator", "identity", "realm", "service", "code", "enhanced", "text", "reason", "number",
-    "counters", "command", "helo", "mail_from", "size", "tls", "tls_version", "line", "reply",
+    "mechanism", "authenticator", "realm", "service", "code", "enhanced", "reason", "number",
+    "counters", "command", "helo", "mail_from", "size", "tls", "tls_version",
+    "line", "reply", "text", "identity",  # what a dialogue is made of: `quote` reads them together
 )  # fmt: skip
 
 # --- an event

@@ -209,7 +209,7 @@ def cut_heads(
             lines[row, c.TIME] = lines[row, c.MARK] = Mark.NONE
             end = start
         else:
-            for k in range(at, end):
+            for k in range(at, end if bracket == 1 else at):
                 if buffer[k] == CLOSE:
                     bracket = 0
             while bracket == 1 and end < stop and buffer[end] != CLOSE:

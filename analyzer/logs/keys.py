@@ -46,16 +46,18 @@ def put_keys(block: Block, catalogue: Catalogue) -> None:
     """Write E_KEY and E_ALONE of a block's events."""
     events = block.events
     lines, formats = (np.ascontiguousarray(events[:, column]) for column in (c.E_LINE, c.E_FORMAT))
-    keys, alone = mixed([np.full(len(events), -1, np.int64), np.arange(len(events))]), np.ones(len(events), bool)
+    keys, alone = np.empty(len(events), np.uint64), np.ones(len(events), bool)
     for number in np.flatnonzero(np.bincount(formats)).tolist():
         family = catalogue.formats[number].family
         for choice in catalogue.formats[number].key:
             rows = np.flatnonzero(alone & (formats == number))
             for name in choice:
                 rows = rows[_has(block, name, lines.take(rows))]
-            parts = [np.full(len(rows), stable(f"{family} {choice}") ^ KEY, np.int64)]
+            parts = [np.array([stable(f"{family} {choice}") ^ KEY])]
             parts += [_part(block, name, lines.take(rows)) for name in choice]
             keys[rows], alone[rows] = mixed(parts), False
+    rest = np.flatnonzero(alone)
+    keys[rest] = mixed([np.array([-1]), rest])
     events[:, c.E_KEY], events[:, c.E_ALONE] = keys.view(np.int64), alone
 
 

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 from analyzer.kernel import helper, kernel
 from analyzer.logs import columns as c
 from analyzer.logs.template import LAST, LITERAL, NOWHERE, OPTION, REST, RUN
-from analyzer.wire.octets import find_octet
+from analyzer.wire.octets import after_members, find_octet, le64
 
 if TYPE_CHECKING:
     from analyzer.wire.octets import Cells, Grid, Octets
 
 FITS = -2
 NONE = -1  # no pattern takes the line; such a step: no optional part is under way
+
+# --- a row of a list of rules
+(
+    R_RULE,
+    R_PARENT, R_SHARED,             # place in the list of the rule that has most steps in common; how many these are
+    R_FAILS,                        # the step that does not fit where neither of these eight octets follows them:
+    R_MASK, R_OCTETS,               # which bits are looked at, and what they are
+    R_MASK_ELSE, R_OCTETS_ELSE,
+    ROW_WIDTH,
+) = range(9)  # fmt: skip
 
 
 @helper
@@ -48,14 +58,6 @@ def find_last(buffer: Octets, at: int, stop: int, letters: Octets, text: int, le
             return place
         place -= 1
     return NONE
-
-
-@helper
-def run(buffer: Octets, at: int, stop: int, sets: Octets, members: int) -> int:
-    """Give the first place from `at` on whose octet is no member of the set that begins at `members`."""
-    while at < stop and sets[members + buffer[at]] == 1:
-        at += 1
-    return at
 
 
 @helper
@@ -94,7 +96,7 @@ def fits(
             elif kind == LITERAL:
                 end = at + length if same(buffer, at, stop, letters, text, length) == 1 else NONE
             elif kind == RUN:
-                end = run(buffer, at, stop, sets, moves[step, 2] * 256)
+                end = after_members(buffer, at, stop, sets, moves[step, 2] * 256)
                 if end == at:
                     end = NONE
             elif kind == REST:
@@ -124,16 +126,16 @@ def take(k: int, base: int, lists: Grid, rules: Grid, moves: Grid, marks: Grid, 
 
     What it has in common with another rule was marked by that.
     """
-    first = rules[lists[k, 0], 2]
-    stop = rules[lists[k, 0], 3] - first
+    first = rules[lists[k, R_RULE], 2]
+    stop = rules[lists[k, R_RULE], 3] - first
     while stop > 0:
         slot = k - base
-        for step in range(stop - 1, lists[k, 2] - 1, -1):
+        for step in range(stop - 1, lists[k, R_SHARED] - 1, -1):
             column = moves[first + step, 1]
             if column != NOWHERE and spans[column + 1, line] == 0 and marks[slot, 2 + step] > marks[slot, 1 + step]:
                 spans[column, line], spans[column + 1, line] = marks[slot, 1 + step], marks[slot, 2 + step]
-        stop = lists[k, 2]
-        k = base + lists[k, 1]
+        stop = lists[k, R_SHARED]
+        k = base + lists[k, R_PARENT]
 
 
 @kernel(
@@ -148,7 +150,8 @@ def match(
 
     Gives one row of `events` a line, and the fields in `spans`, a column a line of the block, all zero before; where no
     rule fits, E_PATTERN is NONE. A rule goes on where it parts from the one before it with which it has most steps in
-    common, and is left out where one of these did not fit; `marks` is room for that, a row a rule.
+    common, and is left out where one of these did not fit, or what follows cannot; `marks` is room for that, a row a
+    rule.
     """
     for row in range(len(chosen)):
         line = chosen[row]
@@ -159,12 +162,23 @@ def match(
             octet = buffer[at] * 1
             base = places[octet]
             for k in range(base, places[256 + octet]):
-                rule, slot, shared = lists[k, 0], k - base, lists[k, 2]
+                rule, slot, shared = lists[k, R_RULE], k - base, lists[k, R_SHARED]
+                goes = at
                 if shared > 0:
-                    if marks[lists[k, 1], 0] < shared:
-                        marks[slot, 0] = marks[lists[k, 1], 0]
+                    parent = lists[k, R_PARENT]
+                    if marks[parent, 0] < shared:
+                        marks[slot, 0] = marks[parent, 0]
                         continue
-                    marks[slot, 1 + shared] = marks[lists[k, 1], 1 + shared]
+                    goes = marks[parent, 1 + shared]
+                marks[slot, 1 + shared] = goes
+                if goes + 8 <= len(buffer):
+                    octets = le64(buffer, goes)
+                    if octets & lists[k, R_MASK] != lists[k, R_OCTETS]:
+                        if octets & lists[k, R_MASK_ELSE] != lists[k, R_OCTETS_ELSE]:
+                            marks[slot, 0] = lists[k, R_FAILS]
+                            for step in range(shared + 1, lists[k, R_FAILS] + 1):
+                                marks[slot, 1 + step] = goes
+                            continue
                 failed = fits(buffer, at, stop, rule, shared, rules, moves, letters, sets, marks, slot)
                 if failed == FITS:
                     take(k, base, lists, rules, moves, marks, spans, line)

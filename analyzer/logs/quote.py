@@ -29,7 +29,7 @@ RETURN: Final = 13
 
 #: The fields that are looked at: where they begin among SPANS, the rows of a block's spans.
 THE_LINE, THE_REPLY, THE_TEXT, THE_IDENTITY = range(0, 8, 2)
-SPANS: Final = [span_of(name) + end for name in ("line", "reply", "text", "identity") for end in (0, 1)]
+SPANS: Final = slice(span_of("line"), span_of("identity") + 2)
 
 # --- what a pattern says of its lines
 (
@@ -85,7 +85,7 @@ def say(w: Any, session: int, row: int, side: int, field: int, code: int) -> Non
     w.said[at, S_SESSION], w.said[at, S_SIDE], w.said[at, S_ROW] = session, side, row
     w.said[at, S_START], w.said[at, S_STOP] = start, stop
     w.said[at, S_TIME], w.said[at, S_FRAME] = w.lines[line, TIME], frame_of(w, row)
-    w.said[at, S_LEFT] = NOTHING
+    w.said[at, S_HIDDEN], w.said[at, S_LEFT] = 0, NOTHING
     escape = w.patterns[w.events[row, E_PATTERN], Q_ESCAPE]
     w.odd[at, O_ESCAPE], w.odd[at, O_CODE] = NOTHING, code
     if code > 0 or is_odd(w, start, stop, escape):
@@ -117,9 +117,9 @@ def quote(
     buffer: Any, events: Any, starts: Any, patterns: Any, lines: Any, spans: Any, marks: Any, said: Any, odd: Any,
     told: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """Go through the sessions that show a dialogue; they begin at `starts`. What is written is all zero before.
+    """Go through the sessions that show a dialogue; they begin at `starts`.
 
-    `spans` has the rows SPANS of those of the block.
+    `spans` has the rows SPANS of those of the block; `counts` is zero before.
     """
     w = Work(buffer, events, patterns, lines, spans, marks, said, odd, told, counts)
     for session in range(len(starts) - 1):

@@ -71,16 +71,16 @@ def said_in(group: Group) -> Said:
     """Give what was said in those sessions of a group that show a dialogue."""
     block, patterns = group.block, q.quotes(group.catalogue)
     speaking = int(np.count_nonzero(group.kinds == q.LINE))
-    twice = bool(block.filled[q.SPANS[q.THE_REPLY]]) or bool(patterns[:, q.Q_CODE].take(group.patterns).any())
+    twice = bool(block.filled[q.SPANS][q.THE_REPLY]) or bool(patterns[:, q.Q_CODE].take(group.patterns).any())
     lines, odd, told = (
-        np.zeros(shape, np.int64)
+        np.empty(shape, np.int64)
         for shape in (
             (speaking * (1 + twice), c.SAID_WIDTH), (speaking * (1 + twice), q.ODD_WIDTH),
             (len(group.events) + speaking, q.TOLD_WIDTH),
         )
     )  # fmt: skip
     counts = np.zeros(2, np.int64)
-    spans = block.spans[q.SPANS]
+    spans = np.ascontiguousarray(block.spans[q.SPANS])
     q.quote(block.buffer, group.events, group.starts, patterns, block.lines, spans, _MARKS, lines, odd, told, counts)
     lines, odd, told = lines[: counts[0]], odd[: counts[0]], told[: counts[1]]
     text, found = _unescaped(block.buffer, lines, odd)

@@ -164,10 +164,12 @@ class Sessions:
         known = np.flatnonzero(times != NULL)
         now = int(times[known[-1]]) if len(known) else NULL
         group, over = self._cut(block if self.open is None else _before(self.open, block), now)
-        if len(group.take(~over).events) > limits.LOG_OPEN_EVENTS:
-            self.torn += int((~over).sum())
+        still = group.take(~over)
+        if len(still.events) > limits.LOG_OPEN_EVENTS:
+            self.torn += len(still.starts) - 1
             over[:] = True
-        self.open = _compact(group.take(~over))
+            still = group.take(~over)
+        self.open = _compact(still)
         if over.any():
             yield group.take(over)
 

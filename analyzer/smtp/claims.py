@@ -88,12 +88,16 @@ def claims(
     of[read] = which
     told.append(_told(decoder, sasl.NOBODY))
     alone = np.flatnonzero(whole)
-    places = [bound.take(alone).tolist() for bound in bounds(responses.attempt, count)]
-    for row, start, stop in zip(alone.tolist(), *places, strict=True):
-        of[row] = len(told)
-        lines = zip(responses.text[start:stop].tolist(), responses.cut[start:stop].tolist(), strict=True)
-        claim = sasl.whole_claim(mechanisms.words[mechanisms.codes[row]], [(texts[k], torn) for k, torn in lines])
-        told.append(_told(decoder, claim))
+    said = (responses.text.astype(np.int64) * 2 + responses.cut).tolist()
+    known: dict[tuple[int, ...], int] = {}  # by mechanism and responses: what a log hides looks alike every time
+    owners = alone, mechanisms.codes[alone], *(bound.take(alone) for bound in bounds(responses.attempt, count))
+    for row, mechanism, start, stop in zip(*(column.tolist() for column in owners), strict=True):
+        key = mechanism, *said[start:stop]
+        if key not in known:
+            known[key] = len(told)
+            claim = sasl.whole_claim(mechanisms.words[mechanism], [(texts[k // 2], bool(k % 2)) for k in key[1:]])
+            told.append(_told(decoder, claim))
+        of[row] = known[key]
     *columns, secrets, follows = zip(*told, strict=True)
     secret = np.array(secrets, np.int64)[of]
     # LOGIN: the secret is what was said to the prompt for it, or else the second response; unless the first was a

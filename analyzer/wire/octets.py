@@ -125,6 +125,16 @@ def find_octet(buffer: Octets, octet: int, at: int, stop: int) -> int:
     return -1
 
 
+@instruction("skip")
+def after_members(buffer: Octets, at: int, stop: int, sets: Octets, members: int) -> int:
+    """Give the first place from `at` on whose octet is no member of the set that begins at `members`; `stop`: none."""
+    if at < 0 or stop > len(buffer) or members < 0 or members + 256 > len(sets):
+        raise IndexError
+    while at < stop and sets[members + buffer[at]]:
+        at += 1
+    return at
+
+
 @helper
 def alike(here: Octets, there: Octets) -> bool:
     """Say whether two spans of one length are equal."""
