@@ -185,6 +185,23 @@ def test_enhanced_code_in_a_message(read) -> None:
     assert row["text"] == "Error: authentication failed: (reason unavailable)"
 
 
+def test_one_refusal_told_of_each_recipient(read) -> None:
+    """A client that is refused writes one line a recipient: one attempt; a later one, or of another server, is its own.
+
+    smtp_trouble.c of Postfix: where no server is left, all recipients of the message are put off at once.
+    """
+    why = "status=deferred (SASL authentication failed; server mx.example.test[{}] said: 535 5.7.8 no)"
+    line = (
+        "Nov 23 15:39:{:02} mx postfix/smtp[7]: 2E9F2A3B05: to=<{}@example.org>, relay=mx.example.test[{}]:587, " + why
+    )
+    lines = [line.format(20, name, "192.0.2.1", "192.0.2.1") for name in "abc"]
+    lines += [line.format(21, "d", "192.0.2.1", "192.0.2.1"), line.format(21, "a", "192.0.2.2", "192.0.2.2")]
+    lines += [line.format(50, name, "192.0.2.1", "192.0.2.1") for name in "ab"]
+    auth = rows(read(*lines), "auth")
+    told = [(row["started"] // 10**9 % 60, row["server_ip"], row["code"]) for row in auth]
+    assert sorted(told) == [(20, "192.0.2.1", 535), (21, "192.0.2.2", 535), (50, "192.0.2.1", 535)]
+
+
 def test_refusal_of_a_token(read) -> None:
     """Where an old Postfix writes the last challenge instead of a reason, that of OAuth is the refusal itself."""
     error = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()

@@ -106,7 +106,9 @@ class Pattern:
     cut: str = ""  #: what a client wrote follows the first place of this; no field of the class last ends behind it
     side: str = ""  #: of a line: one of SIDES
     escape: str = ""
-    once: bool = False  #: a success that is told again with every message of its session; a connect that is told twice
+    #: A success that is told again with every message of its session, a failure that is told of every recipient at
+    #: once, or a connect that is told twice.
+    once: bool = False
     mail: bool = False  #: a success that tells of a message, too
     last: bool = False  #: of its session; so is every `disconnect`, but other ends may be followed by that
     abandons: bool = False  #: a refusal that is also written where the client was gone before

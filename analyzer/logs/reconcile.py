@@ -40,7 +40,8 @@ _SMTPS: Final = 465
 _SOME: Final = "some"
 _WAYS: Final = [*TLS_NAMES, _SOME]
 
-#: A server that finds its client gone says so within this time (whole seconds are told).
+#: A server that finds its client gone says so within this time, and a client what became of each recipient (whole
+#: seconds are told).
 _SOON_NS: Final = 10**9
 
 #: Counted exchanges of one session that become rows; a counter is text, and can say anything.
@@ -111,7 +112,7 @@ class Facts:
 
     def _failed(self) -> Array:
         """Give the events that tell a failure: lines of their own, details that stand alone, and summaries."""
-        failed = self.kinds == _EVENT["failed"]
+        failed = self._once_told(self.kinds == _EVENT["failed"])
         details = np.flatnonzero(self.kinds == _EVENT["detail"])
         heads = np.flatnonzero(failed)
         ends = np.flatnonzero(failed | (self.kinds == _EVENT["succeeded"]))
@@ -128,6 +129,18 @@ class Facts:
         per = np.bincount(self.owners[told], minlength=self.count)
         more = np.maximum(numbers - per[self.owners[summaries]], 0)
         return np.concatenate((told, np.repeat(summaries, np.minimum(more, _MOST))))
+
+    def _once_told(self, failed: Array) -> Array:
+        """Give failures without those that repeat the one before: a client tells of each recipient that it failed."""
+        rows = np.flatnonzero(failed)
+        last, rows = rows[:-1], rows[1:]
+        again = self.group.catalogue.once.take(self.patterns.take(rows))
+        again &= self.patterns.take(rows) == self.patterns.take(last)
+        for fact in (self.owners, *(self.group.words(name).codes for name in ("server_ip", "reply") if again.any())):
+            again &= fact.take(rows) == fact.take(last)
+        passed = self.times.take(rows) - self.times.take(last)
+        failed[rows[again & (passed >= 0) & (passed <= _SOON_NS)]] = False
+        return failed
 
     def _good(self) -> Array:
         """Give the events that tell a success; of those that tell it again with every message, the first."""
