@@ -40,10 +40,10 @@ def read_alone(
 ) -> Decoded:
     """Decode one exchange. `initial` is None without an initial response, ``=`` for an empty one."""
     said: list[Response] = [turn[1:] for turn in turns]
-    prompts = [kind(turn.challenge) for turn in turns]
+    prompts = [None if turn.challenge is None else kind(turn.challenge) for turn in turns]
     if initial is not None:
         said.insert(0, (initial, initial_cut))
-        prompts.insert(0, "unknown")
+        prompts.insert(0, None)
     identity, authzid, realm, host, secret = _claim(mechanism, said, prompts)
     asked, error = None, None
     if turns:
@@ -53,14 +53,17 @@ def read_alone(
     return Decoded(identity, authzid, realm, host, asked, error, None if digest == NULL else digest)
 
 
-def _claim(mechanism: str | None, said: Sequence[Response], prompts: Sequence[str]) -> Claim:
+def _claim(mechanism: str | None, said: Sequence[Response], prompts: Sequence[str | None]) -> Claim:
     way = way_of(mechanism)
     if way is Way.ALL:
         return whole_claim(mechanism, said)
     spoken, passwords = [], []
+    nameless = False  # the name that was asked for is empty
     for response, prompt in zip(said, prompts, strict=True):
         if response[0] not in NOT_SAID:
-            (passwords if way is Way.NAME and prompt == "password" else spoken).append(response)
+            asked = prompt == "password" or (nameless and prompt != "username")
+            (passwords if way is Way.NAME and asked else spoken).append(response)
+        nameless |= response[0] == b"" and prompt is not None
     if not spoken:  # a name that came one prompt late
         spoken = [each for each in passwords if ADDRESS.fullmatch(unbase64(each[0] or b"") or b"")]
         passwords = [each for each in passwords if each not in spoken]

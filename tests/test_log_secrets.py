@@ -163,6 +163,10 @@ LEAKS: Final = {
         "postfix",
         _syslog("postfix/smtpd", f"xsasl_dovecot_server_first: sasl_method PLAIN, init_response {PLAIN}"),
     ),
+    "Postfix, no mechanism": (
+        "postfix",
+        _syslog("postfix/smtpd", f"warning: x[192.0.2.7]: SASL {TEXT} authentication failed: no mechanism available"),
+    ),
     "Postfix -v, decoded": (
         "postfix", _syslog("postfix/smtpd", f"xsasl_cyrus_server_first: decoded initial response {TEXT}"),
     ),
@@ -200,6 +204,14 @@ LEAKS: Final = {
     "Exim, no such mechanism": (
         "exim",
         f'2026-11-23 10:00:00 SMTP protocol error in "AUTH {B64}" H=(x) [192.0.2.7]:40001 {B64} authentication mechanism not supported',  # noqa: E501
+    ),
+    "Exim, a lookup": (
+        "exim",
+        f"""2026-11-23 10:00:00 plain authenticator failed for (x) [192.0.2.7]: 435 Unable to authenticate at present (set_id=a): lookup of "user="uid=a" pass={TEXT} ldap://h/" gave DEFER: down""",  # noqa: E501
+    ),
+    "Exim, an expansion": (
+        "exim",
+        f"""2026-11-23 10:00:00 plain authenticator failed for (x) [192.0.2.7]: 435 Unable to authenticate at present (set_id=a): failed to expand "${{if pam{{a:{TEXT}}}}}": PAM error""",  # noqa: E501
     ),
     "Exim, syntax": (
         "exim",

@@ -31,6 +31,8 @@ _BACKSLASH: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-
 _CODED: Final = re.compile(
     r"(?<![\w+/@-])(?![A-Za-z][a-z]*(?![A-Za-z0-9+/=])|[A-Z]+(?![A-Za-z0-9+/=]))[A-Za-z0-9+/]{8,}={0,2}(?![\w+/@-])"
 )
+#: What Exim could not look up or expand: the password may be within, and quotation marks, too.
+_LOOKED_UP: Final = re.compile(r'(?i)(\b(?:lookup|expan\w+|condition|query)(?: of| string)? )".*"', re.DOTALL)
 _UNREADABLE: Final = re.compile(r"[\x02-\x1f\x7f-\x9f]")
 _LETTERS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
 
@@ -38,9 +40,10 @@ _LETTERS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
 def hushed(text: str) -> str:
     """Give what a server said without words that are base64 of a text: some repeat what their clients said to them.
 
-    In a dialogue what the client said is known, and looked for (`analyzer.smtp.redact`); here it is not.
+    What a server asked of others is left out as well: that may hold them, too. In a dialogue what the client said is
+    known, and looked for (`analyzer.smtp.redact`); here it is not.
     """
-    return _CODED.sub(_hushed, text)
+    return _CODED.sub(_hushed, _LOOKED_UP.sub(rf"\1{REMOVED.decode()}", text))
 
 
 def _hushed(found: re.Match[str]) -> str:

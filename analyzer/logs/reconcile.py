@@ -8,9 +8,9 @@ import numpy as np
 
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
-from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, mechanism_of, tls_version_of, told_of
+from analyzer.logs.told import VAGUE, Counters, Told, better, counters_of, tls_version_of, told_of
 from analyzer.schema import NULL
-from analyzer.smtp import law
+from analyzer.smtp import law, redact
 from analyzer.smtp.attempts import ROUNDS_KNOWN, TLS_NAMES
 from analyzer.smtp.encoding import printable
 from analyzer.tables import Text, mixed
@@ -76,7 +76,7 @@ class Facts:
         self.owners, self.kinds, self.times = group.owners, group.kinds, group.times
         self.patterns = group.patterns
         self.identity = group.words("identity")
-        self.mechanism = group.words("mechanism", mechanism_of)
+        self.mechanism = group.words("mechanism", redact.mechanism)
         told = np.flatnonzero(group.block.has("counters", group.at))
         row = group.words("counters", rows=told).numbers(counters_of, Counters())
         counted = np.flatnonzero((row != NULL).any(axis=1))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from analyzer.logs.escapes import hushed
 from analyzer.schema import NULL
 from analyzer.smtp import law
-from analyzer.smtp.attempts import NAME
 from analyzer.smtp.challenge import kind, oauth_error
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import How, Last
@@ -38,11 +37,6 @@ class Told(NamedTuple):
     rounds: int | None  # at least; None: unknown
     challenge: str | None
     oauth_error: str | None = None
-
-
-def mechanism_of(raw: bytes) -> str | None:
-    """Give the name of a mechanism; None for what can be none: it may be a secret in the wrong place."""
-    return raw.decode().upper() if NAME.fullmatch(raw) else None
 
 
 def tls_version_of(raw: bytes) -> str:

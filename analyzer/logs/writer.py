@@ -9,9 +9,10 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.formats import ENDED_BY, EVENT_NAMES, UNENDED
 from analyzer.logs.keys import stable
-from analyzer.logs.told import VAGUE, mechanism_of, tls_version_of, told_of
+from analyzer.logs.told import VAGUE, tls_version_of, told_of
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
+from analyzer.smtp import redact
 from analyzer.smtp.law import OUTCOMES
 from analyzer.smtp.writer import Writer
 from analyzer.tables import PLACE_BITS, Places, Text, begins_run, distinct, mixed
@@ -127,7 +128,7 @@ class LogWriter(Writer):
         rows, owner = rows[order], owner[owner >= 0][order]
         if not len(rows):
             return {"identity": identity}
-        mechanism = self.group.words("mechanism", mechanism_of, rows)
+        mechanism = self.group.words("mechanism", redact.mechanism, rows)
         return {
             "identity": _completed(identity, owner, self.group.words("identity", rows=rows)),
             "mechanism": _completed(columns["mechanism"], owner, mechanism),

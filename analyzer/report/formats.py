@@ -12,7 +12,7 @@ from analyzer.logs.read import HEAD_BYTES, forced_of
 from analyzer.logs.unwrap import unwrapper
 from analyzer.report import safe
 from analyzer.report.screen import clipped
-from analyzer.smtp.attempts import NAME
+from analyzer.smtp import redact
 from analyzer.smtp.encoding import printable
 
 if TYPE_CHECKING:
@@ -92,5 +92,5 @@ def _taken(known: Catalogue, block: Block) -> Iterator[str]:
 def _field(name: str, value: bytes) -> str:
     if not value:
         return ""
-    hidden = name in _HIDDEN or (name in _NAMES and not NAME.fullmatch(value))
+    hidden = name in _HIDDEN or (name in _NAMES and redact.mechanism(value) is None)
     return f"{name}={masked(value) if hidden else safe.visible(printable(value))}"

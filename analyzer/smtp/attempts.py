@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
-from analyzer.smtp import law
+from analyzer.smtp import law, redact
 from analyzer.smtp.challenge import kind, ntlm_names, oauth_error
 from analyzer.smtp.claims import Responses, claims, is_empty
 from analyzer.smtp.encoding import unbase64
@@ -51,9 +50,6 @@ _MASKED: Final = int(Flag.MASKED)
 
 ROUNDS_KNOWN: Final = ["exact", "at_least", "unknown"]
 TLS_NAMES: Final = ["none", "starttls", "implicit"]
-
-#: What a mechanism can be called (RFC 4422 section 3.1); anything else may be a secret in the wrong place.
-NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")
 
 #: Challenges that are the server's last word before its reply: an empty answer acknowledges them (RFC 4954 section 4).
 _LAST_WORDS: Final = ("scram-final", "rspauth")
@@ -218,8 +214,8 @@ class Attempts:
 
 
 def mechanism_of(word: bytes | None) -> str | None:
-    """Give the name of a mechanism; None for what cannot be one."""
-    return word.decode("latin-1").upper() if word is not None and NAME.fullmatch(word) else None
+    """Give the name of a mechanism; None for what cannot be one, or may be a secret."""
+    return None if word is None else redact.mechanism(word)
 
 
 def _is_base64(text: bytes | None) -> int:
@@ -254,9 +250,11 @@ class _Challenges:
         refused = dict[int, str]()
         errors = np.flatnonzero(among(code, [k for k, name in enumerate(names) if name == "oauth-error"]))
         for row in errors.tolist():
-            error = oauth_error(texts[rounds.challenge[row]] or b"")
-            if error:
-                refused.setdefault(int(rounds.attempt[row]), error)
+            error, attempt = oauth_error(texts[rounds.challenge[row]] or b""), int(rounds.attempt[row])
+            if error and attempt not in refused:
+                said = [rounds.initial[attempt], *rounds.answer[starts[attempt] : stops[attempt]]]
+                echoes = [redact.echoed(error.encode(), texts[number] or b"") for number in said]
+                refused[attempt] = redact.without(error.encode(), frozenset().union(*echoes)).decode()
         self.refused = Text.of(map(refused.get, range(count))) if refused else Text.one(None, count)
 
 

@@ -20,6 +20,9 @@ COMMON: Final[dict[bytes | None, str]] = {
     b"UGFzc3dvcmQA": "password",
 }
 
+# Prompts that some servers forget to encode: of four or eight letters, they are base64 of nothing.
+_PROMPT: Final = re.compile(rb"(?i)\s*(?:user|login|pass|username|password|passcode)\s*")
+
 # What a decoded challenge begins with, or holds, tells its kind whatever the mechanism. First match wins.
 _KINDS: Final[tuple[tuple[str, re.Pattern[bytes]], ...]] = (
     ("username", re.compile(rb"(?i)user|login")),
@@ -89,8 +92,8 @@ def challenge_text(mechanism: str | None, challenge: bytes) -> str | None:
 
 
 def _decoded(challenge: bytes) -> bytes | None:
-    """Decode a challenge; None for bare text. Unlike clients, servers pad: ``Go`` is text."""
-    return unbase64(challenge) if len(challenge.strip()) % 4 == 0 else None
+    """Decode a challenge; None for bare text. Unlike clients, servers pad: ``Go`` is text; so are prompts."""
+    return unbase64(challenge) if len(challenge.strip()) % 4 == 0 and not _PROMPT.fullmatch(challenge) else None
 
 
 def _error(challenge: bytes) -> dict[str, Any] | None:

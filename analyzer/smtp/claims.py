@@ -61,6 +61,7 @@ def claims(
     owner = responses.attempt[speaks]
     # LOGIN: who is asked for the password says no name, unless there is none before and this is an address.
     passwords = (ways[owner] == sasl.Way.NAME) & (texts.facts(_asks_password, responses.asked[speaks]) > 0)
+    passwords |= _behind_no_name(ways, responses, texts)[speaks]
     late = passwords & (np.bincount(owner[~passwords], minlength=count) == 0)[owner]
     passwords[late] = texts.facts(_is_address, responses.text[speaks[late]]) == 0
     starts, stops = bounds(owner[~passwords], count)
@@ -106,6 +107,28 @@ def claims(
     asked = np.flatnonzero(waiting & answered & ~responses.cut[second])
     secret[asked] = texts.facts(decoder.number_of_base64, responses.text[second[asked]])
     return {name: Text.of(column).take(of) for name, column in zip(NAMES, columns, strict=True)}, secret
+
+
+def _behind_no_name(ways: Array, responses: Responses, texts: Texts) -> Array:
+    """Say which responses are behind one that answers LOGIN's first prompt with nothing: then the name is empty.
+
+    Unless a name is asked for again; an empty initial response may also stand for no response at all.
+    """
+    asks = responses.asked != LOST
+    blank = np.flatnonzero(asks & (texts.facts(_is_blank, responses.text) > 0))[::-1]
+    first = np.full(len(ways), len(asks))
+    first[responses.attempt[blank]] = blank  # of several, the first stays
+    behind = (np.arange(len(asks)) > first[responses.attempt]) & (ways[responses.attempt] == sasl.Way.NAME)
+    found: Array = behind & (texts.facts(_asks_name, responses.asked) == 0)
+    return found
+
+
+def _is_blank(text: bytes | None) -> int:
+    return int(text == b"")
+
+
+def _asks_name(challenge: bytes | None) -> int:
+    return int(kind(challenge) == "username")
 
 
 def _asks_password(challenge: bytes | None) -> int:

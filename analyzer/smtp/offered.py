@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.smtp import columns as s
 from analyzer.smtp import law
-from analyzer.smtp.attempts import NAME, TLS_NAMES
+from analyzer.smtp.attempts import TLS_NAMES
 from analyzer.smtp.law import Flag, Kind
 from analyzer.tables import among
 
@@ -45,6 +45,9 @@ _MECHANISMS: Final = frozenset(
     b"XOAUTH2".split()
 )
 
+#: What a mechanism can be called (RFC 4422 section 3.1).
+_NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")
+
 #: Later than every row.
 _NEVER: Final = np.iinfo(np.int64).max
 
@@ -76,7 +79,7 @@ def _parted(joined: bytes) -> bytes:
 def mechanisms(reply: bytes) -> str:
     """Name the mechanisms that a reply to EHLO lists, each once, in its order; empty: it lists none."""
     lists = [found[1].split() for line in reply.splitlines()[1:] if (found := _LINE.match(line))]
-    names = [name.decode("ascii").upper() for each in lists for name in each if NAME.fullmatch(name)]
+    names = [name.decode("ascii").upper() for each in lists for name in each if _NAME.fullmatch(name)]
     return " ".join(dict.fromkeys(names))
 
 

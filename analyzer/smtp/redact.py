@@ -7,14 +7,17 @@ happens to be the same would tell the password.
 
 from __future__ import annotations
 
+import json
 import re
+from binascii import b2a_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote_from_bytes
 
 from analyzer.smtp.encoding import printable, unbase64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 REMOVED: Final = b"<removed>"
 
@@ -35,6 +38,9 @@ _SHORTEST = 3
 # So many bytes in a row of something that the client sent are no accident: servers cut what they echo.
 _WINDOW = 8
 
+# A secret of so many bytes is looked for within words, too.
+_WITHIN = 6
+
 _NOTHING: Final = {b"": "<empty response>", b"=": "<empty response>", b"*": "<cancel *>"}
 _NO_BASE64: Final = "<not base64, {} bytes>"
 _WORDS: Final = ("", _NO_BASE64, *dict.fromkeys(_NOTHING.values()))
@@ -42,10 +48,15 @@ _LOGIN: Final = ("user name", "password")
 
 #: From this response on, all are told alike.
 PLACES: Final = len(_LOGIN)
-_SHOWN: Final = re.compile(
-    "PLAIN|LOGIN|EXTERNAL|ANONYMOUS|NTLM|XOAUTH2|OAUTHBEARER|GSSAPI|GSS-SPNEGO|(CRAM|DIGEST)-MD5|SCRAM-SHA-[0-9A-Z-]{1,11}"
+#: Mechanisms that are registered (RFC 4422 section 6.2.1; IANA, SASL Mechanisms), and those of products.
+_KNOWN: Final = re.compile(
+    "PLAIN|LOGIN|EXTERNAL|ANONYMOUS|NTLM|X?OAUTH|XOAUTH2|OAUTHBEARER|OAUTH10A|GSSAPI|GSS-SPNEGO|SPNEGO(-PLUS)?"
+    "|(CRAM|DIGEST)-(MD5|SHA-?[0-9]{1,3})|SCRAM-(MD5|SHA-?[0-9A-Z-]{1,11})|GS2-[A-Z0-9]{1,11}(-PLUS)?|KERBEROS(_V[45])?"
+    "|OTP|SKEY|S/KEY|SECURID|SAML20|OPENID20|9798-[MU]-[A-Z0-9-]{1,13}|EAP-AES128(-PLUS)?|PASSDSS-3DES-1|SRP|NMAS[A-Z_-]*"
+    "|X-GOOGLE-TOKEN|PLAIN-CLIENTTOKEN|X-NETSCAPE-HAS-BUGS|EXCHANGEAUTH|APOP|MSN|DPA"
 )
-_MECHANISM: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 section 3.1, in any case
+#: An invention that is shown: all in capitals, as hardly a password or base64 is (RFC 4422 section 3.1).
+_INVENTED: Final = re.compile(rb"[A-Z][A-Z0-9_-]{0,19}")
 _HIDDEN: Final = re.compile(r"(?i)pass|pwd|secret|token|key|cred")
 
 # Commands whose argument holds no secret, those that authenticate, and those made of NAME=value.
@@ -60,8 +71,8 @@ _STOCK: Final = frozenset(
     b"""a aborted accept accepted access account accounts administrator advertised after again already an and anonymous
     another answer application application-specific are at attempt attempts auth authenticate authenticated
     authenticating authentication authenticator authorization authorized available backend bad base64 basic be
-    because before browser but by bye can cancel canceled cancelled cannot challenge change channel characters check
-    client closed closing code command commands connection contact continue continued could cram-md5 credential
+    bearer because before browser but by bye can cancel canceled cancelled cannot challenge change channel characters
+    check client closed closing code command commands connection contact continue continued could cram-md5 credential
     credentials currently data database decode defaults denied digest-md5 disabled disconnect disconnecting does
     down due ehlo enable enabled encrypted encryption enough error errors exceeded exchange expected expired
     external fail failed failure first for found frequency from further generic gone gsmtp gssapi have hello helo
@@ -83,7 +94,11 @@ _STOCK: Final = frozenset(
 _CODE: Final = re.compile(rb"[2-5]\d\d|(?:[2-5]\d\d-)?[245]\.\d{1,3}\.\d{1,3}")
 _WORD: Final = re.compile(rb"\S+")
 _PIECE: Final = re.compile(rb"[^\s<>()\[\]{}\"'`,;:=|\0\x01]+")
+_SMALL: Final = re.compile(rb"[^\s<>()\[\]{}\"'`,;:=|\0\x01/@&?\\#*]+")  # of a reply: what addresses are made of
+_PIECES: Final = (_PIECE, _SMALL)
+_READABLE: Final = re.compile(rb"[\t\n\r -~\x80-\xff]+")
 _SEPARATOR: Final = re.compile(rb"[\0\x01]")  # of the fields of PLAIN, and of OAuth messages
+_USER: Final = (b"user=", b"n,a=", b"y,a=")
 _WRAPPING: Final = b"<>()[]{}\"'`,;:.!?"
 
 
@@ -147,28 +162,46 @@ def argument(verb: str, rest: bytes) -> str | None:
     return f"<{len(rest)} bytes>"
 
 
+def mechanism(word: bytes) -> str | None:
+    """Give the name of a mechanism, in capitals; None for what may be a secret in the wrong place."""
+    name = word.decode("latin-1").upper()
+    return name if _KNOWN.fullmatch(name) or _INVENTED.fullmatch(word) else None
+
+
 def is_strange(text: bytes) -> bool:
     """Whether a reply holds any word that servers do not say anyway: only such words can be an echo."""
-    return bool(_strange(text))
+    return bool(_reply(text).strange)
 
 
 def echoed(text: bytes, line: bytes) -> frozenset[bytes]:
     """Give the words of a reply that a client's line holds: those of several lines are those of each of them."""
-    if not _may_echo(text, line):
+    reply, said = _reply(text), _said(line)
+    if not _may_echo(reply, said):
         return frozenset()
-    said = set(_words(line))
-    windows = {part for word in _secrets(line) for part in _windows(word.lower())}
-    return frozenset(word for word in _strange(text) if word in said or not windows.isdisjoint(_windows(word)))
+    words = {*_words(line), *said.forms}
+    # Of a secret and of a line as it was sent, a part is one, too.
+    windows = {part for word in (*_WORD.findall(line), *_passwords(line)) for part in _windows(word.lower())}
+    within = [form for form in said.forms if len(form) >= _WITHIN]
+    found = [
+        word
+        for word in reply.strange
+        if word in words or not windows.isdisjoint(_windows(word)) or any(form in word for form in within)
+    ]
+    for word, data in reply.coded:
+        if any(form in data for form in within) or not said.forms.isdisjoint(_tokens(data, _PIECES)):
+            found.append(word)
+    return frozenset(found)
 
 
-def _may_echo(text: bytes, line: bytes) -> bool:
+def _may_echo(reply: _Reply, said: _Said) -> bool:
     """Say whether some word of the reply, or a part of one, is in a line: nearly always this tells that none is."""
-    echoes = _echoes(text)
-    if not echoes:
+    if not reply.strange:
         return False
-    said = b"\n".join([line, *(unbase64(raw) or b"" for raw in _WORD.findall(line))]).lower()
-    for echo in echoes:  # a generator takes twice as long
-        if echo in said:
+    for echo in reply.echoes:  # a generator takes twice as long
+        if echo in said.lower:
+            return True
+    for form in said.forms:
+        if form in reply.lower:
             return True
     return False
 
@@ -178,15 +211,14 @@ def without(text: bytes, words: frozenset[bytes]) -> bytes:
     return _WORD.sub(lambda found: _cleaned(found[0], words), text) if words else text
 
 
-def _name(mechanism: str) -> str:
+def _name(name: str) -> str:
     """Name a known mechanism; an unknown one is the client's invention and could be anything."""
-    return f"{mechanism} " if _SHOWN.fullmatch(mechanism) else ""
+    return f"{name} " if _KNOWN.fullmatch(name) else ""
 
 
 def _auth(rest: bytes) -> str:
-    mechanism, *responses = rest.split()
-    named = _MECHANISM.fullmatch(mechanism)
-    shown = [mechanism.decode() if named else f"<{len(mechanism)} bytes>"]
+    word, *responses = rest.split()
+    shown = [word.decode() if mechanism(word) else f"<{len(word)} bytes>"]
     shown += [described(shown[0], 0, form_of(response)) for response in responses[:1]]
     shown += [unknown_bytes(len(b" ".join(responses[1:])))] if responses[1:] else []
     return " ".join(shown)
@@ -197,40 +229,72 @@ def _attribute(word: str) -> str:
     return f"{name}=<{len(value)} bytes>" if sign and _HIDDEN.search(name) else word
 
 
-@lru_cache(maxsize=4096)
-def _strange(text: bytes) -> frozenset[bytes]:
-    """Give the words of a reply that are not stock: only these can be an echo."""
-    return frozenset(_tokens(text))
+class _Reply(NamedTuple):
+    """What is looked at of a reply, in lower case."""
+
+    strange: frozenset[bytes]  # words that are not stock: only these can be an echo
+    echoes: tuple[bytes, ...]  # what a line must hold for the reply to echo it: these words, and their windows
+    coded: tuple[tuple[bytes, bytes], ...]  # words that are base64, and what they decode to
+    lower: bytes  # all of it, with what is decoded
+
+
+class _Said(NamedTuple):
+    """What is looked for of a client's line, in lower case."""
+
+    lower: bytes  # all of it, with what is decoded
+    forms: frozenset[bytes]  # what may be passwords, as other protocols write them
 
 
 @lru_cache(maxsize=4096)
-def _echoes(text: bytes) -> tuple[bytes, ...]:
-    """Give what a line must hold for the reply to echo it: words that are not stock, and their windows."""
-    strange = _strange(text)
-    return tuple({*strange, *(part for word in strange for part in _windows(word))})
+def _reply(text: bytes) -> _Reply:
+    strange = frozenset(_tokens(text, _PIECES))
+    decoded = ((raw.lower(), unbase64(raw)) for raw in _WORD.findall(text) if not _is_stock(raw.lower()))
+    coded = tuple((word, data.lower()) for word, data in decoded if data and _READABLE.fullmatch(data))
+    echoes = tuple({*strange, *(part for word in strange for part in _windows(word))})
+    return _Reply(strange, echoes, coded, b"\n".join([text.lower(), *(data for _, data in coded)]))
+
+
+@lru_cache(maxsize=256)
+def _said(line: bytes) -> _Said:
+    lower = b"\n".join([line, *(unbase64(raw) or b"" for raw in _WORD.findall(line))]).lower()
+    return _Said(lower, frozenset(form for password in _passwords(line) for form in _written(password)))
 
 
 def _words(line: bytes) -> Iterator[bytes]:
     """Give every word that a client's line holds: as sent, and in what its base64 decodes to."""
     yield from _tokens(line)
     for raw in _WORD.findall(line):
-        for part in _SEPARATOR.split(unbase64(raw) or b""):
-            yield from _tokens(part)
+        parts = _SEPARATOR.split(unbase64(raw) or b"")
+        # Who it is, is no secret and shown beside: the first two of PLAIN (RFC 4616), and the user of OAuth messages.
+        for part in parts[2:] if len(parts) == 3 else parts:
+            if len(parts) == 1 or not part.startswith(_USER):
+                yield from _tokens(part)
 
 
-def _secrets(line: bytes) -> Iterator[bytes]:
-    """Give the words of a line as sent, and of what they decode to what may be a password: a part of it is one too."""
+def _passwords(line: bytes) -> Iterator[bytes]:
+    """Give what a client's line decodes to and may be a password, or a token."""
     for raw in _WORD.findall(line):
-        yield raw
         *before, last = _SEPARATOR.split(unbase64(raw) or b"")
-        if before or b"@" not in last:
-            yield last
+        found = [last] if before or b"@" not in last else []
+        found += [part.rpartition(b" ")[2] for part in before if part[:5].lower() == b"auth="]
+        yield from (word for word in found if len(word) >= _SHORTEST and not _is_stock(word.lower()))
 
 
-def _tokens(text: bytes) -> Iterator[bytes]:
+def _written(password: bytes) -> Iterator[bytes]:
+    """Give a password as other protocols write it, in lower case: in base64, in an address, in JSON."""
+    yield password.lower()
+    yield b2a_base64(password, newline=False).rstrip(b"=").lower()
+    if not password.isalnum():
+        yield quote_from_bytes(password, safe="").lower().encode()
+        yield json.dumps(password.decode("latin-1"), ensure_ascii=False)[1:-1].lower().encode("latin-1")
+
+
+def _tokens(text: bytes, pieces: Sequence[re.Pattern[bytes]] = (_PIECE,)) -> Iterator[bytes]:
     """Split into lower-case words, each also in the forms that an echo can have; stock words are left out."""
     for word in _WORD.findall(text.lower()):
-        for token in (*_forms(word), *_PIECE.findall(word)):
+        if _is_stock(word):
+            continue
+        for token in (*_forms(word), *(piece for pattern in pieces for piece in pattern.findall(word))):
             if len(token) >= _SHORTEST and not _is_stock(token):
                 yield token
 
@@ -252,4 +316,6 @@ def _windows(word: bytes) -> Iterator[bytes]:
 def _cleaned(word: bytes, words: frozenset[bytes]) -> bytes:
     if not words.isdisjoint(_forms(word.lower())):
         return REMOVED
-    return _PIECE.sub(lambda found: REMOVED if found[0].lower() in words else found[0], word)
+    for pattern in _PIECES:
+        word = pattern.sub(lambda found: REMOVED if found[0].lower() in words else found[0], word)
+    return word

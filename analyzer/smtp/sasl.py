@@ -189,8 +189,9 @@ def _oauth(response: Response) -> Claim:
 
 
 def _text(response: Response) -> Claim:
-    """RFC 4422 appendix A (EXTERNAL) and RFC 4505 (ANONYMOUS): the whole response."""
-    return readable(_whole(response) or b"") or None, None, None, None, None
+    """RFC 4422 appendix A (EXTERNAL) and RFC 4505 (ANONYMOUS): the whole response; there is no NUL in it."""
+    name = _whole(response) or b""
+    return _plain(response) if b"\0" in name else (readable(name) or None, None, None, None, None)
 
 
 def _ntlm(said: Sequence[Response]) -> Claim:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.smtp.redact import argument, described, echoed, form_of, unknown_bytes, without
+from analyzer.smtp.redact import argument, described, echoed, form_of, mechanism, unknown_bytes, without
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 SECRET = b"tr0ub4dor&3"
@@ -98,6 +98,13 @@ def test_arguments(verb: str, rest: bytes, shown: str | None) -> None:
         (PLAIN, SECRET.upper()),
         (b"AUTH PLAIN " + PLAIN, PLAIN),
         (SECRET, SECRET),
+        (PLAIN, b"https://x.example/alice/" + SECRET),
+        (PLAIN, b"user=alice&pass=" + SECRET + b"&x=1"),
+        (PLAIN, b64encode(SECRET)),
+        (PLAIN, b64encode(b"alice " + SECRET + b" ")),
+        (PLAIN, b"tr0ub4dor%263"),
+        (b64encode(b"\0a\0hunter2"), b"xhunter2x"),
+        (b64encode(b'\0a\0say"x"!'), b'say\\"x\\"!'),
         (b64encode(b"p=1,2;3"), b"p=1,2;3"),
         (b64encode(b"user=a\x01auth=Bearer ya29.a0AfH6\x01\x01"), b"ya29.a0AfH6"),
         (b64encode(b"two words-of-it"), b"words-of-it"),
@@ -136,6 +143,35 @@ def test_other_words_stay() -> None:
     reply = b"4.4.2 mx.example.test Error: timeout exceeded (id 1hh7w7XwCX)"
 
     assert scrub(reply, [PLAIN, b64encode(b"alice@example.test")]) == reply
+
+
+@pytest.mark.parametrize("line", [PLAIN, b64encode(b"user=alice@example.test\1auth=Bearer x1y2z3\1\1")])
+def test_names_stay(line: bytes) -> None:
+    """Who it is, is shown anyway: a server that repeats that is no one who tells secrets."""
+    reply = b"5.7.8 user alice@example.test not found"
+
+    assert scrub(reply, [line]) == reply
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        (b"PLAIN", "PLAIN"),
+        (b"cram-md5", "CRAM-MD5"),
+        (b"Scram-Sha-256-Plus", "SCRAM-SHA-256-PLUS"),
+        (b"KERBEROS_V4", "KERBEROS_V4"),
+        (b"FOO2", "FOO2"),
+        (b"Winter2026", None),
+        (b"hunter", None),
+        (b64encode(b"\0bob\0hunter2!!!"), None),
+        (b"FOO" * 7, None),
+        (b"", None),
+        (b"PLA\xc4N", None),
+    ],
+)
+def test_mechanisms(word: bytes, name: str | None) -> None:
+    """A name that is known is shown in whatever case, another one in capitals; all else may be a secret."""
+    assert mechanism(word) == name
 
 
 def test_replies_of_the_lab_stay() -> None:

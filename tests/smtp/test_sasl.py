@@ -190,7 +190,8 @@ def test_plain_by_position(message: bytes, identity: str | None, authzid: str | 
     ("initial", "answers", "identity"),
     [
         (None, (b64(b"alice"), b64(b"pw")), "alice"),
-        (None, (b"", b64(b"alice")), "alice"),
+        (None, (b"", b64(b"alice")), None),
+        (None, (b"", b64(b"alice@example.test")), "alice@example.test"),
         (None, (b"*",), None),
         (None, (b"*", b64(b"alice"), b64(b"pw")), "alice"),
         (None, (b64(b"alice"),), "alice"),
