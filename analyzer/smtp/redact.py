@@ -97,7 +97,7 @@ _PIECE: Final = re.compile(rb"[^\s<>()\[\]{}\"'`,;:=|\0\x01]+")
 _SMALL: Final = re.compile(rb"[^\s<>()\[\]{}\"'`,;:=|\0\x01/@&?\\#*]+")  # of a reply: what addresses are made of
 _PIECES: Final = (_PIECE, _SMALL)
 _READABLE: Final = re.compile(rb"[\t\n\r -~\x80-\xff]+")
-_SEPARATOR: Final = re.compile(rb"[\0\x01]")  # of the fields of PLAIN, and of OAuth messages
+_SEPARATOR: Final = re.compile(rb"[\0\x01]|\^A")  # of the fields of PLAIN, and of OAuth messages
 _USER: Final = (b"user=", b"n,a=", b"y,a=")
 _WRAPPING: Final = b"<>()[]{}\"'`,;:.!?"
 
@@ -176,31 +176,32 @@ def is_strange(text: bytes) -> bool:
 def echoed(text: bytes, line: bytes) -> frozenset[bytes]:
     """Give the words of a reply that a client's line holds: those of several lines are those of each of them."""
     reply, said = _reply(text), _said(line)
-    if not _may_echo(reply, said):
+    if not reply.strange:
         return frozenset()
-    words = {*_words(line), *said.forms}
+    forms = [form for password in said.passwords for form in _written(password, escaped=reply.escapes)]
+    if not _may_echo(reply, said.lower, forms):
+        return frozenset()
+    words = {*_words(line), *forms}
     # Of a secret and of a line as it was sent, a part is one, too.
-    windows = {part for word in (*_WORD.findall(line), *_passwords(line)) for part in _windows(word.lower())}
-    within = [form for form in said.forms if len(form) >= _WITHIN]
+    windows = {part for word in (*_WORD.findall(line), *said.passwords) for part in _windows(word.lower())}
+    within = [form for form in forms if len(form) >= _WITHIN]
     found = [
         word
         for word in reply.strange
         if word in words or not windows.isdisjoint(_windows(word)) or any(form in word for form in within)
     ]
     for word, data in reply.coded:
-        if any(form in data for form in within) or not said.forms.isdisjoint(_tokens(data, _PIECES)):
+        if any(form in data for form in within) or not set(forms).isdisjoint(_tokens(data, _PIECES)):
             found.append(word)
     return frozenset(found)
 
 
-def _may_echo(reply: _Reply, said: _Said) -> bool:
+def _may_echo(reply: _Reply, said: bytes, forms: Sequence[bytes]) -> bool:
     """Say whether some word of the reply, or a part of one, is in a line: nearly always this tells that none is."""
-    if not reply.strange:
-        return False
     for echo in reply.echoes:  # a generator takes twice as long
-        if echo in said.lower:
+        if echo in said:
             return True
-    for form in said.forms:
+    for form in forms:
         if form in reply.lower:
             return True
     return False
@@ -236,13 +237,14 @@ class _Reply(NamedTuple):
     echoes: tuple[bytes, ...]  # what a line must hold for the reply to echo it: these words, and their windows
     coded: tuple[tuple[bytes, bytes], ...]  # words that are base64, and what they decode to
     lower: bytes  # all of it, with what is decoded
+    escapes: bool  # something in it may be escaped
 
 
 class _Said(NamedTuple):
-    """What is looked for of a client's line, in lower case."""
+    """What is looked for of a client's line."""
 
-    lower: bytes  # all of it, with what is decoded
-    forms: frozenset[bytes]  # what may be passwords, as other protocols write them
+    lower: bytes  # all of it, with what is decoded, in lower case
+    passwords: tuple[bytes, ...]  # what may be passwords, or tokens
 
 
 @lru_cache(maxsize=4096)
@@ -251,13 +253,15 @@ def _reply(text: bytes) -> _Reply:
     decoded = ((raw.lower(), unbase64(raw)) for raw in _WORD.findall(text) if not _is_stock(raw.lower()))
     coded = tuple((word, data.lower()) for word, data in decoded if data and _READABLE.fullmatch(data))
     echoes = tuple({*strange, *(part for word in strange for part in _windows(word))})
-    return _Reply(strange, echoes, coded, b"\n".join([text.lower(), *(data for _, data in coded)]))
+    lower = b"\n".join([text.lower(), *(data for _, data in coded)])
+    return _Reply(strange, echoes, coded, lower, b"%" in lower or b"\\" in lower)
 
 
 @lru_cache(maxsize=256)
 def _said(line: bytes) -> _Said:
-    lower = b"\n".join([line, *(unbase64(raw) or b"" for raw in _WORD.findall(line))]).lower()
-    return _Said(lower, frozenset(form for password in _passwords(line) for form in _written(password)))
+    decoded = [unbase64(raw) or b"" for raw in _WORD.findall(line)]
+    passwords = tuple(word for data in decoded for word in _passwords(data))
+    return _Said(b"\n".join([line, *decoded]).lower(), passwords)
 
 
 def _words(line: bytes) -> Iterator[bytes]:
@@ -271,20 +275,19 @@ def _words(line: bytes) -> Iterator[bytes]:
                 yield from _tokens(part)
 
 
-def _passwords(line: bytes) -> Iterator[bytes]:
-    """Give what a client's line decodes to and may be a password, or a token."""
-    for raw in _WORD.findall(line):
-        *before, last = _SEPARATOR.split(unbase64(raw) or b"")
-        found = [last] if before or b"@" not in last else []
-        found += [part.rpartition(b" ")[2] for part in before if part[:5].lower() == b"auth="]
-        yield from (word for word in found if len(word) >= _SHORTEST and not _is_stock(word.lower()))
+def _passwords(data: bytes) -> Iterator[bytes]:
+    """Give what may be a password, or a token, of what a client's word decodes to."""
+    *before, last = _SEPARATOR.split(data)
+    found = [last] if before or b"@" not in last else []
+    found += [part.rpartition(b" ")[2] for part in before if part[:5].lower() == b"auth="]
+    yield from (word for word in found if len(word) >= _SHORTEST and not _is_stock(word.lower()))
 
 
-def _written(password: bytes) -> Iterator[bytes]:
-    """Give a password as other protocols write it, in lower case: in base64, in an address, in JSON."""
+def _written(password: bytes, *, escaped: bool) -> Iterator[bytes]:
+    """Give a password as other protocols write it, in lower case: in base64; `escaped`, in an address, and in JSON."""
     yield password.lower()
     yield b2a_base64(password, newline=False).rstrip(b"=").lower()
-    if not password.isalnum():
+    if escaped and not password.isalnum():
         yield quote_from_bytes(password, safe="").lower().encode()
         yield json.dumps(password.decode("latin-1"), ensure_ascii=False)[1:-1].lower().encode("latin-1")
 

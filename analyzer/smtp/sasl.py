@@ -42,6 +42,8 @@ _DIRECTIVE: Final = re.compile(rb'[\s,]*([A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 # A client that forgets the separators puts its token behind the name: the name ends at white space too.
 _OAUTH_USER: Final = re.compile(rb"user=(\S*)|[ny],a=([^,\s]*)")
+# Its manuals write ^A for the octet 0x01, and so do some clients.
+_COMMA, _CONTROL_A = re.compile(rb","), re.compile(rb"\x01|\^A")
 _BEARER: Final = re.compile(rb"auth=bearer\s+(.+)", re.IGNORECASE | re.DOTALL)
 
 
@@ -101,9 +103,9 @@ def _tokens(said: Sequence[Response]) -> Iterator[bytes]:
     return filter(None, map(_head, said))
 
 
-def _fields(response: Response, separator: bytes) -> list[bytes]:
+def _fields(response: Response, separator: re.Pattern[bytes]) -> list[bytes]:
     """Split a response into its complete fields."""
-    fields = (_head(response) or b"").split(separator)
+    fields = separator.split(_head(response) or b"")
     return fields[:-1] if response[1] else fields
 
 
@@ -167,7 +169,7 @@ def _digest_md5(response: Response) -> Claim:
 
 def _scram(response: Response) -> Claim:
     """RFC 5802 section 7: a header ``n,a=authzid,``, then attributes, ``n=`` the name."""
-    parts = _fields(response, b",")
+    parts = _fields(response, _COMMA)
     if len(parts) < 3 or parts[0][:1] not in (b"n", b"y", b"p"):  # binding flag, authzid, name
         return NOBODY
     name = next((part[2:] for part in parts[2:] if part.startswith(b"n=")), b"")
@@ -180,7 +182,7 @@ def _saslname(name: bytes) -> str | None:
 
 def _oauth(response: Response) -> Claim:
     """RFC 7628 section 3.1 (``n,a=user,``) and Google's XOAUTH2 (``user=user``), both with fields that end in 0x01."""
-    fields = _fields(response, b"\x01")
+    fields = _fields(response, _CONTROL_A)
     found = next(filter(None, map(_OAUTH_USER.match, fields)), None)
     user = None if found is None else _saslname(found[2]) if found[1] is None else readable(found[1])
     host = next((field[5:] for field in fields if field.startswith(b"host=")), b"")

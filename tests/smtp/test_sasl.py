@@ -233,6 +233,7 @@ def test_login_first_real_response(initial: bytes | None, answers: tuple[bytes |
         ("SCRAM-SHA-256-PLUS", b"p=tls-unique,a=bob,n=alice,r=abc", ("alice", "bob", None, None)),
         ("SCRAM-SHA-256", b"alice", (None, None, None, None)),
         ("XOAUTH2", b"user=alice@a.test\x01auth=Bearer ya29.x\x01\x01", ("alice@a.test", None, None, None)),
+        ("XOAUTH2", b"user=alice@a.test^Aauth=Bearer ya29.x^A^A", ("alice@a.test", None, None, None)),
         (
             "OAUTHBEARER",
             b"n,a=alice@a.test,\x01host=mx.a.test\x01port=587\x01auth=Bearer ya29.x\x01\x01",
