@@ -87,7 +87,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         seconds          seconds? ended - started
         seconds_server   seconds? time until the server's replies, summed
         seconds_client   seconds? time until the client's answers, summed
-        mechanism        text?    SASL mechanism, upper case (RFC 4422 section 3.1)
+        mechanism        text?    SASL mechanism, upper case (RFC 4422 section 3.1); unknown for a word that is no name of one, nor all in capitals: it may be a secret
         initial_response flag?    1 where the AUTH command carried an initial response (RFC 4954 section 4)
         rounds           int?     replies 334 of the exchange
         rounds_known     text     exact, at_least or unknown

@@ -12,7 +12,7 @@ from analyzer.knowledge import entries
 from analyzer.knowledge.book import ENGLISH, english
 from analyzer.knowledge.entries import CODE, ENHANCED
 from analyzer.knowledge.model import Reference, Reply
-from analyzer.smtp import law, redact, replies
+from analyzer.smtp import echoes, law, replies
 from analyzer.smtp.challenge import challenge_text
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.reasons import matching
@@ -133,5 +133,5 @@ def _shown(text: str) -> str:
 
 
 def _hidden(word: str) -> str:
-    coded = _CODED.fullmatch(word) and unbase64(word.encode()) is not None and redact.is_strange(word.encode())
+    coded = _CODED.fullmatch(word) and unbase64(word.encode()) is not None and echoes.is_strange(word.encode())
     return f"<{len(word)} characters>" if coded else word

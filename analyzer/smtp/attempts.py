@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
-from analyzer.smtp import law, redact
+from analyzer.smtp import echoes, law, redact
 from analyzer.smtp.challenge import kind, ntlm_names, oauth_error
 from analyzer.smtp.claims import Responses, claims, is_empty
 from analyzer.smtp.encoding import unbase64
@@ -253,8 +253,8 @@ class _Challenges:
             error, attempt = oauth_error(texts[rounds.challenge[row]] or b""), int(rounds.attempt[row])
             if error and attempt not in refused:
                 said = [rounds.initial[attempt], *rounds.answer[starts[attempt] : stops[attempt]]]
-                echoes = [redact.echoed(error.encode(), texts[number] or b"") for number in said]
-                refused[attempt] = redact.without(error.encode(), frozenset().union(*echoes)).decode()
+                found = [echoes.echoed(error.encode(), texts[number] or b"") for number in said]
+                refused[attempt] = echoes.without(error.encode(), frozenset().union(*found)).decode()
         self.refused = Text.of(map(refused.get, range(count))) if refused else Text.one(None, count)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.schema import NULL
 from analyzer.smtp import columns as s
-from analyzer.smtp import law, redact
+from analyzer.smtp import echoes, law
 from analyzer.smtp.encoding import printable, unbase64
 from analyzer.smtp.law import Flag, Kind
 from analyzer.smtp.reply import reply_of
@@ -165,7 +165,7 @@ class Said:
         reply, line = replies.take(rows.take(at)), before[at, nth]
         first, met = distinct(reply, line)
         echoed = [
-            texts.once("echo", pair, lambda reply, line: redact.echoed(_text_of(texts[reply]), texts[line] or b""))
+            texts.once("echo", pair, lambda reply, line: echoes.echoed(_text_of(texts[reply]), texts[line] or b""))
             for pair in zip(reply.take(first).tolist(), line.take(first).tolist(), strict=True)
         ]
         found: dict[int, frozenset[bytes]] = {}
@@ -173,7 +173,7 @@ class Said:
             row = int(rows[at[k]])
             found[row] = found.get(row, frozenset()) | echoed[met[k]]
         whole = {row: _text_of(texts[replies[row]]) for row in found}
-        cleaned = {row: printable(redact.without(whole[row], words)) for row, words in found.items()}
+        cleaned = {row: printable(echoes.without(whole[row], words)) for row, words in found.items()}
         changed = [row for row, text in cleaned.items() if text != printable(whole[row])]
         return np.array(changed, np.int64), [cleaned[row] for row in changed]
 
@@ -215,7 +215,7 @@ def _text_of(raw: bytes | None) -> bytes:
 
 
 def _is_strange(raw: bytes | None) -> int:
-    return int(redact.is_strange(_text_of(raw)))
+    return int(echoes.is_strange(_text_of(raw)))
 
 
 def _is_open(line: bytes | None) -> int:
