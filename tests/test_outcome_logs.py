@@ -41,6 +41,19 @@ def test_quoted_log(read) -> None:
 POSTFIX = "Nov 23 15:39:20 mx postfix/smtpd[8863]: "
 
 
+@pytest.mark.parametrize(
+    ("behind", "identity"),
+    [("", None), (":", None), (": ", None), (": , sasl_username=bob", "bob"), (": , sasl_username=(unavailable)", None)],
+)
+def test_failure_without_a_reason(read, behind: str, identity: str | None) -> None:
+    """A refusal is one though the line has no reason: Postfix names the last challenge, and PLAIN has none."""
+    text = f"warning: unknown[192.0.2.7]: SASL PLAIN authentication failed{behind}"
+    auth = rows(read(f"{POSTFIX}{text}", f"{POSTFIX}message repeated 2 times: [ {text}]"), "auth")
+    names = ("outcome", "reason", "code", "client_ip", "mechanism", "identity", "text")
+    told = ("rejected", "bad_credentials", 535, "192.0.2.7", "PLAIN", identity, None)
+    assert [tuple(row[name] for name in names) for row in auth] == [told] * 3
+
+
 RELAY = "Nov 23 15:39:20 mx postfix/smtp[7]: "
 SASLAUTHD = "Nov 23 15:39:20 mx saslauthd[14012]: do_auth         : "
 
