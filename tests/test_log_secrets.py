@@ -280,6 +280,14 @@ LEAKS: Final = {
         "dovecot",
         f"Nov 23 10:00:00 mx dovecot: auth-worker(7): Info: sql(alice,192.0.2.7,<AbC>): Password mismatch (given password: {TEXT})",  # noqa: E501
     ),
+    "Dovecot, another database": (
+        "dovecot",
+        f"Nov 23 10:00:00 mx dovecot: auth: sql(alice,192.0.2.7,<AbC>): Password mismatch (given password: {TEXT}) - trying the next passdb",  # noqa: E501
+    ),
+    "Dovecot 2.4, another database": (
+        "dovecot",
+        f"Nov 23 10:00:00 mx dovecot: auth(alice,192.0.2.7,sasl:plain)<AbC>: sql: Password mismatch (given password: {TEXT}) - trying the next passdb",  # noqa: E501
+    ),
     "Dovecot, debug": (
         "dovecot",
         f"Nov 23 10:00:00 mx dovecot: auth: Debug: client in: AUTH#0111#011PLAIN#011service=smtp#011resp={PLAIN}",

@@ -43,7 +43,13 @@ POSTFIX = "Nov 23 15:39:20 mx postfix/smtpd[8863]: "
 
 @pytest.mark.parametrize(
     ("behind", "identity"),
-    [("", None), (":", None), (": ", None), (": , sasl_username=bob", "bob"), (": , sasl_username=(unavailable)", None)],
+    [
+        ("", None),
+        (":", None),
+        (": ", None),
+        (": , sasl_username=bob", "bob"),
+        (": , sasl_username=(unavailable)", None),
+    ],
 )
 def test_failure_without_a_reason(read, behind: str, identity: str | None) -> None:
     """A refusal is one though the line has no reason: Postfix names the last challenge, and PLAIN has none."""
@@ -81,6 +87,27 @@ def test_library_of_a_client(read) -> None:
     )
     assert [row["reason"] for row in rows(trace, "auth")] == ["mechanism_unavailable"]
     assert len(rows(trace, "sessions")) == 1
+
+
+DOVECOT = "Nov 23 15:39:{:02} mx dovecot: {}"
+SESSION = "method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS, session=<{}>"
+
+
+@pytest.mark.parametrize("given", ["", " (given password: geheim)", " (SHA1 of given password: 21bd12)"])
+@pytest.mark.parametrize("kind", ["passdb", "userdb"])
+def test_several_databases(read, kind: str, given: str) -> None:
+    """A user whom one database does not know may be in the next: only the last one's word is how it ended."""
+    behind = f"{given} - trying the next {kind}"
+    trace = read(
+        DOVECOT.format(1, f"auth: passwd-file(bob@x,192.0.2.7): unknown user{behind}"),
+        DOVECOT.format(1, f"auth: sql(bob@x,192.0.2.7): Password mismatch{given}"),
+        DOVECOT.format(2, f"auth(eve@x,192.0.2.7,sasl:plain)<A>: ldap: unknown user{behind}"),
+        DOVECOT.format(3, f"auth-worker(9): pam(eve@x,192.0.2.7,<B>): unknown user{behind}"),
+        DOVECOT.format(4, f"submission-login: Login: user=<eve@x>, {SESSION.format('B')}"),
+    )
+    told = [(row["identity"], row["outcome"], row["reason"]) for row in rows(trace, "auth")]
+    assert told == [("bob@x", "failed", "bad_password"), ("eve@x", "succeeded", None)]
+    assert [(row["reason"], row["count"]) for row in rows(trace, "skipped")] == [("line of no interest for AUTH", 3)]
 
 
 @pytest.mark.parametrize(
