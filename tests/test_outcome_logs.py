@@ -110,6 +110,33 @@ def test_several_databases(read, kind: str, given: str) -> None:
     assert [(row["reason"], row["count"]) for row in rows(trace, "skipped")] == [("line of no interest for AUTH", 3)]
 
 
+def test_failures_before_a_success(read) -> None:
+    """Failures that an authentication service tells are exchanges of their own, though their session then succeeds."""
+    trace = read(
+        DOVECOT.format(1, "auth: Info: sql(bob@x,192.0.2.7,<A>): Password mismatch"),
+        DOVECOT.format(5, "auth: Info: sql(root@x,192.0.2.7,<A>): unknown user"),
+        DOVECOT.format(9, f"submission-login: Login: user=<bob@x>, {SESSION.format('A')}"),
+    )
+    told = [(row["attempt"], row["identity"], row["outcome"], row["reason"]) for row in rows(trace, "auth")]
+    assert told == [
+        (1, "bob@x", "failed", "bad_password"),
+        (2, "root@x", "failed", "unknown_user"),
+        (3, "bob@x", "succeeded", None),
+    ]
+    assert len(rows(trace, "sessions")) == 1
+
+
+@pytest.mark.parametrize(
+    "command", ['failed-command command="AUTH PLAIN (...)" result="535 Authentication failed"', ""]
+)
+def test_success_behind_a_refusal(read, command: str) -> None:
+    """OpenSMTPD tells who was refused, then the command: one exchange, which is none of the success behind it."""
+    told = ["authentication user=eve result=permfail", command, "authentication user=bob result=ok"]
+    trace = read(*(f"{OPENSMTPD}{line}" for line in told if line))
+    found = [(row["identity"], row["outcome"]) for row in rows(trace, "auth")]
+    assert found == [("eve", "rejected" if command else "failed"), ("bob", "succeeded")]
+
+
 @pytest.mark.parametrize(
     ("written", "version"),
     [

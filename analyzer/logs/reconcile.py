@@ -118,8 +118,11 @@ class Facts:
         ends = np.flatnonzero(failed | (self.kinds == _EVENT["succeeded"]))
         place = np.searchsorted(ends, details)
         reported = np.zeros(len(details), bool)
-        inside = place < len(ends)
-        reported[inside] = self.owners[ends[place[inside]]] == self.owners[details[inside]]
+        inside = np.flatnonzero(place < len(ends))
+        end = ends[place[inside]]
+        reported[inside] = self.owners[end] == self.owners[details[inside]]
+        # Where a success follows, the failure was an exchange of its own.
+        reported[inside] &= failed[end] | ~self._fails(details[inside])
         self.detail_rows, self.detail_of = details[reported], ends[place[reported]]
         lone = details[~reported]
         lone = lone[self.group.catalogue.alone[self.patterns[lone]]]
@@ -129,6 +132,13 @@ class Facts:
         per = np.bincount(self.owners[told], minlength=self.count)
         more = np.maximum(numbers - per[self.owners[summaries]], 0)
         return np.concatenate((told, np.repeat(summaries, np.minimum(more, _MOST))))
+
+    def _fails(self, details: Array) -> Array:
+        """Say which details are failures where no other line reports them."""
+        catalogue = self.group.catalogue
+        well = [pattern.stated.get("outcome") == "succeeded" for _, pattern in catalogue.patterns]
+        fails: Array = (catalogue.alone & ~np.array(well, bool)).take(self.patterns.take(details))
+        return fails
 
     def _once_told(self, failed: Array) -> Array:
         """Give failures without those that repeat the one before: a client tells of each recipient that it failed."""
