@@ -127,6 +127,43 @@ def test_failures_before_a_success(read) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "why", "told"),
+    [
+        (1, "auth failed", [("bob@x", "PLAIN", "failed", "bad_password")]),
+        (1, "authorization failed", [(None, "PLAIN", "rejected", "authzid_refused")]),
+        (2, "auth failed", [("bob@x", None, "failed", "bad_password"), (None, None, "failed", None)]),
+    ],
+)
+def test_summary_of_a_session(read, number: int, why: str, told: list[tuple[str | None, ...]]) -> None:
+    """What the mail server says of a session's last exchange is put to the line of its authentication service.
+
+    Of several exchanges, nothing says which one was the last where not all have a line.
+    """
+    ends = f"({why}, {number} attempts in 2 secs): user=<bob@x>, {SESSION.format('A')}"
+    trace = read(
+        DOVECOT.format(1, "auth: sql(bob@x,192.0.2.7,<A>): Password mismatch"),
+        DOVECOT.format(3, f"submission-login: Disconnected: Connection closed {ends}"),
+    )
+    auth = rows(trace, "auth")
+    assert [(row["identity"], row["mechanism"], row["outcome"], row["reason"]) for row in auth] == told
+    assert not any(row["caveats"] for row in auth)
+    assert [row["product"] for row in rows(trace, "sessions")] == ["Dovecot"]
+
+
+def test_summary_behind_another_failure(read) -> None:
+    """A summary names the last exchange: that of the line before it, and not what the authentication service told."""
+    trace = read(
+        DOVECOT.format(1, "auth: sql(bob@x,192.0.2.7,<A>): Password mismatch"),
+        DOVECOT.format(1, f"submission-login: Login: user=<bob@x>, {SESSION.format('A')}"),
+        DOVECOT.format(
+            3, f"submission-login: Disconnected (auth failed, 1 attempts): user=<eve>, {SESSION.format('A')}"
+        ),
+    )
+    told = [(row["identity"], row["mechanism"], row["outcome"]) for row in rows(trace, "auth")]
+    assert told == [("bob@x", None, "failed"), ("bob@x", "PLAIN", "succeeded")]
+
+
+@pytest.mark.parametrize(
     "command", ['failed-command command="AUTH PLAIN (...)" result="535 Authentication failed"', ""]
 )
 def test_success_behind_a_refusal(read, command: str) -> None:

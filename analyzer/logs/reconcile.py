@@ -131,7 +131,20 @@ class Facts:
         told = np.concatenate((heads, lone))
         per = np.bincount(self.owners[told], minlength=self.count)
         more = np.maximum(numbers - per[self.owners[summaries]], 0)
+        self._sum_up(summaries[more == 0], lone)
         return np.concatenate((told, np.repeat(summaries, np.minimum(more, _MOST))))
+
+    def _sum_up(self, summaries: Array, lone: Array) -> None:
+        """Let summaries of sessions, all of whose failures are told, tell more of the last one, which they name."""
+        told = self.kinds == _EVENT["succeeded"]
+        told |= self.kinds == _EVENT["failed"]
+        told[lone] = True
+        ends = np.flatnonzero(told)
+        place = np.searchsorted(ends, summaries) - 1
+        summaries, last = summaries[place >= 0], ends[place[place >= 0]]
+        mine = (self.owners[last] == self.owners[summaries]) & (self.kinds[last] == _EVENT["detail"])
+        self.detail_rows = np.concatenate((self.detail_rows, summaries[mine]))
+        self.detail_of = np.concatenate((self.detail_of, last[mine]))
 
     def _fails(self, details: Array) -> Array:
         """Say which details are failures where no other line reports them."""
@@ -201,7 +214,9 @@ class Facts:
         rounds = [*(each.rounds for each in tells), *blank]
         started = self.times[rows.event]
         counted = (rows.how == COUNTED_FAILED) | (rows.how == COUNTED_GOOD)
-        alone = told & self.group.catalogue.alone[self.patterns[rows.event]]
+        lone = self.group.catalogue.alone.take(self.patterns)
+        served = np.bincount(self.owners[~lone & (self.kinds != _EVENT["detail"])], minlength=self.count) > 0
+        alone = told & lone[rows.event] & ~served[rows.owner]
         caveat = np.select([counted, alone, doubtful | unheard], [1, 2, 3], 0)
         starts = np.searchsorted(rows.owner, rows.owner)
         identity = self._of_details(self.identity, rows, told)
@@ -329,12 +344,14 @@ class Facts:
         mails = np.bincount(self.owners[group.catalogue.mails.take(self.patterns)], minlength=self.count)
         told = group.catalogue.counts_mails.take(group.events[group.starts[:-1], c.E_FORMAT])
         mails = np.where(told, mails, NULL)
+        products = Text.of(group.catalogue.products).take(group.patterns)
+        server = self._last(products.codes >= 0, first=True)
         helo = group.first_with("helo")
         version = group.first_with("tls_version")
         return {
             "via": None,
             "banner": None,
-            "product": Text.of(group.catalogue.products).take(group.patterns.take(group.starts[:-1])),
+            "product": _masked(products.take(np.maximum(server, 0)), server >= 0),
             "helo": _of_first(group, "helo", helo),
             "offered": None,
             "offered_tls": None,
