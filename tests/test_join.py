@@ -186,6 +186,42 @@ def test_successes_folded() -> None:
     assert (kept.tolist(), len(made)) == ([True, True], 2)
 
 
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({}, True),
+        ({"at": 100.9}, True),
+        ({"at": 102}, False),
+        ({"client_port": 4712}, False),
+        ({"client_port": None}, False),
+        ({"client_ip": "192.0.2.8"}, False),
+        ({"identity": "bob"}, False),
+        ({"identity": None}, False),
+        ({"outcome": "failed"}, False),
+        ({"source": "audit.log"}, False),
+    ],
+)
+def test_two_logs_of_a_service(other: dict[str, Any], same: bool) -> None:  # noqa: FBT001
+    """What two logs of an authentication service tell of one client, port, user and time is one exchange."""
+    service = {"caveats": "auth_service_only", "client_port": 4711, "identity": "alice", "where": "audit.log line 1"}
+    first = service | {"session": "a", "source": "audit.log", "reason": "unknown"}
+    second = service | {"session": "b", "source": "mailbox.log", "where": "mailbox.log line 7"} | other
+    made, kept = folded(auth(second | {"reason": "bad_password"}, first))
+    assert kept.tolist() == [not same, True]
+    if same:
+        assert made.lists()["reason"] == ["bad_password"]
+        assert made.lists()["where"] == ["audit.log line 1; mailbox.log line 7"]
+
+
+def test_two_logs_and_a_mail_server() -> None:
+    """Of three lines on one exchange there is one row, and each line counts once."""
+    service = {"caveats": "auth_service_only", "client_port": 4711, "identity": "alice"}
+    first, second = ({"session": name, "source": name, "where": f"{name} line 1"} | service for name in ("a", "b"))
+    made, kept = folded(auth(second, {"identity": "alice"}, first, first | {"at": 100.5}, second | {"at": 100.6}))
+    assert kept.tolist() == [False, True, False, True, False]
+    assert made.lists()["where"] == ["maillog line 12; a line 1", "a line 1; b line 1"]
+
+
 def test_own_session() -> None:
     """Two rows of one session are two exchanges, even of one user at one time."""
     row = {"session": "a", "source": "dovecot.log", "identity": "alice@example.org"}

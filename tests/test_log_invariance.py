@@ -82,6 +82,13 @@ def _own() -> str:
             ),
             f"{head}:04 mx postfix/smtpd[{pid}]: disconnect from {host} ehlo=1 auth=0/3 commands=1/4",
         ]
+        end = f"user=<u{k}>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1, session=<S{k}>"
+        lines += [
+            f"{head}:05 mx dovecot: auth: passwd-file(u{k},192.0.2.9,<S{k}>): unknown user - trying the next passdb",
+            f"{head}:05 mx dovecot: auth: sql(u{k},192.0.2.9,<S{k}>): Password mismatch",
+            f"{head}:07 mx dovecot: submission-login: "
+            + (f"Login: {end}" if k % 2 else f"Disconnected (auth failed, {1 + k % 3} attempts in 2 secs): {end}"),
+        ]
         lines += _dialogue("postfix", k).replace("Nov 23 10:00", head).replace("[77]", f"[{pid}]").splitlines()
     return "\n".join(lines) + "\n"
 
@@ -172,6 +179,24 @@ def test_behind_the_end(behind, size, tmp_path, monkeypatch):
 
     clients = found.tables["sessions"].lists()["client_ip"]
     assert clients.count("192.0.2.7") == (1 if belongs else 2)
+
+
+@pytest.mark.parametrize("size", [300, 6_000_000])
+def test_told_by_two_patterns(size, tmp_path, monkeypatch):
+    """A request that two lines tell of is one, wherever blocks end."""
+    head = "2026-11-23 10:00:0{},5 {}  [q:smtp://mx/] [oip=192.0.2.7;oport=4;oproto=smtp;soapId={};] {}"
+    why = "authentication failed for [bob], invalid password"
+    lines = []
+    for k in range(9):
+        audit = f"security - cmd=Auth; account=bob; protocol=soap; error={why};"
+        lines.append(head.format(k, "WARN", k, audit))
+        lines.append(head.format(k, "INFO", k - k % 2, f"SoapEngine - handler exception: {why}"))
+    (tmp_path / "mailbox.log").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(reading, "blocks", lambda source, unwrap=None: blocks(source, unwrap, size))
+    auth = analyzer.read(tmp_path / "mailbox.log", **SET).tables["auth"].lists()
+
+    told = sorted(int(place.split()[-1]) for place in auth["where"])
+    assert told == [1, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17]
 
 
 def test_exim_tells_afterwards(tmp_path):

@@ -174,6 +174,43 @@ def test_success_behind_a_refusal(read, command: str) -> None:
     assert found == [("eve", "rejected" if command else "failed"), ("bob", "succeeded")]
 
 
+ZIMBRA = (
+    "2026-11-23 10:00:0{0},61{1} {2}  [qtp5-{0}:smtp://mx:7073/service/admin/soap/] [{3}oip=192.0.2.7;oport=5775{0};"
+)
+ZIMBRA += "oproto=smtp;soapId=9fd{0};] {4}"
+REFUSED = "authentication failed for [bob@x], invalid password"
+
+
+def _zimbra(second: int) -> tuple[str, str]:
+    """Give what mailbox.log and audit.log tell of one failure."""
+    mailbox = ZIMBRA.format(second, 6, "INFO", "", f"SoapEngine - handler exception: {REFUSED}")
+    audit = f"security - cmd=Auth; account=bob@x; protocol=soap; error={REFUSED};"
+    return mailbox, ZIMBRA.format(second, 5, "WARN", "name=bob@x;", audit)
+
+
+def test_two_logs_of_zimbra(read, tmp_path: Path) -> None:
+    """What mailbox.log and audit.log tell of a request is one exchange, in one file or in two; repeated, it is two."""
+    told = [_zimbra(second) for second in (1, 3)]
+    good = [
+        ZIMBRA.format(5, 5, "INFO", "name=bob@x;", f"security - cmd=Auth; account=bob@x; protocol={name};")
+        for name in ("soap", "smtp")
+    ]
+    for number, name in enumerate(("mailbox.log", "audit.log")):
+        lines = [each[number] for each in told] + (good if number else [])
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    apart = analyzer.read(tmp_path / "mailbox.log", tmp_path / "audit.log", timezone="UTC", year=2026)
+    mixed = [line for pair in told for line in reversed(pair)] + good
+    names = ("client_ip", "client_port", "identity", "outcome", "reason", "caveats")
+    wanted = [("192.0.2.7", port, "bob@x", "failed", "bad_password", ["auth_service_only"]) for port in (57751, 57753)]
+    wanted.append(("192.0.2.7", 57755, "bob@x", "succeeded", None, ["auth_service_only"]))
+    for trace in (apart, read(*mixed), read(*(line for pair in zip(*told, strict=True) for line in pair), *good)):
+        auth = rows(trace, "auth")
+        assert [tuple(row[name] for name in names) for row in auth] == wanted
+        assert len(rows(trace, "sessions")) == len(wanted)
+    assert [row["where"] for row in rows(apart, "auth")][:1] == ["audit.log line 1; mailbox.log line 1"]
+    assert len(rows(read(*mixed[:2], *mixed[:2]), "auth")) == 2
+
+
 @pytest.mark.parametrize(
     ("written", "version"),
     [

@@ -107,7 +107,7 @@ class Pattern:
     side: str = ""  #: of a line: one of SIDES
     escape: str = ""
     #: A success that is told again with every message of its session, a failure that is told of every recipient at
-    #: once, or a connect that is told twice.
+    #: once, a connect that is told twice, or a detail that another pattern may tell, too.
     once: bool = False
     mail: bool = False  #: a success that tells of a message, too
     last: bool = False  #: of its session; so is every `disconnect`, but other ends may be followed by that

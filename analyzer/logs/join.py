@@ -54,9 +54,46 @@ def folded(auth: Table) -> tuple[Table, Array]:
     """
     told = [_alone(part) for part in auth.slices(limits.TABLE_ROWS, ("caveats",))]
     alone = np.concatenate([np.zeros(0, bool), *told])
-    service, kept = np.flatnonzero(alone), np.ones(len(auth), bool)
-    if not len(service):
+    if not alone.any():
+        return auth, np.ones(len(auth), bool)
+    made, kept = _told_by_one(auth, np.flatnonzero(alone))
+    made, still = _given(made, alone[kept])
+    kept[kept] = still
+    return made, kept
+
+
+def _told_by_one(auth: Table, service: Array) -> tuple[Table, Array]:
+    """Put together what two logs of one authentication service tell of an exchange: they know the client's port.
+
+    Gives the new table, and which rows of the old one are still in it.
+    """
+    names = ("source", "client_ip", "client_port", "identity", "outcome", "started")
+    service = service[auth.read(service, names[2:3]).array("client_port") != NULL]
+    kept, details = np.ones(len(auth), bool), auth.read(service, names)
+    source = details.text("source")
+    logs = sorted(np.unique(source.codes).tolist(), key=lambda code: source.words[code])
+    if len(logs) < 2:
         return auth, kept
+    facts = [codes_of(details[name]).astype(np.int64) for name in names[1:5]]
+    known = (facts[0] >= 0) & (facts[2] >= 0)
+    keys = np.unique(mixed(facts), return_inverse=True)[1].reshape(-1)
+    side = Side(np.where(known, keys, -1), details.array("started"))
+    first, partner = source.codes == logs[0], np.full(len(service), -1, np.int64)
+    for log in logs[1:]:
+        mine = source.codes == log
+        left, right, _ = pairs(side.only(mine), side.only(first), (_SECOND, _SECOND))
+        partner[left] = right
+        first |= mine & (partner < 0)
+    again = np.flatnonzero(partner >= 0)
+    kept[service[again]] = False
+    more = auth.read(service, ("identity", "mechanism", "client_ip", "reason", "where"))
+    made = _explained(auth, dict(more.columns), again, service[partner[again]], np.ones(len(again)))
+    return made.take(kept), kept
+
+
+def _given(auth: Table, alone: Array) -> tuple[Table, Array]:
+    """Give the rows that only an authentication service tells of to those of the mail servers that asked it."""
+    service, kept = np.flatnonzero(alone), np.ones(len(auth), bool)
     names = ("session", "where", "client_ip", "identity", "mechanism", "reason", "outcome", "started")
     details = auth.read(service, names)
     made, lone = joined(auth, dict(details.columns), service)

@@ -125,7 +125,7 @@ class Facts:
         reported[inside] &= failed[end] | ~self._fails(details[inside])
         self.detail_rows, self.detail_of = details[reported], ends[place[reported]]
         lone = details[~reported]
-        lone = lone[self.group.catalogue.alone[self.patterns[lone]]]
+        lone = self._first_told(lone[self.group.catalogue.alone[self.patterns[lone]]])
         summaries = np.flatnonzero(self.kinds == _EVENT["summary"])
         numbers = np.maximum(self.group.numbers("number", summaries), 1)
         told = np.concatenate((heads, lone))
@@ -133,6 +133,21 @@ class Facts:
         more = np.maximum(numbers - per[self.owners[summaries]], 0)
         self._sum_up(summaries[more == 0], lone)
         return np.concatenate((told, np.repeat(summaries, np.minimum(more, _MOST))))
+
+    def _first_told(self, lone: Array) -> Array:
+        """Give details without those that another pattern has told: of one user, the n-th is the n-th of the other."""
+        again = self.group.catalogue.once.take(self.patterns.take(lone))
+        if not again.any():
+            return lone
+        facts = self.owners, self.identity.codes.astype(np.int64), self.patterns
+        user, told = (mixed([fact.take(lone) for fact in facts[:count]]) for count in (2, 3))
+        order = np.argsort(told, kind="stable")
+        place = np.arange(len(lone))
+        begins = np.append(True, told[order][1:] != told[order][:-1])
+        number = np.empty_like(place)
+        number[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
+        _, first = np.unique(mixed([user.view(np.int64), number, np.where(again, -1, place)]), return_index=True)
+        return lone[np.sort(first)]
 
     def _sum_up(self, summaries: Array, lone: Array) -> None:
         """Let summaries of sessions, all of whose failures are told, tell more of the last one, which they name."""
