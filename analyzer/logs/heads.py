@@ -48,6 +48,15 @@ REPEATED, REPEATED_LENGTH = 0, len(_SENTENCES[0])
 TIMES, TIMES_LENGTH = REPEATED_LENGTH, len(_SENTENCES[1])
 LAST_REPEATED, LAST_REPEATED_LENGTH = TIMES + TIMES_LENGTH, len(_SENTENCES[2])
 
+# The facilities of syslog as numbers, then its levels (syslog.h), up to eight letters each.
+_FACILITIES: Final = (
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
+    "security", "console", "audit", "alert", "clock", *(f"local{number}" for number in range(8)),
+)  # fmt: skip
+_LEVELS: Final = ("emerg", "panic", "alert", "crit", "err", "error", "warning", "warn", "notice", "info", "debug")
+PRIORITIES: Final = np.array([int.from_bytes(name.encode()) for name in (*_FACILITIES, *_LEVELS)], np.int64)
+FACILITIES, NAMES = len(_FACILITIES), len(_FACILITIES) + len(_LEVELS)
+
 
 @helper
 def is_name(octet: int) -> int:
@@ -63,6 +72,58 @@ def after_word(buffer: Octets, at: int, stop: int) -> int:
     while at < stop and buffer[at] != SPACE and buffer[at] != TAB:
         at += 1
     return at
+
+
+@helper
+def is_one_of(buffer: Octets, at: int, stop: int, names: Cells, first: int, last: int) -> int:
+    """Whether a word is one of these names, which stand from `first` to `last`."""
+    if stop - at > 8:
+        return 0
+    word = 0
+    for k in range(at, stop):
+        if buffer[k] > 127:
+            return 0
+        word = word * 256 + buffer[k]
+    for k in range(first, last):
+        if names[k] == word:
+            return 1
+    return 0
+
+
+@helper
+def after_small(buffer: Octets, at: int, stop: int) -> int:
+    """Give the first place that is neither a small letter nor a digit."""
+    while at < stop and (97 <= buffer[at] <= 122 or 48 <= buffer[at] <= 57):
+        at += 1
+    return at
+
+
+@helper
+def after_priority(buffer: Octets, at: int, stop: int, names: Cells) -> int:
+    """Give the place behind a word `facility.level` of syslog; -1: there is another one."""
+    dot = after_small(buffer, at, stop)
+    if dot >= stop or buffer[dot] != DOT or is_one_of(buffer, at, dot, names, 0, FACILITIES) == 0:
+        return -1
+    end = after_small(buffer, dot + 1, stop)
+    return end if is_one_of(buffer, dot + 1, end, names, FACILITIES, NAMES) == 1 else -1
+
+
+@helper
+def writer(buffer: Octets, at: int, stop: int, lines: Grid, row: int, names: Cells) -> int:
+    """Read host and program behind a time; gives where the text begins, or -1: then nothing tells who wrote it."""
+    text = program(buffer, at, stop, lines, row)
+    if text >= 0:
+        return text
+    end = after_word(buffer, at, stop)
+    second = after_spaces(buffer, end, stop)
+    text = program(buffer, second, stop, lines, row)
+    if text < 0:  # BusyBox: host mail.info program[pid]:
+        after = after_priority(buffer, second, stop, names)
+        if 0 <= after < stop and buffer[after] == SPACE:
+            text = program(buffer, after_spaces(buffer, after, stop), stop, lines, row)
+    if text >= 0:
+        lines[row, c.HOST], lines[row, c.HOST_END] = at, end
+    return text
 
 
 @helper
@@ -169,10 +230,11 @@ def last_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sent
             lines[row, c.REPEAT] = -count
 
 
-@kernel("void(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], int64[::1], uint8[::1])")
+@kernel("void(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], int64[::1], uint8[::1], int64[::1])")
 def cut_heads(
-    buffer: Octets, stops: Cells, file: int, ordinal: int, serial: int, lines: Grid, months: Cells, sentences: Octets
-) -> None:
+    buffer: Octets, stops: Cells, file: int, ordinal: int, serial: int, lines: Grid, months: Cells, sentences: Octets,
+    names: Cells,
+) -> None:  # fmt: skip
     """Cut the heads of lines that end at `stops`; ordinal and serial are those of the first. All is zero before."""
     before, width, time, mark = 0, 0, 0, 0  # where the last time was that was read, how wide it was, and what it told
     following = 0
@@ -226,18 +288,19 @@ def cut_heads(
             lines[row, c.BODY] = structured(buffer, at, stop, lines, row)
             lines[row, c.AFTER_TIME] = lines[row, c.BODY]
         elif lines[row, c.MARK] != Mark.DAYTIME and at < stop:
-            text = program(buffer, at, stop, lines, row)
-            if lines[row, c.MARK] == Mark.NONE and lines[row, c.PID] == 0:
-                lines[row, c.PROGRAM] = lines[row, c.PROGRAM_END] = 0
-            elif text >= 0:
-                lines[row, c.BODY] = text
+            if lines[row, c.MARK] == Mark.NONE:  # a program without a time has to have a number
+                text = program(buffer, at, stop, lines, row)
+                if lines[row, c.PID] == 0:
+                    lines[row, c.PROGRAM] = lines[row, c.PROGRAM_END] = 0
+                    text = -1
             else:
+                text = writer(buffer, at, stop, lines, row, names)
+            if text >= 0:
+                lines[row, c.BODY] = text
+            elif lines[row, c.MARK] != Mark.NONE:
                 host_end = after_word(buffer, at, stop)
                 second = after_spaces(buffer, host_end, stop)
-                text = program(buffer, second, stop, lines, row)
-                if text >= 0:
-                    lines[row, c.HOST], lines[row, c.HOST_END], lines[row, c.BODY] = at, host_end, text
-                elif second < stop and buffer[second] == 108:
+                if second < stop and buffer[second] == 108:
                     lines[row, c.HOST], lines[row, c.HOST_END] = at, host_end
                     last_repeats(buffer, second, stop, lines, row, sentences)
                     if lines[row, c.REPEAT] > 0:

@@ -11,7 +11,7 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
 from analyzer.logs.fields import Block
-from analyzer.logs.heads import SENTENCES, cut_heads
+from analyzer.logs.heads import PRIORITIES, SENTENCES, cut_heads
 from analyzer.logs.match import NONE, match
 from analyzer.logs.moments import MONTHS, own_times
 from analyzer.smtp.encoding import printable
@@ -71,7 +71,7 @@ class Lines:
         buffer, all_lines = np.frombuffer(raw.data, np.uint8), np.zeros((rows, c.LINE_WIDTH), np.int64)
         spans, lines = np.zeros((c.SPANS_WIDTH, rows), np.int32), all_lines[: len(raw.stops)]
         names = self.files.index(raw.file), raw.number, self.account.lines
-        cut_heads(buffer, raw.stops, *names, lines, MONTHS, SENTENCES)
+        cut_heads(buffer, raw.stops, *names, lines, MONTHS, SENTENCES, PRIORITIES)
         self.account.lines += len(lines)
         found = [each for each in self._found(_Draft(buffer, lines, spans)) if len(each)]
         events = found[0] if len(found) == 1 else np.concatenate([np.zeros((0, c.EVENT_WIDTH), np.int64), *found])

@@ -1,0 +1,85 @@
+"""Heads of lines as the ways of writing logs differ: what stands beside time, host and program takes no line away."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import analyzer
+from analyzer import kernel
+from tests.truth import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from analyzer.trace import Trace
+
+SMTPD = "postfix/smtpd[100]: "
+SAID = (
+    "connect from c[192.0.2.7]",
+    "warning: c[192.0.2.7]: SASL LOGIN authentication failed: no",
+    "disconnect from c[192.0.2.7]",
+)
+EXIM = "login authenticator failed for (c) [192.0.2.7]:4711: 535 Incorrect authentication data (set_id=bob)"
+
+
+@pytest.fixture(params=["interpreted", "compiled"], autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run kernels in both ways."""
+    if request.param == "compiled" and not kernel.available():
+        pytest.skip("numba is not installed")
+    monkeypatch.setenv(kernel.FORCE, request.param)
+    yield
+    monkeypatch.undo()
+    kernel.select(0)
+
+
+def read(*lines: str, timezone: str = "UTC") -> Trace:
+    """Read a log of some lines."""
+    return analyzer.read(io.BytesIO("".join(f"{line}\n" for line in lines).encode()), timezone=timezone, year=2026)
+
+
+def told(trace: Trace) -> list[tuple[Any, ...]]:
+    """Give of each exchange who failed to log in, and when."""
+    return [
+        (row["client_ip"], row["outcome"], datetime.fromtimestamp(row["started"] / 10**9, UTC).strftime("%F %T"))
+        for row in rows(trace, "auth")
+    ]
+
+
+@pytest.mark.parametrize("priority", ["mail.info", "mail.warn", "local0.notice", "authpriv.err", "security.emerg"])
+def test_priorities(priority: str) -> None:
+    """BusyBox puts facility and level between host and program."""
+    trace = read(*(f"Mar  3 10:00:0{n} mx {priority} {SMTPD}{said}" for n, said in enumerate(SAID)))
+    assert told(trace) == [("192.0.2.7", "rejected", "2026-03-03 10:00:01")]
+    assert rows(trace, "skipped") == []
+    assert len(rows(trace, "sessions")) == 1
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "mail.example",
+        "mail.infos",
+        "mails.info",
+        "mail.",
+        ".info",
+        "mail",
+        "MAIL.INFO",
+        "mail.info.x",
+        "öäüöäüöäü.info",
+    ],
+)
+def test_other_words(word: str) -> None:
+    """No other word stands there, whatever dots it has."""
+    assert told(read(f"Mar  3 10:00:01 mx {word} {SMTPD}{SAID[1]}")) == []
+
+
+@pytest.mark.parametrize("host", ["mail.info", "user.news", "mail.warn"])
+def test_host_like_a_priority(host: str) -> None:
+    """A host may have the name of a priority: sessions of two hosts stay apart."""
+    trace = read(*(f"Mar  3 10:00:01 {name} {SMTPD}{said}" for said in SAID for name in (host, "mx")))
+    assert len(rows(trace, "sessions")) == len(told(trace)) == 2
