@@ -45,7 +45,7 @@ def read(*lines: str, timezone: str = "UTC") -> Trace:
 def told(trace: Trace) -> list[tuple[Any, ...]]:
     """Give of each exchange who failed to log in, and when."""
     return [
-        (row["client_ip"], row["outcome"], datetime.fromtimestamp(row["started"] / 10**9, UTC).strftime("%F %T"))
+        (row["client_ip"], datetime.fromtimestamp(row["started"] / 10**9, UTC).strftime("%F %T"))
         for row in rows(trace, "auth")
     ]
 
@@ -54,7 +54,7 @@ def told(trace: Trace) -> list[tuple[Any, ...]]:
 def test_priorities(priority: str) -> None:
     """BusyBox puts facility and level between host and program."""
     trace = read(*(f"Mar  3 10:00:0{n} mx {priority} {SMTPD}{said}" for n, said in enumerate(SAID)))
-    assert told(trace) == [("192.0.2.7", "rejected", "2026-03-03 10:00:01")]
+    assert told(trace) == [("192.0.2.7", "2026-03-03 10:00:01")]
     assert rows(trace, "skipped") == []
     assert len(rows(trace, "sessions")) == 1
 
@@ -83,3 +83,38 @@ def test_host_like_a_priority(host: str) -> None:
     """A host may have the name of a priority: sessions of two hosts stay apart."""
     trace = read(*(f"Mar  3 10:00:01 {name} {SMTPD}{said}" for said in SAID for name in (host, "mx")))
     assert len(rows(trace, "sessions")) == len(told(trace)) == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "started"),
+    [
+        ("Mar  3 10:00:02 mx exim[125]: 2025-03-03 10:00:01 ", "2025-03-03 09:00:01"),
+        ("Mar  3 10:00:02 mx exim[125]: 2025-03-03 10:00:01.234 [125] ", "2025-03-03 09:00:01"),
+        ("Mar  3 10:00:02 mx exim[125]: 2025-03-03 10:00:01 +0200 [125] ", "2025-03-03 08:00:01"),
+        ("Mar  3 10:00:02 mx exim[125]: [1/3] 2025-03-03 10:00:01 ", "2025-03-03 09:00:01"),
+        ("Mar  3 10:00:02 mx exim[125]: [1\\12] 2025-03-03 10:00:01 ", "2025-03-03 09:00:01"),
+        ("Mar  3 10:00:02 mx mail.info exim4: 2025-03-03 10:00:01 ", "2025-03-03 09:00:01"),
+        # A zone that syslog tells is better than none.
+        ("2025-03-03T12:00:02+02:00 mx exim[125]: 2025-03-03 10:00:01 ", "2025-03-03 10:00:02"),
+        ("2025-03-03T12:00:02+02:00 mx exim[125]: 2025-03-03 10:00:01 +0000 ", "2025-03-03 10:00:01"),
+        ("<22>1 2025-03-03T10:00:02Z mx exim 125 - - 2025-03-03 10:00:01 ", "2025-03-03 10:00:02"),
+        # There is none, but syslog's own.
+        ("Mar  3 10:00:02 mx exim[125]: ", "2026-03-03 09:00:02"),
+        ("Mar  3 10:00:02 mx exim[125]: [125] ", "2026-03-03 09:00:02"),
+    ],
+)
+def test_time_behind_the_program(head: str, started: str) -> None:
+    """Exim in a syslog has a time of its own (syslog_timestamp), which has a year."""
+    trace = read(f"{head}{EXIM}", timezone="Europe/Berlin")
+    assert told(trace) == [("192.0.2.7", started)]
+    assert [row["identity"] for row in rows(trace, "auth")] == ["bob"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2025-03-03", "2025-03-03 10:00:01", "2025-13-03 10:00:01 x", "2025-03-03 10:00:01x y", "[1/", "[1/2] 2025"],
+)
+def test_no_time_behind_the_program(text: str) -> None:
+    """What only looks like a time there is none, and leaves that of syslog; the lines behind it too."""
+    trace = read(*(f"Mar  3 10:00:02 mx exim[125]: {each}" for each in (EXIM, text, EXIM.replace("4711", "4712"))))
+    assert told(trace) == [("192.0.2.7", "2026-03-03 10:00:02")] * 2

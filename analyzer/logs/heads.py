@@ -202,6 +202,31 @@ def own_pid(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> None:
 
 
 @helper
+def own_time(buffer: Octets, at: int, stop: int, lines: Grid, row: int, months: Cells) -> None:
+    """Read a time behind the program: Exim writes into a syslog what it writes into a file (syslog_timestamp).
+
+    It has a year. Only where syslog has told the zone and it does not, it is not the better one. Of a long entry, which
+    is cut into numbered parts, the first one has it: `[1/3] 2026-03-03 ...`.
+    """
+    if at + 2 < stop and buffer[at] == OPEN and buffer[at + 1] == 49:
+        if buffer[at + 2] == SLASH or buffer[at + 2] == BACKSLASH:
+            part = at + 3
+            while part < stop and is_digit(buffer[part] * 1) == 1:
+                part += 1
+            if part < stop and buffer[part] == CLOSE:
+                at = after_spaces(buffer, part + 1, stop)
+    if at + 10 > stop or buffer[at + 4] != DASH or buffer[at + 7] != DASH:
+        return
+    time, mark = lines[row, c.TIME], lines[row, c.MARK]
+    end = moment(buffer, at, stop, lines, row, months)
+    whole = end >= 0 and end < stop and buffer[end] == SPACE
+    if not whole or (mark == Mark.UTC and lines[row, c.MARK] != Mark.UTC):
+        lines[row, c.TIME], lines[row, c.MARK] = time, mark
+    if whole:
+        lines[row, c.BODY] = after_spaces(buffer, end, stop)
+
+
+@helper
 def repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sentences: Octets) -> None:
     """Read `message repeated N times: [ text]`, which stands for N such texts."""
     if same(buffer, at, stop, sentences, REPEATED, REPEATED_LENGTH) == 0:
@@ -308,5 +333,7 @@ def cut_heads(
         at = lines[row, c.BODY]
         if lines[row, c.PROGRAM_END] == 0 and lines[row, c.MARK] != Mark.NONE and at < stop and buffer[at] == OPEN:
             own_pid(buffer, at, stop, lines, row)
+        if lines[row, c.PROGRAM_END] > 0 and at < stop and (is_digit(buffer[at] * 1) == 1 or buffer[at] == OPEN):
+            own_time(buffer, at, stop, lines, row, months)
         if at < stop and buffer[at] == 109:
             repeats(buffer, at, stop, lines, row, sentences)
