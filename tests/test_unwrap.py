@@ -46,6 +46,7 @@ def docker(log: str, **fields: object) -> bytes:
 
 JOURNAL = [journal(said, n) for n, said in enumerate(STORY)]
 CRI = b"2026-11-22T09:00:00.123456789Z stdout F "
+STAMP = b"2026-11-22T09:00:00.123456789Z "
 
 ENVELOPES = {
     "journald": (JOURNAL, UTC),
@@ -54,6 +55,9 @@ ENVELOPES = {
     "docker, CRLF": ([docker("12:00:00 hello\r\n")], [b"12:00:00 hello"]),
     "cri": ([CRI + line for line in LOCAL], LOCAL),
     "cri, tags": ([CRI[:-1] + b":tag " + line for line in LOCAL], LOCAL),
+    "docker logs -t": ([STAMP + line for line in LOCAL], LOCAL),
+    "kubectl logs --timestamps": ([b"2026-11-22T10:00:00.5+01:00 " + line for line in UTC], UTC),
+    "compose logs -t": ([b"mx-1  | " + STAMP + line for line in LOCAL], LOCAL),
     "compose": ([b"postfix-1  | " + line for line in LOCAL], LOCAL),
     "compose, colours": ([b"\x1b[36mpostfix_1  |\x1b[0m " + line for line in LOCAL], LOCAL),
     "compose, swarm": ([b"mail_mx.1.x7z@node-2    | " + line for line in LOCAL], LOCAL),
@@ -85,6 +89,11 @@ def test_envelopes(name: str) -> None:
         b'{"MESSAGE": "no time"}\n[]\n{"log": 7, "time": "now"}\n',
         b"2026-11-22 10:00:00 | INFO | connect\n",
         b"INFO     | connect\n",
+        STAMP + b"postfix/smtpd[7]: connect\n",
+        STAMP + b"10:00:00 connect\n",
+        STAMP + b"[10:00:00] connect\n",
+        STAMP + b"9:00:00 connect\n",
+        STAMP.strip() + b"," + LOCAL[0] + b"\n",
         b"[192.0.2.10][7] cmd: AUTH LOGIN [/x]\n",
         b"-> EHLO a\n<-  250-AUTH LOGIN PLAIN\n",
     ],
@@ -108,6 +117,15 @@ def test_own_time() -> None:
     ):  # fmt: skip
         assert lines([docker(own)]) == [own.encode()]
         assert lines([journal(own)]) == [own.encode()]
+
+
+def test_time_of_the_container() -> None:
+    """Lines that a container has put no time before, or that have no other, stay among those that have two."""
+    given = [STAMP + LOCAL[0], STAMP + b"postfix/smtpd[7]: connect", LOCAL[1], STAMP, STAMP + UTC[2]]
+    assert lines(given, [STAMP + line for line in LOCAL]) == [LOCAL[0], given[1], LOCAL[1], STAMP, UTC[2]]
+    assert lines([b"mx-1 | " + STAMP + b"Nov 22 10:00:00 postfix/smtpd[7]: connect"]) == [
+        b"Nov 22 10:00:00 mx-1 postfix/smtpd[7]: connect"
+    ]
 
 
 def test_container_is_the_host() -> None:

@@ -44,6 +44,8 @@ _ISO_TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[-
 _HOSTLESS: Final = re.compile(rb"[\]:,]?\s+(?=[\w./@-]+(?:\[\d+\])?:(?:\s|$))")
 
 _COLOUR: Final = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+#: The time of a container's line, and what begins with a date: a time of day alone leaves the day to the former.
+_STAMPED: Final = re.compile(rb"(%s) (?=\S)(?!\[?\d?\d:)(.*)" % _ISO_TIME.pattern, re.DOTALL)
 _LINE_ENDS: Final = re.compile(rb"[\r\n\v\f]+")
 _PID: Final = re.compile(rb"\d{1,10}")
 
@@ -158,6 +160,16 @@ def _docker() -> Opener:
     return opened
 
 
+def _stamped() -> Opener:
+    """Give what `docker logs -t` and `kubectl logs --timestamps` put a time before, where it has one of its own."""
+
+    def opened(line: bytes) -> Opened | None:
+        match = _STAMPED.match(line)
+        return Opened(match[2], match[1]) if match and OWN_TIME.match(match[2]) else None
+
+    return opened
+
+
 def _journal() -> Opener:
     """JSON of journald: one object a line; a message that is no UTF-8 is a list of bytes (journalctl(1))."""
 
@@ -200,6 +212,7 @@ ENVELOPES: Final[dict[Callable[[], Opener], float]] = {
     _cri: 0.5,
     _journal: 0.5,
     _docker: 0.5,
+    _stamped: 0.5,
     _forum: 0,
 }
 
