@@ -118,3 +118,37 @@ def test_no_time_behind_the_program(text: str) -> None:
     """What only looks like a time there is none, and leaves that of syslog; the lines behind it too."""
     trace = read(*(f"Mar  3 10:00:02 mx exim[125]: {each}" for each in (EXIM, text, EXIM.replace("4711", "4712"))))
     assert told(trace) == [("192.0.2.7", "2026-03-03 10:00:02")] * 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "started"),
+    [
+        ("CET", "2026-03-03 09:00:01"),
+        ("CEST", "2026-03-03 09:00:01"),
+        ("UTC", "2026-03-03 10:00:01"),
+        ("GMT", "2026-03-03 10:00:01"),
+        ("-03", "2026-03-03 13:00:01"),
+        ("+0530", "2026-03-03 04:30:01"),
+    ],
+)
+def test_zones_of_the_journal(zone: str, started: str) -> None:
+    """The journal names the zone (journalctl -o short-full): one of numbers is told, a name but UTC is not unique."""
+    lines = [f"Tue 2026-03-03 10:00:0{n} {zone} mx7 {SMTPD}{said}" for n, said in enumerate(SAID)]
+    trace = read(*lines, *(line.replace("mx7", "7mx") for line in lines), timezone="Europe/Berlin")
+    assert told(trace) == [("192.0.2.7", started)] * 2
+    assert len(rows(trace, "sessions")) == 2
+    assert rows(trace, "skipped") == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "2026-03-03 10:00:01 INFO mx",
+        "Tue 2026-03-03 10:00:01 Info mx",
+        "Tue 2026-03-03 10:00:01 C3T mx",
+        "Tue 2026-03-03 10:00:01 CET a mx",
+    ],
+)
+def test_words_that_are_no_zone(head: str) -> None:
+    """Other words there do not move the host."""
+    assert told(read(f"{head} {SMTPD}{SAID[1]}")) == []

@@ -109,6 +109,20 @@ def after_priority(buffer: Octets, at: int, stop: int, names: Cells) -> int:
 
 
 @helper
+def is_zone(buffer: Octets, at: int, end: int, start: int) -> int:
+    """Whether a word can be the abbreviation of a zone behind `Tue 2026-03-03 10:00:00`, which begins at `start`.
+
+    Others than UTC and GMT are not unique: such a time is a local one.
+    """
+    if end - at < 2 or end - at > 6 or buffer[start + 3] != SPACE or is_digit(buffer[start + 4] * 1) == 0:
+        return 0
+    for k in range(at, end):
+        if not 65 <= buffer[k] <= 90:
+            return 0
+    return 1
+
+
+@helper
 def writer(buffer: Octets, at: int, stop: int, lines: Grid, row: int, names: Cells) -> int:
     """Read host and program behind a time; gives where the text begins, or -1: then nothing tells who wrote it."""
     text = program(buffer, at, stop, lines, row)
@@ -121,6 +135,9 @@ def writer(buffer: Octets, at: int, stop: int, lines: Grid, row: int, names: Cel
         after = after_priority(buffer, second, stop, names)
         if 0 <= after < stop and buffer[after] == SPACE:
             text = program(buffer, after_spaces(buffer, after, stop), stop, lines, row)
+    if text < 0 and lines[row, c.MARK] == Mark.LOCAL and is_zone(buffer, at, end, lines[row, c.START]) == 1:
+        at, end = second, after_word(buffer, second, stop)
+        text = program(buffer, after_spaces(buffer, end, stop), stop, lines, row)
     if text >= 0:
         lines[row, c.HOST], lines[row, c.HOST_END] = at, end
     return text

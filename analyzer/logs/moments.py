@@ -145,12 +145,13 @@ def daytime(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
     elif zone + 2 < stop and (buffer[zone] == PLUS or buffer[zone] == DASH):
         hours = number(buffer, zone + 1, stop, 2)
         colon = 1 if zone + 3 < stop and buffer[zone + 3] == COLON else 0
-        minutes = number(buffer, zone + 3 + colon, stop, 2)
+        digits = 0 if zone + 3 == stop or buffer[zone + 3] == SPACE else 2  # journalctl -o short-full has hours alone
+        minutes = number(buffer, zone + 3 + colon, stop, digits)
         if 0 <= hours <= 15 and 0 <= minutes <= 59:
             offset = hours * HOUR + minutes * MINUTE
             time += -offset if buffer[zone] == PLUS else offset
             lines[row, c.MARK] = Mark.UTC
-            at = zone + 5 + colon
+            at = zone + 3 + colon + digits
     elif (
         zone + 2 < stop
         and (buffer[zone] == LETTER_U or buffer[zone] == LETTER_G)
