@@ -85,6 +85,20 @@ def test_host_like_a_priority(host: str) -> None:
     assert len(rows(trace, "sessions")) == len(told(trace)) == 2
 
 
+@pytest.mark.parametrize("host", ["fe80::1", "2001:db8::5", "::1", "fe80::1%eth0", "2001:db8::192.0.2.1", "192.0.2.9"])
+def test_addresses_of_hosts(host: str) -> None:
+    """A syslog that does not look names up writes the address of the host."""
+    trace = read(*(f"Mar  3 10:00:01 {each} {SMTPD}{said}" for said in SAID for each in (host, "2001:db8::9")))
+    assert told(trace) == [("192.0.2.7", "2026-03-03 10:00:01")] * 2
+    assert len(rows(trace, "sessions")) == 2
+
+
+@pytest.mark.parametrize("program", ["fe80:", "beef:", "cafe[7]:", "face:x::"])
+def test_programs_like_addresses(program: str) -> None:
+    """The name of a program may have no letters but hexadecimal ones: it is no host, and no other program follows."""
+    assert told(read(f"Mar  3 10:00:01 {program} {SMTPD}{SAID[1]}")) == []
+
+
 @pytest.mark.parametrize(
     ("head", "started"),
     [

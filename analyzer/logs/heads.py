@@ -26,6 +26,7 @@ from analyzer.logs.moments import (
     LESS,
     MORE,
     OPEN,
+    PERCENT,
     QUOTE,
     SLASH,
     SPACE,
@@ -144,6 +145,22 @@ def writer(buffer: Octets, at: int, stop: int, lines: Grid, row: int, names: Cel
 
 
 @helper
+def is_other(buffer: Octets, at: int, end: int, stop: int) -> int:
+    """Whether what stands before a colon is a number, as MDaemon tells kinds of lines, or begins an address (IPv6)."""
+    number = 1
+    for k in range(at, end):
+        number *= is_digit(buffer[k] * 1)
+    if number == 1 or end + 1 >= stop or buffer[end + 1] == SPACE:
+        return number
+    colons = 0
+    # Digits and the colon, the letters up to f, and dots.
+    while end < stop and (48 <= buffer[end] <= 58 or 97 <= buffer[end] | 32 <= 102 or buffer[end] == DOT):
+        colons += 1 if buffer[end] == COLON else 0
+        end += 1
+    return 1 if colons > 1 and (end == stop or buffer[end] == SPACE or buffer[end] == PERCENT) else 0
+
+
+@helper
 def program(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
     """Read `name[pid]:` or `name:`; gives where the text begins, or -1."""
     end = at
@@ -160,7 +177,7 @@ def program(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> int:
         if after >= stop or buffer[after] != CLOSE:
             return -1
         after = after_spaces(buffer, after + 1, stop)
-    if after >= stop or buffer[after] != COLON:
+    if after >= stop or buffer[after] != COLON or (after == end and is_other(buffer, at, end, stop) == 1):
         return -1
     lines[row, c.PROGRAM], lines[row, c.PROGRAM_END], lines[row, c.PID] = at, end, pid
     return after_spaces(buffer, after + 1, stop)
