@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import analyzer
 from analyzer.logs.escapes import MARKS, hides, lines_of
 from analyzer.schema import NULL
 from tests.logs import PATTERNS, auth_of, dialogue, format_of, found_in, rows_of, tables_of
@@ -665,11 +666,27 @@ def _haraka() -> list[str]:
     return [*told, *(HARAKA.format("PROTOCOL") + f"[core] {line}" for line in (*GREETING, *LOGIN, GOOD, *BYE))]
 
 
-@pytest.mark.parametrize("made", [_hmailserver, _mdaemon, _haraka])
+def _mdaemon_numbered() -> list[str]:
+    """Give what newer versions write: a number tells the kind of line."""
+    return [MDAEMON + f"{number % 6:02}: " + line.removeprefix(MDAEMON) for number, line in enumerate(_mdaemon(), 5)]
+
+
+@pytest.mark.parametrize("made", [_hmailserver, _mdaemon, _mdaemon_numbered, _haraka])
 def test_tls_of_products(made: Callable[[], list[str]]) -> None:
     """A handshake before the greeting is TLS from the first byte; that of another service makes no row."""
     (session,) = rows_of(found_in(dialogue(*made()))["sessions"])
     assert (session["tls"], session["tls_version"], session["offered_tls"]) == ("implicit", "TLS 1.2", "PLAIN LOGIN")
+
+
+def test_numbers_of_mdaemon(tmp_path: Path) -> None:
+    """The numbers of MDaemon's lines are not those of curl's: lines that nobody knows are said to be so."""
+    lines = *_mdaemon_numbered(), f"{MDAEMON}09: a line of a newer version"
+    (tmp_path / "mdaemon.log").write_text(dialogue(*lines))
+    trace = analyzer.read(tmp_path / "mdaemon.log", timezone="UTC")
+    assert trace.tables["auth"].lists()["outcome"] == ["succeeded"]
+    assert trace.tables["sessions"].lists()["client_ip"] == ["192.0.2.7"]
+    (skipped,) = rows_of(trace.tables["skipped"])
+    assert (skipped["count"], skipped["reason"]) == (1, "line not understood")
 
 
 def test_mailenable_begins_with_a_greeting() -> None:

@@ -42,8 +42,8 @@ class Catalogue:
         for number, (owner, pattern) in enumerate(self.patterns):
             for template in pattern.templates:
                 made = steps(template)
-                rules.append((owner, number, len(moves), len(moves) + len(made), *self._literal(pattern.cut.encode())))
-                moves += [(step.kind, step.column, step.of, *self._literal(step.text)) for step in made]
+                rules.append((owner, number, len(moves), len(moves) + len(made), *self._kept(pattern.cut.encode())))
+                moves += [(step.kind, step.column, step.of, *self._literal(step)) for step in made]
                 self.first_octets.append(_first_octets(made))
                 self.steps.append(made)
         self.rules = np.array(rules, np.int64).reshape(-1, RULE_WIDTH)
@@ -55,7 +55,10 @@ class Catalogue:
         self._numbers = [[numbers.setdefault(step, len(numbers)) for step in way] for way in ways]
         self._buckets: dict[tuple[int, ...], tuple[Array, Array]] = {}
 
-    def _literal(self, text: bytes) -> tuple[int, int]:
+    def _literal(self, step: Step) -> tuple[int, int]:
+        return (0, step.least) if step.kind == RUN else self._kept(step.text)
+
+    def _kept(self, text: bytes) -> tuple[int, int]:
         if text not in self._places:
             self._places[text] = len(self.texts)
             self.texts += text

@@ -97,7 +97,7 @@ def fits(
                 end = at + length if same(buffer, at, stop, letters, text, length) == 1 else NONE
             elif kind == RUN:
                 end = after_members(buffer, at, stop, sets, moves[step, 2] * 256)
-                if end == at:
+                if end - at < length:  # of a run: how many octets it has at least
                     end = NONE
             elif kind == REST:
                 end = stop

@@ -11,7 +11,7 @@ A template is the line as the product writes it, with fields in braces::
 ``{{``  ``}}``      braces
 =================== ====================================================================================
 
-A class is a set of octets, of which a field takes as many as it can (at least one), or one of
+A class is a set of octets, of which a field takes as many as it can (at least one; four of `offset`), or one of
 
 ========= ==============================================================================
 ``first`` anything up to the first place where the literal behind the field stands
@@ -34,7 +34,8 @@ from analyzer.logs.columns import FIELDS, span_of
 
 # --- steps: kind, and up to three numbers
 LITERAL, RUN, FIRST, LAST, REST, OPTION = range(6)
-#: RUN has a class; FIRST and LAST the literal behind the field; OPTION the steps to leave out where one does not fit.
+#: RUN has a class, and how many octets it takes at least; FIRST and LAST the literal behind the field; OPTION the steps
+#: to leave out where one does not fit.
 STEP_WIDTH: Final = 4
 
 #: Classes of octets that a field can consist of.
@@ -44,8 +45,11 @@ SETS: Final = {
     "name": rb"[0-9A-Za-z.:_\-*+@/#]",
     "token": rb"[0-9A-Za-z_.+-]",
     "hex": rb"[0-9A-Fa-f]",
+    "offset": rb"[0-9a-f]",
     "word": rb"[^ \t]",
 }
+#: How many octets a field takes at least, where it is more than one.
+LEAST: Final = {"offset": 4}
 _ANY: Final = {"first": FIRST, "last": LAST, "rest": REST}
 
 #: The class of a field where a template names none.
@@ -67,12 +71,13 @@ class TemplateError(AnalyzerError):
 
 
 class Step(NamedTuple):
-    """One step; `text` is the literal of LITERAL, and the one behind FIRST and LAST."""
+    """One step; `text` is the literal of LITERAL, and the one behind FIRST and LAST; RUN takes so many at least."""
 
     kind: int
     column: int = NOWHERE
     of: int = 0
     text: bytes = b""
+    least: int = 0
 
 
 @lru_cache(maxsize=4096)
@@ -124,7 +129,7 @@ def _field(template: str, name: str, of: str | None) -> Step:
     of = of or CLASSES[name]
     column = NOWHERE if name == "_" else span_of(name)
     if of in SETS:
-        return Step(RUN, column, SET_NAMES.index(of))
+        return Step(RUN, column, SET_NAMES.index(of), least=LEAST.get(of, 1))
     if of not in _ANY:
         message = f"template {template!r}: no class {of!r}; there are {', '.join((*SETS, *_ANY))}"
         raise TemplateError(message)
