@@ -47,6 +47,8 @@ SETS: Final = {
     "hex": rb"[0-9A-Fa-f]",
     "offset": rb"[0-9a-f]",
     "word": rb"[^ \t]",
+    "unquoted": rb'[^ \t"]',
+    "quoted": rb'[^"\\]',  # what stands between quotation marks, where none is written with a backslash
 }
 #: How many octets a field takes at least, where it is more than one.
 LEAST: Final = {"offset": 4}
