@@ -103,7 +103,8 @@ class Pattern:
     event: str
     templates: tuple[str, ...]
     reference: str
-    cut: str = ""  #: what a client wrote follows the first place of this; no field of the class last ends behind it
+    #: What a client wrote follows the first place of this: no field of the class last ends behind that place.
+    cut: str = ""
     side: str = ""  #: of a line: one of SIDES
     escape: str = ""
     #: A success that is told again with every message of its session, a failure that is told of every recipient at

@@ -69,11 +69,11 @@ def fits(
 
     Where each step begins is in a row of `marks`; steps of an optional part that was left out begin where it does.
     """
-    limit = stop  # no field of the class last ends behind it
+    limit = stop  # no field of the class last, with the literal behind it, ends behind it
     if rules[rule, 5] > 0:
         cut = find(buffer, at, stop, letters, rules[rule, 4], rules[rule, 5])
         if cut != NONE:
-            limit = cut
+            limit = cut + rules[rule, 5]
     first, last = rules[rule, 2], rules[rule, 3]
     step = first + begin
     if begin > 0:
