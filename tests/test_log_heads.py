@@ -166,3 +166,19 @@ def test_zones_of_the_journal(zone: str, started: str) -> None:
 def test_words_that_are_no_zone(head: str) -> None:
     """Other words there do not move the host."""
     assert told(read(f"{head} {SMTPD}{SAID[1]}")) == []
+
+
+@pytest.mark.parametrize("told_before", ["[ID 197553 mail.info] ", "[ID 1 local0.warning] ", ""])
+def test_message_ids(told_before: str) -> None:
+    """Solaris puts the number of a message, its facility and its level before the text."""
+    trace = read(*(f"Mar  3 10:00:01 mx {SMTPD}{told_before}{said}" for said in SAID))
+    assert told(trace) == [("192.0.2.7", "2026-03-03 10:00:01")]
+    assert rows(trace, "skipped") == []
+
+
+@pytest.mark.parametrize(
+    "other", ["[ID x mail.info] ", "[ID 7 mail.example] ", "[ID 7 mail.info]", "[ID 7] ", "[ID ", "[ID 7 mail.info x] "]
+)
+def test_no_message_ids(other: str) -> None:
+    """Another bracket stays in the text."""
+    assert told(read(f"Mar  3 10:00:01 mx {SMTPD}{other}{SAID[1]}", f"Mar  3 10:00:01 mx {SMTPD}{other}")) == []

@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 #: Octets behind a time that may decide where it ends: a space, and a zone.
 AHEAD = 8
 
-_SENTENCES: Final = (b"message repeated ", b" times: [", b"last message repeated ")
+_SENTENCES: Final = (b"message repeated ", b" times: [", b"last message repeated ", b"[ID ")
 SENTENCES: Final = np.frombuffer(bytearray(b"".join(_SENTENCES)), np.uint8)
 REPEATED, REPEATED_LENGTH = 0, len(_SENTENCES[0])
 TIMES, TIMES_LENGTH = REPEATED_LENGTH, len(_SENTENCES[1])
 LAST_REPEATED, LAST_REPEATED_LENGTH = TIMES + TIMES_LENGTH, len(_SENTENCES[2])
+MESSAGE_ID, MESSAGE_ID_LENGTH = LAST_REPEATED + LAST_REPEATED_LENGTH, len(_SENTENCES[3])
 
 # The facilities of syslog as numbers, then its levels (syslog.h), up to eight letters each.
 _FACILITIES: Final = (
@@ -236,6 +237,22 @@ def own_pid(buffer: Octets, at: int, stop: int, lines: Grid, row: int) -> None:
 
 
 @helper
+def after_message_id(buffer: Octets, at: int, stop: int, names: Cells, sentences: Octets) -> int:
+    """Give the place behind `[ID 197553 mail.info]`, which Solaris puts before a text; `at`: there is none."""
+    if same(buffer, at, stop, sentences, MESSAGE_ID, MESSAGE_ID_LENGTH) == 0:
+        return at
+    end = at + MESSAGE_ID_LENGTH
+    while end < stop and is_digit(buffer[end] * 1) == 1:
+        end += 1
+    if end >= stop or buffer[end] != SPACE:
+        return at
+    end = after_priority(buffer, end + 1, stop, names)
+    if end < 0 or end + 1 >= stop or buffer[end] != CLOSE or buffer[end + 1] != SPACE:
+        return at
+    return after_spaces(buffer, end + 1, stop)
+
+
+@helper
 def own_time(buffer: Octets, at: int, stop: int, lines: Grid, row: int, months: Cells) -> None:
     """Read a time behind the program: Exim writes into a syslog what it writes into a file (syslog_timestamp).
 
@@ -367,6 +384,8 @@ def cut_heads(
         at = lines[row, c.BODY]
         if lines[row, c.PROGRAM_END] == 0 and lines[row, c.MARK] != Mark.NONE and at < stop and buffer[at] == OPEN:
             own_pid(buffer, at, stop, lines, row)
+        if lines[row, c.PROGRAM_END] > 0 and at < stop and buffer[at] == OPEN:
+            at = lines[row, c.BODY] = after_message_id(buffer, at, stop, names, sentences)
         if lines[row, c.PROGRAM_END] > 0 and at < stop and (is_digit(buffer[at] * 1) == 1 or buffer[at] == OPEN):
             own_time(buffer, at, stop, lines, row, months)
         if at < stop and buffer[at] == 109:
