@@ -182,3 +182,34 @@ def test_message_ids(told_before: str) -> None:
 def test_no_message_ids(other: str) -> None:
     """Another bracket stays in the text."""
     assert told(read(f"Mar  3 10:00:01 mx {SMTPD}{other}{SAID[1]}", f"Mar  3 10:00:01 mx {SMTPD}{other}")) == []
+
+
+@pytest.mark.parametrize(
+    ("writer", "count"),
+    [
+        ("", 4),
+        (SMTPD, 4),
+        ("syslogd: ", 4),
+        ("syslogd[9]: ", 4),
+        ("postfix/smtpd[101]: ", 1),
+        ("postfix/smtps[100]: ", 1),
+        ("logger: ", 1),
+    ],
+)
+def test_repeated(writer: str, count: int) -> None:
+    """The program that wrote a line, or syslogd, says that it was written again; nobody else can."""
+    line = f"Mar  3 10:00:01 mx {SMTPD}{SAID[1]}"
+    trace = read(line, f"Mar  3 10:00:02 mx {writer}last message repeated 3 times")
+    assert len(told(trace)) == count
+    assert len(rows(trace, "skipped")) == (count == 1)
+    assert len(told(read(line, *2 * (f"Mar  3 10:00:02 mx {writer}last message repeated 3 times",)))) == 2 * count - 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["last message repeated 3 times: x", "last message repeated times", "last message repeated 3", "last message"],
+)
+def test_not_repeated(text: str) -> None:
+    """A text that goes on says nothing of the line before; nor does one that is the first."""
+    assert len(told(read(f"Mar  3 10:00:01 mx {SMTPD}{SAID[1]}", f"Mar  3 10:00:01 mx {SMTPD}{text}"))) == 1
+    assert len(told(read(f"Mar  3 10:00:01 mx {SMTPD}{text}", f"Mar  3 10:00:01 mx {SMTPD}{SAID[1]}"))) == 1

@@ -43,12 +43,13 @@ if TYPE_CHECKING:
 #: Octets behind a time that may decide where it ends: a space, and a zone.
 AHEAD = 8
 
-_SENTENCES: Final = (b"message repeated ", b" times: [", b"last message repeated ", b"[ID ")
+_SENTENCES: Final = (b"message repeated ", b" times: [", b"last message repeated ", b"[ID ", b"syslogd")
 SENTENCES: Final = np.frombuffer(bytearray(b"".join(_SENTENCES)), np.uint8)
 REPEATED, REPEATED_LENGTH = 0, len(_SENTENCES[0])
-TIMES, TIMES_LENGTH = REPEATED_LENGTH, len(_SENTENCES[1])
+TIMES, TIMES_LENGTH, TIMES_WORD = REPEATED_LENGTH, len(_SENTENCES[1]), len(b" times")
 LAST_REPEATED, LAST_REPEATED_LENGTH = TIMES + TIMES_LENGTH, len(_SENTENCES[2])
 MESSAGE_ID, MESSAGE_ID_LENGTH = LAST_REPEATED + LAST_REPEATED_LENGTH, len(_SENTENCES[3])
+SYSLOGD, SYSLOGD_LENGTH = MESSAGE_ID + MESSAGE_ID_LENGTH, len(_SENTENCES[4])
 
 # The facilities of syslog as numbers, then its levels (syslog.h), up to eight letters each.
 _FACILITIES: Final = (
@@ -306,6 +307,29 @@ def last_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, sent
             lines[row, c.REPEAT] = -count
 
 
+@helper
+def own_repeats(buffer: Octets, at: int, stop: int, lines: Grid, row: int, told: int, sentences: Octets) -> None:
+    """Read `last message repeated N times` of the program that wrote the line before, `told`, or of syslogd (FreeBSD).
+
+    Others may have been told to write it.
+    """
+    begin, end = lines[row, c.PROGRAM], lines[row, c.PROGRAM_END]
+    before, width = lines[told, c.PROGRAM], lines[told, c.PROGRAM_END] - lines[told, c.PROGRAM]
+    mine = width == end - begin and lines[told, c.PID] == lines[row, c.PID]
+    mine = mine and alike(buffer[before : before + width], buffer[begin:end])
+    if not mine and (
+        end - begin != SYSLOGD_LENGTH or same(buffer, begin, end, sentences, SYSLOGD, SYSLOGD_LENGTH) == 0
+    ):
+        return
+    digits = at + LAST_REPEATED_LENGTH
+    while digits < stop and is_digit(buffer[digits] * 1) == 1:
+        digits += 1
+    if same(buffer, digits, stop, sentences, TIMES, TIMES_WORD) == 1 and digits + TIMES_WORD == stop:
+        last_repeats(buffer, at, stop, lines, row, sentences)
+    if lines[row, c.REPEAT] < 0:  # the line is of that before
+        lines[row, c.PROGRAM] = lines[row, c.PROGRAM_END] = lines[row, c.PID] = 0
+
+
 @kernel("void(uint8[::1], int64[::1], int64, int64, int64, int64[:, ::1], int64[::1], uint8[::1], int64[::1])")
 def cut_heads(
     buffer: Octets, stops: Cells, file: int, ordinal: int, serial: int, lines: Grid, months: Cells, sentences: Octets,
@@ -313,7 +337,7 @@ def cut_heads(
 ) -> None:  # fmt: skip
     """Cut the heads of lines that end at `stops`; ordinal and serial are those of the first. All is zero before."""
     before, width, time, mark = 0, 0, 0, 0  # where the last time was that was read, how wide it was, and what it told
-    following = 0
+    following, told = 0, -1  # where the next line begins, and the last one that does not stand for another
     for row in range(len(stops)):
         start, stop = following, stops[row]
         following = stop + 1
@@ -390,3 +414,7 @@ def cut_heads(
             own_time(buffer, at, stop, lines, row, months)
         if at < stop and buffer[at] == 109:
             repeats(buffer, at, stop, lines, row, sentences)
+        if lines[row, c.PROGRAM_END] > 0 and told >= 0 and at < stop and buffer[at] == 108:
+            own_repeats(buffer, at, stop, lines, row, told, sentences)
+        if lines[row, c.REPEAT] > 0:
+            told = row
