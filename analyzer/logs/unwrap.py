@@ -73,9 +73,10 @@ def unwrapper(head: bytes) -> Unwrap | None:
     """Tell by the first lines of a text what takes off its envelopes; None: it has none."""
     lines = bytes(head).split(b"\n")
     whole = [line for line in lines[:-1] if line.strip()] or lines[-1:]
-    sample = whole[:LOOKED_AT]
-    makers: list[Callable[[], Opener]] = []
-    while len(makers) < NESTED:
+    makers: list[Callable[[], Opener]] = [_coloured] if _COLOUR.search(head) else []  # only warnings may have any
+    sample = [_COLOUR.sub(b"", line) for line in whole[:LOOKED_AT]]
+    most = len(makers) + NESTED
+    while len(makers) < most:
         for maker, share in ENVELOPES.items():
             opener = maker()
             opened = [opener(line) for line in sample]
@@ -201,6 +202,16 @@ def _forum() -> Opener:
 
     def opened(line: bytes) -> Opened | None:
         text = _TAGS.sub(b"", line)
+        return None if text == line else Opened(text)
+
+    return opened
+
+
+def _coloured() -> Opener:
+    """Take off the colours in which journalctl and some servers write for a terminal."""
+
+    def opened(line: bytes) -> Opened | None:
+        text = _COLOUR.sub(b"", line)
         return None if text == line else Opened(text)
 
     return opened
