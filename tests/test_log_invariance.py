@@ -277,9 +277,12 @@ def _crlf(line: str) -> str:
     return f"{line}\r"
 
 
+_STAMP: Final = "2026-11-23T10:00:00.5Z"
+
 ENVELOPES: Final[dict[str, Callable[[str], str]]] = {
     "docker": _docker, "journald": _journal, "CRI": _cri, "CRLF": _crlf, "compose": lambda line: f"mail-1  | {line}",
-    "journald in docker": lambda line: _docker(_journal(line)),
+    "journald in docker": lambda line: _docker(_journal(line)), "docker logs -t": lambda line: f"{_STAMP} {line}",
+    "colours": lambda line: f"\x1b[2m{line}\x1b[0m",
 }  # fmt: skip
 
 
