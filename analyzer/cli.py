@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from analyzer import __version__
-from analyzer.console import Commands, read, write
+from analyzer.console import Commands, left_out, read, write
 from analyzer.errors import AnalyzerError
 from analyzer.options import FILE_FORMATS, conditions_of, filtering, formatted, how, judging, reading
 
@@ -66,7 +66,8 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
 
     words("report", lang)  # a language that is not there is told before anything is read
     _, trace, screen = read(options, *REPORTED, *(("exchanges",) if html else ()))
-    given = {"paths": [*options["paths"], *how(options)], "conditions": trace.conditions}
+    narrowed: dict[str, Any] = {"conditions": trace.conditions, "unmet": trace.unmet}
+    given = {"paths": [*options["paths"], *how(options)], **narrowed}
     if html:
         from analyzer.report.page import page
 
@@ -79,7 +80,7 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
         from analyzer.report.gather import gather
         from analyzer.report.model import plain
 
-        whole = gather(trace.tables, trace.sources, trace.cannot, lang, trace.conditions)
+        whole = gather(trace.tables, trace.sources, trace.cannot, lang, **narrowed)
         write((json.dumps(plain(whole), indent=2), "\n"))
     if not html and not as_json:
         from analyzer.report.terminal import report as lines
@@ -141,6 +142,8 @@ def _listing(name: str, text: str, example: str) -> click.Command:
 
         names = chosen(name, columns)
         whole, trace, screen = read(options, name, sessions=form == "table" or name == "sessions")
+        if not trace.unmet:
+            left_out(whole, trace, name)
         write(listing(trace.tables[name], form, screen, names, whole.tables.get("sessions")))
 
     help_text = f"{text}\n\nExample: smtp-analyzer {example}"

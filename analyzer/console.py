@@ -85,7 +85,25 @@ def read(options: dict[str, Any], *tables: str, sessions: bool = True) -> tuple[
     for warning in _warnings(trace, options):
         click.echo(warning, err=True)
     kept = trace.filter(**conditions) if conditions else trace
+    if kept.unmet:
+        from analyzer.report.opening import unmet
+
+        told = unmet(kept.conditions, kept.unmet)
+        click.echo(f"{told[0].upper()}{told[1:]}.", err=True)
     return trace, kept, Screen.of(sys.stdout, clock)
+
+
+def left_out(whole: Trace, kept: Trace, name: str) -> None:
+    """Say that a table has no row because of the conditions."""
+    rows = len(whole.tables[name])
+    if kept.conditions and rows and not len(kept.tables[name]):
+        import shlex
+
+        from analyzer.report.opening import many
+        from analyzer.report.safe import visible
+
+        given = visible(shlex.join(kept.conditions))
+        click.echo(f"No row of {name} meets {given}; the input has {many(rows, 'row')}.", err=True)
 
 
 def _warnings(trace: Trace, options: dict[str, Any]) -> Iterator[str]:

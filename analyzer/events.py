@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 #: Which evidence wins.
 _RANKS: Final = {"observed": 0, "decrypted": 0, "logged": 1, "inferred": 2}
+
+
+class Size(NamedTuple):
+    """How much there is; what several sources tell counts once."""
+
+    sessions: int
+    attempts: int
+
+
+def size(tables: Mapping[str, Table]) -> Size:
+    """Count sessions and attempts."""
+    counted = once(tables)
+    return Size(len(counted["sessions"]), len(counted["auth"]))
 
 
 def once(tables: Mapping[str, Table]) -> dict[str, Table]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyzer.errors import AnalyzerError
+from analyzer.events import Size, size
 from analyzer.findings.thresholds import Thresholds
 from analyzer.tables import Table, number_of
 from analyzer.zones import zone as zone_of
@@ -43,11 +44,20 @@ class Trace:
         self.cannot = list(cannot)
         #: What it was narrowed to by `filter`, as options of the command line.
         self.conditions: list[str] = []
+        self._whole = tables
 
     @cached_property
     def found(self) -> int:
         """How many SMTP sessions there are, with a table of them or without."""
         return len(self.tables["sessions"]) if "sessions" in self.tables else 0
+
+    @cached_property
+    def unmet(self) -> Size | None:
+        """How much the whole input has, where nothing of it meets the conditions; None: something does, or all."""
+        if not self.conditions or any(len(self.tables[name]) for name in ("sessions", "auth")):
+            return None
+        whole = size(self._whole)
+        return whole if any(whole) else None
 
     @property
     def sessions(self) -> pd.DataFrame:
@@ -86,7 +96,7 @@ class Trace:
         asked = Conditions(**conditions)
         kept = select(self.tables, asked)
         trace = Trace(kept, self.sources, self.warnings, self.inputs, self.cannot)
-        trace.conditions = [*self.conditions, *asked.words()]
+        trace.conditions, trace._whole = [*self.conditions, *asked.words()], self._whole
         return trace
 
     def stats(
@@ -157,7 +167,7 @@ class Trace:
         from analyzer.report.screen import Clock
 
         clock = Clock(zone_of(timezone))
-        told: dict[str, Any] = {"cannot": self.cannot, "lang": lang, "conditions": self.conditions}
+        told: dict[str, Any] = {"cannot": self.cannot, "lang": lang, "conditions": self.conditions, "unmet": self.unmet}
         text = "".join(page(self.tables, self.sources, clock, **told))
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -184,7 +194,7 @@ class Trace:
     def _repr_html_(self) -> str:
         from analyzer.report.notebook import trace_html
 
-        return trace_html(self.tables, self.sources, self.conditions)
+        return trace_html(self.tables, self.sources, self.conditions, self.unmet)
 
     def session(self, key: str | int) -> Session:
         """Give one conversation, by its id or its place in `sessions`, from 1; raises AnalyzerError for no such one."""

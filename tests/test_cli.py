@@ -171,6 +171,17 @@ def test_filters(read):
     ]
 
 
+def test_nothing_meets_the_conditions(read):
+    """A filter that leaves nothing is told with what there is, by every command; so is a table that it empties."""
+    told = "Nothing meets --identity zzz; the input has 10 AUTH attempts in 10 SMTP sessions.\n"
+    for command in (("report",), ("report", "--json"), ("auth", "--format", "csv"), ("sessions",), ("stats",)):
+        assert run(*command, "x", "--identity", "zzz").stderr == told
+    assert run("auth", "x", "--client", "2001:db8::5").stderr == (
+        "No row of auth meets --client 2001:db8::5; the input has 10 rows.\n"
+    )
+    assert run("sessions", "x", "--client", "2001:db8::5").stderr == ""
+
+
 def test_thresholds():
     """A threshold on the command line decides on findings; one that makes no sense is told before anything is read."""
     four = ("--threshold", "guesses=4", "--threshold", "guess_minutes=30")

@@ -83,34 +83,69 @@ def test_rows_follow_their_session(tables):
 @pytest.mark.parametrize(
     ("conditions", "kept"),
     [
-        ({"client": "192.0.2.0/24"}, "abcef"),
-        ({"client": "192.0.2.128/25"}, "abef"),
-        ({"client": "198.51.100.7"}, "bef"),
-        ({"client": "2001:db8::/32"}, "bdef"),
-        ({"server": ":25"}, "acde"),
-        ({"server": "203.0.113.0/24:587"}, "abcde"),
-        ({"identity": "ALICE"}, "abcdf"),
-        ({"identity": "bob"}, "abcef"),
-        ({"since": "2026-11-18T12:03Z"}, "abdef"),
-        ({"until": "2026-11-18T12:03Z"}, "abcef"),
-        ({"outcome": "rejected"}, "abcdef"),
+        ({"client": "192.0.2.0/24"}, "abeg"),
+        ({"client": "192.0.2.128/25"}, ""),
+        ({"client": "198.51.100.7"}, "bcg"),
+        ({"client": "2001:db8::/32"}, "bdg"),
+        ({"server": ":25"}, ""),
+        ({"server": "127.0.0.0/24:2525"}, "abcdeg"),
+        ({"identity": "ALICE@*"}, "bcg"),
+        ({"identity": "bob"}, "abeg"),
+        ({"identity": "nobody"}, ""),
+        ({"mechanism": "PLAIN"}, "bcg"),
+        ({"since": "2026-11-18T12:03Z"}, "bdg"),
+        ({"until": "2026-11-18T12:03Z"}, "abceg"),
+        ({"since": "2026-11-20"}, ""),
+        ({"outcome": "rejected"}, "abg"),
+        ({"outcome": "cancelled"}, ""),
     ],
 )
 def test_findings_tell_whom_they_concern(tables, conditions, kept):
-    """A finding of many sessions stays where its client, identity, server and time have to do with what is asked."""
+    """A finding of many sessions stays where all whom it names, and its time, have to do with what is kept."""
     hour, many = 3600 * 10**9, {"count": 9, "session": "Elsewhere00"}
     wide = {"at": START, "last": START + 9 * hour}
     findings = [
         {"kind": "a", "client": "192.0.2.0/24", **wide},
-        {"kind": "b", "server": "203.0.113.1:587", **wide},
-        {"kind": "c", "client": "192.0.2.7", "at": START, "last": START},
-        {"kind": "d", "client": "2001:db8:7::/64", "identity": "alice", **wide, "at": START + 2 * hour},
-        {"kind": "e", "identity": "bob", **wide},
+        {"kind": "b", "server": "127.0.0.1:2525", **wide},
+        {"kind": "c", "client": "198.51.100.7", "server": "127.0.0.1:2525", "at": START, "last": START},
+        {"kind": "d", "client": "2001:db8::/64", **wide, "at": START + 2 * hour},
+        {"kind": "e", "identity": "bob", "client": "192.0.2.66", **wide, "last": None},
         {"kind": "f", "server": "host.example", "at": None, "last": None},
+        {"kind": "g", **wide},
     ]  # fmt: skip
     tables["findings"] = rows("findings", *({**many, **each} for each in findings))
 
     assert "".join(select(tables, Conditions(**conditions))["findings"].text("kind").list()) == kept
+
+
+def test_findings_of_what_several_sources_tell():
+    """A log names the identity of an attempt that a capture shows: a finding about it concerns the client's address."""
+    told = [
+        attempt("Capture0001", "192.0.2.7", START, "rejected", event="e", identity=None),
+        attempt("Log00000001", "mail.example", START, "rejected", event="e", identity="bob"),
+    ]
+    tables = {
+        "auth": rows("auth", *told),
+        "sessions": rows("sessions", session("Capture0001", "192.0.2.7", START)),
+        "findings": rows("findings", {"kind": "a", "count": 9, "client": "192.0.2.0/24", "identity": "bob"}),
+    }
+
+    assert len(select(tables, Conditions(client="192.0.2.7"))["findings"]) == 1
+    assert len(select(tables, Conditions(client="192.0.2.8"))["findings"]) == 0
+    bare = {**tables, "findings": rows("findings", {"kind": "a", "count": 9, "client": "no/network"})}
+    assert len(select(bare, Conditions(client="192.0.2.7"))["findings"]) == 0
+
+
+def test_nothing_met(tables):
+    """A trace of which nothing meets the conditions knows how much there is in all."""
+    trace = Trace(tables, [], [])
+
+    assert trace.unmet is None
+    assert trace.filter(outcome="rejected").unmet is None
+    assert trace.filter(client="2001:db8::5").unmet is None  # a session, and no attempt
+    assert trace.filter(outcome="rejected").filter(identity="zzz").unmet == (10, 10)
+    none = {name: table.take(np.zeros(len(table), bool)) for name, table in tables.items()}
+    assert Trace(none, [], []).filter(identity="zzz").unmet is None
 
 
 def test_an_unknown_value_meets_no_condition():

@@ -31,6 +31,7 @@ from analyzer.report.summary import NO_MECHANISM, Summary, summarise
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from analyzer.events import Size
     from analyzer.tables import Table
 
 Item = TypeVar("Item")
@@ -90,15 +91,17 @@ def worst_first(table: Table) -> list[dict[str, Any]]:
     )
 
 
-def gather(
+def gather(  # noqa: PLR0913 (what a report is of, and how it is told)
     tables: Mapping[str, Table],
     sources: Sequence[str],
     cannot: Iterable[Mapping[str, str]] = (),
     lang: str = knowledge.ENGLISH,
     conditions: Sequence[str] = (),
+    *,
+    unmet: Size | None = None,
 ) -> Report:
-    """Say what some tables tell; `cannot` and `conditions` are those of the `Trace`."""
-    summary = summarise(tables, conditions)
+    """Say what some tables tell; `cannot`, `conditions` and `unmet` are those of the `Trace`."""
+    summary = summarise(tables, conditions, unmet)
     findings = tuple(_findings(tables["findings"]))
     alarmed = alarms(findings, attrgetter("severity"))
     causes = tuple(_causes(summary, lang))
@@ -109,6 +112,8 @@ def gather(
         sources=tuple(sources),
         conditions=summary.conditions,
         successes_asked=summary.asks_who_got_in,
+        input_sessions=unmet.sessions if unmet else None,
+        input_attempts=unmet.attempts if unmet else None,
         first=None if summary.first is None else Time(summary.first),
         last=None if summary.last is None else Time(summary.last),
         sessions=summary.sessions,
@@ -181,12 +186,14 @@ def unread(skipped: Iterable[tuple[str, str, int]]) -> list[tuple[str, int]]:
 
 def nothing_read(summary: Summary, lang: str) -> str:
     """Say what to do where there is no session."""
-    return knowledge.words("report", lang)["check_log" if summary.logs else "check_capture"]
+    word = "check_conditions" if summary.unmet else "check_log" if summary.logs else "check_capture"
+    return knowledge.words("report", lang)[word]
 
 
 def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
     kinds = [finding.kind for finding in findings]
     verdicts = (
+        ("unmet", summary.unmet is not None),
         ("break_in", ENTRY in kinds),
         ("attack", any(kind in ATTACKS for kind in kinds)),
         ("trouble", bool(kinds)),
@@ -216,6 +223,7 @@ def _unseen(summary: Summary, skipped: Table, cannot: Iterable[Mapping[str, str]
     rows = sorted(records(skipped), key=lambda row: -row["count"])
     return Unseen(
         sessions_unreadable=summary.unreadable,
+        sessions_elsewhere=summary.elsewhere,
         sessions_unknown=summary.attempts_unknown,
         sessions_incomplete=summary.incomplete,
         logins=summary.blind,

@@ -81,6 +81,7 @@ class Unseen:
     """What the input does not show; every total of the report includes it."""
 
     sessions_unreadable: int  #: sessions of which TLS hides some
+    sessions_elsewhere: int  #: sessions inside TLS that conditions leave out: whether they meet them nobody knows
     sessions_unknown: int  #: sessions of which nobody knows whether they had attempts
     sessions_incomplete: int  #: sessions of which bytes are missing
     logins: bool  #: whether somebody may have got in unseen
@@ -141,12 +142,14 @@ class Report:
     sources: tuple[str, ...]  #: the inputs
     conditions: tuple[str, ...]  #: options of the command line that narrow it, and their values
     successes_asked: bool  #: false where a condition leaves successes out
+    input_sessions: int | None  #: of the whole input, where nothing meets the conditions (`unmet`)
+    input_attempts: int | None  #: alike
     first: Time | None  #: the earliest time in them
     last: Time | None  #: the latest
     sessions: int  #: SMTP sessions; what several sources show counts once
     attempts: int  #: AUTH exchanges, counted alike
     succeeded: int  #: of these
-    verdict: str  #: `break_in`, `attack`, `trouble` (something else), `quiet`; no attempts: `none`, `unseen` if hidden
+    verdict: str  #: `break_in`, `attack`, `trouble` (else), `quiet`; no attempts: `none`, `unseen` (hidden), `unmet`
     outcomes: tuple[Count, ...]  #: attempts by outcome
     causes: tuple[Why, ...]  #: why attempts did not succeed, the most frequent first
     cells: tuple[Cell, ...]  #: attempts by mechanism, rounds and outcome

@@ -17,12 +17,15 @@ from analyzer.report.screen import LEAST_WIDTH, Clock, Screen
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from analyzer.events import Size
     from analyzer.tables import Table
 
 
-def trace_html(tables: Mapping[str, Table], sources: Sequence[str], conditions: Sequence[str] = ()) -> str:
+def trace_html(
+    tables: Mapping[str, Table], sources: Sequence[str], conditions: Sequence[str] = (), unmet: Size | None = None
+) -> str:
     """Sum a trace up: what happened, and what to do."""
-    report, said = gather(tables, sources, conditions=conditions), words("report", ENGLISH)
+    report, said = gather(tables, sources, conditions=conditions, unmet=unmet), words("report", ENGLISH)
     return (
         environment()
         .get_template("trace.html.j2")

@@ -18,6 +18,7 @@ from analyzer.report.screen import clipped, some, width_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from analyzer.events import Size
     from analyzer.report.screen import Screen
     from analyzer.report.summary import Summary
 
@@ -48,7 +49,7 @@ def opening(
     facts = [
         ("Input", some(sources, width), ""),
         ("Only", safe.visible(shlex.join(summary.conditions)), ""),
-        ("Seen", _seen(summary), "bold"),
+        *_lines("Seen", textwrap.wrap(_seen(summary), width), "bold"),
         ("When", _when(summary, screen), ""),
         ("Servers", some([name for name, _ in summary.servers.most_common()], width), ""),
         ("Outcomes", some([f"{count} {name}" for name, count in summary.outcomes.most_common()], width), ""),
@@ -65,9 +66,21 @@ def opening(
 
 
 def _seen(summary: Summary) -> str:
+    if summary.unmet:
+        return f"{unmet(summary.conditions, summary.unmet)}"
     if not summary.sessions and not summary.attempts:
         return "no SMTP session was found in this input"
-    return f"{many(summary.attempts, 'AUTH attempt')} in {many(summary.sessions, 'SMTP session')}"
+    return seen(summary)
+
+
+def seen(counted: Size | Summary) -> str:
+    """Say how much there is."""
+    return f"{many(counted.attempts, 'AUTH attempt')} in {many(counted.sessions, 'SMTP session')}"
+
+
+def unmet(conditions: Sequence[str], whole: Size) -> str:
+    """Say that nothing meets the conditions, and how much there is."""
+    return safe.visible(f"nothing meets {shlex.join(conditions)}; the input has {seen(whole)}")
 
 
 def _when(summary: Summary, screen: Screen) -> str:
@@ -90,7 +103,7 @@ def _got_in(summary: Summary, findings: list[dict[str, Any]], width: int) -> tup
         return "not asked", ""
     if not count:
         told = ("nobody that could be seen", "") if summary.blind else ("nobody", "green")
-        return told if summary.attempts or summary.blind else ("", "")
+        return told if summary.attempts or (summary.blind and not summary.unmet) else ("", "")
     guessed = [row for row in findings if row["kind"] == ENTRY]
     if guessed:
         perhaps = "" if any(row["severity"] == "high" for row in guessed) else "perhaps "
@@ -194,6 +207,7 @@ def _nobody_in(summary: Summary, width: int) -> str:
 def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict[str, Any]], width: int) -> str:
     counts = (
         (summary.unreadable, "session", "inside TLS" + _of_guessers(summary, findings)),
+        (summary.elsewhere, "session", "inside TLS in the whole input"),
         (summary.incomplete, "session", f"with missing bytes ({', '.join(summary.missing)})"),
         (summary.outcomes["unseen"], "ending", ""),
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
@@ -203,6 +217,8 @@ def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict
     facts += [f"{count:,} skipped ({reason})" for reason, count in reasons]
     if summary.caveats:
         facts.append(f"caveats {' '.join(summary.caveats)}")
+    if summary.unmet and not facts:
+        return ""
     return some(facts, width) if facts else "nothing was hidden, lost or skipped"
 
 

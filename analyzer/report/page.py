@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from analyzer.events import Size
     from analyzer.report.charts.sheet import Drawn
     from analyzer.report.model import Report
     from analyzer.report.screen import Clock
@@ -78,11 +79,12 @@ def page(  # noqa: PLR0913 (what a report is of, and how it is told)
     lang: str = knowledge.ENGLISH,
     paths: Sequence[str] = (),
     conditions: Sequence[str] = (),
+    unmet: Size | None = None,
 ) -> Iterator[str]:
     """Give the parts of a page; `paths` and `conditions` are those of the command line, for the commands in it."""
     said = knowledge.words("report", lang)
     joined = replaced(tables, once(tables))
-    report = gather(joined, sources, cannot, lang, conditions)
+    report = gather(joined, sources, cannot, lang, conditions, unmet=unmet)
     named = inputs(paths or sources)
     evidence = Evidence(joined["auth"], [*named, *conditions], clock)
     session = telling(joined, report)
@@ -193,6 +195,7 @@ def unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int, 
     told = report.unseen
     counts = (
         ("unreadable", told.sessions_unreadable, ""),
+        ("elsewhere", told.sessions_elsewhere, ""),
         ("attempts_unknown", told.sessions_unknown, ""),
         ("incomplete", told.sessions_incomplete, "missing"),
         ("unseen_endings", told.endings, ""),

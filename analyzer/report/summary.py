@@ -18,6 +18,7 @@ from analyzer.tables import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from analyzer.events import Size
     from analyzer.stats.distinct import Column
     from analyzer.tables import Table
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Caveats of sessions that are not there as a whole: an attempt, or how it ended, may be in what is missing.
 MISSING: Final = frozenset({"gap", "midstream", "one_sided", "truncated"})
+
+#: Conditions that a session inside TLS meets for nobody to see.
+ABOUT_ATTEMPTS: Final = frozenset({"--identity", "--mechanism", "--outcome", "--reason"})
 
 #: What stands for a mechanism where the client named none.
 NO_MECHANISM: Final = "(none)"
@@ -74,6 +78,10 @@ class Summary:
     logs: bool
     #: What the tables were narrowed to: options of the command line and their values.
     conditions: tuple[str, ...]
+    #: How much the whole input has, where nothing of it meets the conditions.
+    unmet: Size | None
+    #: Sessions inside TLS, in the whole input, that conditions leave out: nobody knows whether they would meet them.
+    elsewhere: int
 
     @property
     def asks_who_got_in(self) -> bool:
@@ -95,11 +103,12 @@ class Summary:
     @property
     def blind(self) -> bool:
         """Whether somebody may have got in unseen."""
-        return bool(self.unreadable or self.attempts_unknown or self.incomplete or self.outcomes["unseen"])
+        hidden = self.unreadable or self.elsewhere or self.attempts_unknown
+        return bool(hidden or self.incomplete or self.outcomes["unseen"])
 
 
-def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = ()) -> Summary:
-    """Count; what several sources tell of one event counts once."""
+def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = (), unmet: Size | None = None) -> Summary:
+    """Count; what several sources tell of one event counts once. `conditions` and `unmet` are those of the `Trace`."""
     skipped, tables = tables["skipped"], once(tables)
     sessions, auth = tables["sessions"], tables["auth"]
     times = np.concatenate([sessions.array("first"), sessions.array("last"), auth.array("started")])
@@ -129,7 +138,14 @@ def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = ()) -> Su
         rounds_unknown=int((~auth.has("rounds_known", "exact")).sum()),
         logs=bool(skipped.has("stage", "logs").any()),
         conditions=tuple(conditions),
+        unmet=unmet,
+        elsewhere=max(_hidden(skipped) - int(unreadable.sum()), 0) if ABOUT_ATTEMPTS & {*conditions[::2]} else 0,
     )
+
+
+def _hidden(skipped: Table) -> int:
+    """Count the sessions of the whole input that TLS hides."""
+    return int(skipped.array("count")[skipped.has("stage", "tls")].sum())
 
 
 def _refused(auth: Table) -> Array:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Mapping, Sequence
 
+    from analyzer.events import Size
     from analyzer.report.screen import Screen
     from analyzer.tables import Table
 
@@ -36,12 +37,14 @@ def report(  # noqa: PLR0913 (what a report is of, and how it is told)
     *,
     paths: Sequence[str] = (),
     conditions: Sequence[str] = (),
+    unmet: Size | None = None,
 ) -> Iterator[str]:
-    """Give the lines of the report; `cannot` and `conditions` are those of the `Trace`, `paths` its inputs."""
+    """Give the lines of the report; `cannot`, `conditions` and `unmet` are those of the `Trace`, `paths` its inputs."""
     given = inputs(paths or sources)
-    summary = summarise(tables, conditions)
+    summary = summarise(tables, conditions, unmet)
     findings = worst_first(tables["findings"])
     skipped = [row for row in records(tables["skipped"]) if row["reason"] not in NEEDLESS]
+    whole = " (of the whole input)" if conditions else ""
     yield from opening(summary, findings, skipped, sources, screen)
     for title, section in (
         ("Attempts by mechanism, rounds (334 replies) and outcome", _cells(summary, screen)),
@@ -51,8 +54,8 @@ def report(  # noqa: PLR0913 (what a report is of, and how it is told)
         ("How sessions ended", _endings(summary, screen)),
         ("What is missing from sessions", _counted(summary.missing, "sessions", "caveat", screen)),
         ("What weakens labels", _counted(summary.caveats, "attempts", "caveat", screen)),
-        ("Findings", _findings(findings, command("findings", *given, *conditions), screen)),
-        ("What could not be read", _skipped(skipped, command("skipped", *given), screen)),
+        (f"Findings{whole}", _findings(findings, command("findings", *given, *conditions), screen)),
+        (f"What could not be read{whole}", _skipped(skipped, command("skipped", *given), screen)),
         ("What these logs do not show, and what would", _cannot(cannot, screen)),
     ):
         rows = list(section)

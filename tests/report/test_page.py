@@ -17,6 +17,7 @@ from analyzer.report.page import MOST_BYTES, page
 from analyzer.report.screen import Clock
 from analyzer.schema import TABLES
 from analyzer.tables import Table
+from analyzer.trace import Trace
 from tests.records import attempt, ms, rows, session
 from tests.report.crowd import crowd
 from tests.report.test_terminal import entries
@@ -155,6 +156,21 @@ def test_narrowed(tables):
     assert (report.conditions, report.successes_asked) == (("--outcome", "rejected"), False)
     assert "Only what meets --outcome rejected" in trace_html(tables, [], **told)
     assert "Only what meets" not in text_of(tables) + trace_html(tables, [])
+
+
+def test_nothing_met(tables):
+    """Where nothing meets the conditions page, object and notebook say so, and how much the input has."""
+    trace = Trace(tables, [], []).filter(since="2026-11-20")
+    told = {"conditions": trace.conditions, "unmet": trace.unmet}
+    text, report, shown = text_of(trace.tables, **told), gather(trace.tables, [], **told), trace._repr_html_()
+
+    assert 'class="verdict unmet">Nothing meets the conditions<' in text
+    for each in (text, shown):
+        assert "The whole input has 10 AUTH attempts in 10 SMTP sessions." in each
+        assert "Give other conditions" in each
+        for untrue in ("Nobody", "Nothing was hidden", "interface"):
+            assert untrue not in each
+    assert (report.verdict, report.input_sessions, report.input_attempts, report.findings) == ("unmet", 10, 10, ())
 
 
 @pytest.mark.parametrize("caveat", ["gap", "midstream", "one_sided", "truncated"])

@@ -14,6 +14,7 @@ from analyzer.report.summary import summarise
 from analyzer.report.terminal import report
 from analyzer.schema import TABLES
 from analyzer.tables import Table
+from analyzer.trace import Trace
 from tests.records import attempt, ms, rows, session
 
 SCREEN = Screen(80, False, Clock(dt.UTC))
@@ -175,6 +176,31 @@ def test_narrowed(tables, conditions, got_in):
     assert f"\nOnly      {shlex.join(conditions)}\n" in got
     assert f"\nGot in    {got_in}\n" in got
     assert "\nOnly " not in text(tables)
+
+
+def test_nothing_met(tables):
+    """Where nothing meets the conditions the report says so, and not that nothing is there or that all was seen."""
+    tables["skipped"] = rows("skipped", {"stage": "tls", "reason": "dialogue inside TLS, no keys", "count": 1})
+    trace = Trace(tables, [], []).filter(identity="zzz")
+    got = text(trace.tables, conditions=trace.conditions, unmet=trace.unmet)
+
+    seen = "nothing meets --identity zzz; the input has 10 AUTH attempts in 10\n          SMTP sessions\n"
+    assert got.startswith(f"Input     mail.pcap\nOnly      --identity zzz\nSeen      {seen}Do next   give other")
+    assert "\nNot seen  1 session inside TLS in the whole input\n\nWhat could not be read (of the whole input)\n" in got
+    for untrue in ("interface", "Got in", "nothing was hidden", "Findings"):
+        assert untrue not in got
+    timed = Trace(tables, [], []).filter(since="2026-11-20")
+    assert "Not seen" not in text(timed.tables, conditions=timed.conditions, unmet=timed.unmet)
+
+
+def test_what_tls_hides_of_those_who_are_asked_for(tables):
+    """What an identity did inside TLS nobody knows: the sessions there are told, though they meet no such condition."""
+    tables["skipped"] = rows("skipped", {"stage": "tls", "reason": "dialogue inside TLS, no keys", "count": 1})
+    trace = Trace(tables, [], []).filter(identity="user1")
+    got = text(trace.tables, conditions=trace.conditions)
+
+    assert "\nGot in    nobody that could be seen\n" in got
+    assert "\nNot seen  1 session inside TLS in the whole input\n" in got
 
 
 def test_a_part_is_not_called_calm(tables):
