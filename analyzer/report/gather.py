@@ -26,7 +26,7 @@ from analyzer.report.model import (
     Unseen,
     Why,
 )
-from analyzer.report.summary import NO_MECHANISM, Summary, summarise
+from analyzer.report.summary import NO_MECHANISM, Summary, is_lost, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +41,9 @@ PARTIES: Final = 100
 CELLS: Final = 100
 #: Steps of the opening at most.
 STEPS: Final = 5
+#: Inputs that a step names, and characters of a name.
+NAMES: Final = 3
+NAME: Final = 64
 
 _SEVERITIES: Final = tuple(SEVERITIES)
 #: Severities that somebody has to act on.
@@ -175,11 +178,11 @@ def _causes(summary: Summary, lang: str) -> Iterator[Why]:
 def unread(skipped: Iterable[tuple[str, str, int]]) -> list[tuple[str, int]]:
     """Say what could not be read, and how often in all inputs, of stages, reasons and counts: the most first.
 
-    What TLS hides is counted among the sessions already.
+    What TLS hides is counted among the sessions already, and what is lost apart.
     """
     counts: Counter[str] = Counter()
     for stage, reason, count in skipped:
-        if stage != "tls":
+        if stage != "tls" and not is_lost(reason):
             counts[reason] += count
     return most_first(counts)
 
@@ -188,6 +191,14 @@ def nothing_read(summary: Summary, lang: str) -> str:
     """Say what to do where there is no session."""
     word = "check_conditions" if summary.unmet else "check_log" if summary.logs else "check_capture"
     return knowledge.words("report", lang)[word]
+
+
+def read_again(summary: Summary, lang: str) -> str:
+    """Say what to do where a part of the input is lost."""
+    said = knowledge.words("report", lang)
+    named = ", ".join(name[:NAME] for name in summary.lost_of[:NAMES])
+    more = len(summary.lost_of) - NAMES
+    return said["read_again"].format(sources=f"{named}, {said['more'].format(count=more)}" if more > 0 else named)
 
 
 def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
@@ -200,7 +211,7 @@ def _verdict(summary: Summary, findings: Sequence[Finding]) -> str:
         ("unseen", not summary.attempts and summary.blind),
         ("none", not summary.attempts),
     )
-    return next((verdict for verdict, so in verdicts if so), "quiet")
+    return next((verdict for verdict, so in verdicts if so), "trouble" if summary.lost else "quiet")
 
 
 def _steps(summary: Summary, findings: Sequence[Finding], causes: Sequence[Why], lang: str) -> Iterator[Step]:
@@ -212,6 +223,8 @@ def _steps(summary: Summary, findings: Sequence[Finding], causes: Sequence[Why],
         if finding.advice not in told:
             told.add(finding.advice)
             yield Step(finding.advice, knowledge.ENGLISH, "finding", str(number))
+    if summary.lost:
+        yield Step(read_again(summary, lang), lang, "input", "")
     calm = not findings and summary.calm
     explained = any(finding.kind in ATTACKS | ACCIDENTS for finding in findings)
     for cause in () if calm or explained else causes:
@@ -231,6 +244,7 @@ def _unseen(summary: Summary, skipped: Table, cannot: Iterable[Mapping[str, str]
         rounds=summary.rounds_unknown,
         missing=_counted(summary.missing),
         caveats=_counted(summary.caveats),
+        lost=_counted(summary.lost),
         skipped=tuple(Skipped(**row) for row in rows if row["reason"] not in NEEDLESS),
         cannot=tuple(Cannot(**entry) for entry in cannot),
     )

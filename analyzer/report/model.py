@@ -89,6 +89,7 @@ class Unseen:
     rounds: int  #: attempts whose rounds are at least a number, or unknown
     missing: tuple[Count, ...]  #: caveats of sessions that are not there as a whole, and of how many
     caveats: tuple[Count, ...]  #: what weakens labels, and of how many attempts
+    lost: tuple[Count, ...]  #: why parts of the input are lost, of what is skipped
     skipped: tuple[Skipped, ...]  #: what could not be read
     cannot: tuple[Cannot, ...]  #: what the formats of the logs do not tell
 

@@ -8,11 +8,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import knowledge
-from analyzer.findings.found import stands_for
+from analyzer.findings.found import most_first, stands_for
 from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES
 from analyzer.findings.places import network
 from analyzer.report import safe
-from analyzer.report.gather import ENTRY, advised, alarms, headline, nothing_read, unread
+from analyzer.report.gather import ENTRY, advised, alarms, headline, nothing_read, read_again, unread
 from analyzer.report.screen import clipped, some, width_of
 
 if TYPE_CHECKING:
@@ -159,13 +159,14 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
     """Give lines on what to do: about what was found; else for those who never got in, or by the frequent reasons."""
     room = _STEPS - (any(row["kind"] != ENTRY for row in alarms) or _calm(summary, alarms))
     steps = [row["advice"] for row in alarms]
+    if summary.lost:
+        steps.append(_small(read_again(summary, knowledge.ENGLISH)))
     if _calm(summary, alarms):
         steps.append(_nobody_in(summary, width))
     elif not any(row["kind"] in ATTACKS | ACCIDENTS for row in alarms):
         steps += [f"{name}: {advice}" for name, _, advice in advice_told(summary) if advice and name != "unknown"]
     if not summary.sessions:
-        text = nothing_read(summary, knowledge.ENGLISH)
-        steps.append(text[0].lower() + text[1:])
+        steps.append(_small(nothing_read(summary, knowledge.ENGLISH)))
     steps = [safe.visible(step) for step in dict.fromkeys(steps)]
     lines: list[str] = []
     told = 0
@@ -185,6 +186,11 @@ def _next(summary: Summary, alarms: list[dict[str, Any]], width: int) -> list[st
         tail = f"; and {left:,} more"
         lines[-1] = _cut(lines[-1], width - len(tail)) + tail
     return lines
+
+
+def _small(text: str) -> str:
+    """Begin a text with a small letter, as those in lines do."""
+    return text[0].lower() + text[1:]
 
 
 def _cut(line: str, width: int) -> str:
@@ -213,6 +219,8 @@ def _unseen(summary: Summary, findings: list[dict[str, Any]], skipped: list[dict
         (summary.rounds_unknown, "attempt", "with rounds not exact"),
     )
     facts = [f"{many(count, what)} {how}".strip() for count, what, how in counts if count]
+    if summary.lost:
+        facts.insert(0, f"input lost ({', '.join(reason for reason, _ in most_first(summary.lost))})")
     reasons = unread((row["stage"], row["reason"], row["count"]) for row in skipped)
     facts += [f"{count:,} skipped ({reason})" for reason, count in reasons]
     if summary.caveats:

@@ -201,6 +201,7 @@ def unseen(report: Report, said: Mapping[str, str]) -> Iterator[tuple[str, int, 
         ("unseen_endings", told.endings, ""),
         ("rounds_vague", told.rounds, ""),
     )
+    yield from ((f"{said['lost']}: {cut(each.name, IDENTITY)}", each.count, "skipped") for each in told.lost[:FEW])
     yield from ((said[word], count, target) for word, count, target in counts if count)
     yield from ((f"{said['caveat']}: {caveat.name}", caveat.count, "caveats") for caveat in told.caveats[:FEW])
     for reason, count in unread((each.stage, each.reason, each.count) for each in told.skipped)[:FEW]:

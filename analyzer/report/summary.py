@@ -31,6 +31,12 @@ MISSING: Final = frozenset({"gap", "midstream", "one_sided", "truncated"})
 #: Conditions that a session inside TLS meets for nobody to see.
 ABOUT_ATTEMPTS: Final = frozenset({"--identity", "--mechanism", "--outcome", "--reason"})
 
+#: Why something was skipped, where that is a part of the input that nobody saw: all else is met, and no mail.
+LOST: Final = (
+    "damaged record header", "no sound record behind", "incomplete record", "file cannot be read", "file is damaged",
+    "folder cannot be read",
+)  # fmt: skip
+
 #: What stands for a mechanism where the client named none.
 NO_MECHANISM: Final = "(none)"
 
@@ -76,6 +82,9 @@ class Summary:
     rounds_unknown: int
     #: Whether lines of logs are among what could not be read.
     logs: bool
+    #: Why parts of the input are lost, how often, and of which sources.
+    lost: Counter[str]
+    lost_of: tuple[str, ...]
     #: What the tables were narrowed to: options of the command line and their values.
     conditions: tuple[str, ...]
     #: How much the whole input has, where nothing of it meets the conditions.
@@ -93,7 +102,7 @@ class Summary:
     @property
     def calm(self) -> bool:
         """Whether people log in; the few attempts of a test do not tell that, nor does a part that was asked for."""
-        return not self.conditions and 2 * self.outcomes["succeeded"] > self.attempts
+        return not self.conditions and not self.lost and 2 * self.outcomes["succeeded"] > self.attempts
 
     @property
     def unnamed(self) -> int:
@@ -104,7 +113,7 @@ class Summary:
     def blind(self) -> bool:
         """Whether somebody may have got in unseen."""
         hidden = self.unreadable or self.elsewhere or self.attempts_unknown
-        return bool(hidden or self.incomplete or self.outcomes["unseen"])
+        return bool(hidden or self.incomplete or self.lost or self.outcomes["unseen"])
 
 
 def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = (), unmet: Size | None = None) -> Summary:
@@ -116,6 +125,7 @@ def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = (), unmet
     explained = auth.text("reason").codes >= 0
     failed = ~auth.has("outcome", "succeeded")
     unreadable = sessions.array("readable") == 0
+    reasons = skipped.text("reason")
     return Summary(
         first=int(times.min()) if len(times) else None,
         last=int(times.max()) if len(times) else None,
@@ -137,10 +147,24 @@ def summarise(tables: Mapping[str, Table], conditions: Sequence[str] = (), unmet
         caveats=_caveats(auth),
         rounds_unknown=int((~auth.has("rounds_known", "exact")).sum()),
         logs=bool(skipped.has("stage", "logs").any()),
+        lost=Counter({reason: count for reason, count in _weighed(skipped, "reason").items() if is_lost(reason)}),
+        lost_of=tuple(_weighed(skipped.take(reasons.mask([is_lost(word) for word in reasons.words])), "source")),
         conditions=tuple(conditions),
         unmet=unmet,
         elsewhere=max(_hidden(skipped) - int(unreadable.sum()), 0) if ABOUT_ATTEMPTS & {*conditions[::2]} else 0,
     )
+
+
+def is_lost(reason: str) -> bool:
+    """Say whether what was skipped for a reason is a part of the input that nobody saw."""
+    return reason.startswith(LOST)
+
+
+def _weighed(skipped: Table, name: str) -> dict[str, int]:
+    """Sum what was skipped up by the words of a column, in their order."""
+    column = skipped.text(name)
+    sums = np.bincount(column.codes, weights=skipped.array("count"), minlength=len(column.words))
+    return {column.words[code]: int(sums[code]) for code in np.unique(column.codes).tolist()}
 
 
 def _hidden(skipped: Table) -> int:

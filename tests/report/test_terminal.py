@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
 from analyzer.report.gather import gather, unread
+from analyzer.report.page import page
 from analyzer.report.screen import Clock, Screen, width_of
-from analyzer.report.summary import summarise
+from analyzer.report.summary import LOST, summarise
 from analyzer.report.terminal import report
 from analyzer.schema import TABLES
 from analyzer.tables import Table
@@ -103,6 +105,44 @@ def test_what_is_skipped_in_several_inputs():
 
     assert unread(told) == [("odd", 301), ("cut", 20)]
     assert line == "301 skipped (odd), 20 skipped (cut)"
+
+
+def test_lost_input(tables):
+    """That a part of the input is lost stands before all else that was not seen, and then nothing is called calm."""
+    tables["auth"] = rows("auth", attempt("s", "192.0.2.1", ms(0), "succeeded"))
+    tables["findings"] = Table.empty("findings")
+    tables["sessions"] = rows("sessions", session("s", "192.0.2.1", ms(0)))
+    cut = {"source": "mail.pcap", "stage": "wire", "count": 1}
+    told = ("file cannot be read on", "incomplete record at the end of the file")
+    tables["skipped"] = rows(
+        "skipped", {**cut, "reason": "connection without payload", "count": 40}, *({**cut, "reason": r} for r in told)
+    )
+    got, object_, shown = text(tables), gather(tables, []), page(tables, ["mail.pcap"], Clock(dt.UTC))
+
+    assert "\nNot seen  input lost (file cannot be read on, incomplete record at the …, 1 more\n" in got
+    assert "\nDo next   copy or capture again what could not be read to its end: mail.pcap\n" in got
+    assert "nothing is urgent" not in got
+    assert object_.verdict == "trouble"
+    assert [(each.name, each.count) for each in object_.unseen.lost] == [(reason, 1) for reason in told]
+    assert object_.steps[0].text == "Copy or capture again what could not be read to its end: mail.pcap"
+    assert "<dd>Input is lost: file cannot be read on</dd>" in "".join(shown)
+
+
+def test_several_lost_inputs(tables):
+    """Of many inputs that are damaged the first are named; a file that could not be opened at all is lost, too."""
+    lost = {"stage": "wire", "reason": "file cannot be read: Permission denied", "count": 1}
+    tables["skipped"] = rows("skipped", *({**lost, "source": f"h{n}"} for n in range(5)))
+
+    assert gather(tables, []).steps[-1].text.endswith("to its end: h0, h1, h2, and 2 more")
+
+
+@pytest.mark.parametrize("place", ["wire/capture.py", "logs/read.py", "inputs.py"])
+def test_what_is_lost_is_what_readers_say(place):
+    """The words by which lost input is known are those of the readers."""
+    source = (Path(report.__code__.co_filename).parents[1] / place).read_text("utf-8")
+    known = {"wire/capture.py": LOST[:4], "logs/read.py": LOST[4:5], "inputs.py": LOST[5:]}[place]
+
+    assert [words for words in known if f'"{words}' not in source] == []
 
 
 def test_nothing_in_a_log():
