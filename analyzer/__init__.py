@@ -2,7 +2,7 @@
 
 >>> import analyzer
 >>> trace = analyzer.read("mail.pcap")  # doctest: +SKIP
->>> trace.auth.groupby("outcome").size()  # doctest: +SKIP
+>>> trace.stats("outcome")  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ def left_out(whole: Trace, kept: Trace, name: str) -> None:
     if kept.conditions and rows and not len(kept.tables[name]):
         import shlex
 
-        from analyzer.report.opening import many
         from analyzer.report.safe import visible
+        from analyzer.report.screen import many
 
         given = visible(shlex.join(kept.conditions))
         click.echo(f"No row of {name} meets {given}; the input has {many(rows, 'row')}.", err=True)

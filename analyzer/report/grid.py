@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer.report import safe
-from analyzer.report.screen import padded, width_of
+from analyzer.report.screen import many, padded, width_of
 from analyzer.schema import NULL, TABLES
 from analyzer.tables import Text, rows_of
 
@@ -40,12 +40,15 @@ WANTED: Final = {
     "skipped": "count stage reason first source",
 }
 
+#: What a row tells of where several sources tell of the same, and behind which column it then says its source.
+TOLD: Final = {"sessions": ("session", "ended_by"), "auth": ("attempt", "outcome")}
+
 #: Columns that may be cut, and to what width, so that one more column fits.
 LEAST: Final = {
     "advice": 20, "argument": 16, "authenticated_as": 16, "authzid": 12, "banner": 20, "caveats": 12, "client": 15,
     "client_ip": 15, "evidence": 20, "first": 12, "helo": 12, "identity": 10, "kind": 16, "mail_from": 16,
     "mechanism": 8, "outcome": 13, "places": 20, "product": 12, "reason": 12, "server": 15, "server_ip": 15, "sni": 16,
-    "source": 16, "text": 20, "verb": 10, "where": 16,
+    "source": 7, "text": 20, "verb": 10, "where": 16,
 }  # fmt: skip
 #: Columns in a pipe are those of a terminal as wide as this, and nothing is cut.
 PIPED: Final = 120
@@ -80,7 +83,7 @@ class Column:
 def grid(table: Table, screen: Screen, columns: Sequence[str] | None, sessions: Ids) -> Iterator[str]:
     """Give the lines of a table: what it is about, the heads, and a line a row."""
     view = _View(table, screen.clock, sessions)
-    names = columns or [n for n in WANTED[table.name].split() if n == ORDINAL or _any_known(table[n])]
+    names = columns or [n for n in view.wanted() if n == ORDINAL or _any_known(table[n])]
     made = [view.column(name) for name in names]
     shown = squeezed(made if columns else _fitting(made, screen.width or PIPED), screen.width)
     yield view.caption()
@@ -125,15 +128,27 @@ class _View:
         self.first = int(known.min()) if len(known) else None
         days = {clock.day(int(time)) for time in (known.min(), known.max())} if len(known) else set()
         self.day = days.pop() if len(days) == 1 else None
+        self.events = len(np.unique(table.ids("event").keys())) if table.name in TOLD else len(table)
 
     def caption(self) -> str:
         """Say how many rows there are, and of what times they tell."""
-        facts = [f"{len(self.table)} row{'' if len(self.table) == 1 else 's'}"]
+        facts = [many(len(self.table), "row")]
+        if self.events < len(self.table):
+            facts[0] += f" of {many(self.events, TOLD[self.table.name][0])}"
+            facts.append(f"told by {many(len(self.table.text('source').counts()), 'source')}")
         if self.day:
             facts.append(f"on {self.day}")
         if self.first is not None:
             facts.append(f"times in {self.clock.name(self.first)}")
         return f"{self.table.name}: {', '.join(facts)}"
+
+    def wanted(self) -> list[str]:
+        """Name the columns in the order of how much they are wanted."""
+        names = WANTED[self.table.name].split()
+        if self.events < len(self.table):
+            names.remove("source")
+            names.insert(names.index(TOLD[self.table.name][1]) + 1, "source")
+        return names
 
     def column(self, name: str) -> Column:
         """Format a column: once for each distinct value."""
@@ -187,7 +202,8 @@ def squeezed(columns: Sequence[Column], width: int | None, widest: int = WIDEST)
     left = width - sum(c.width for c in columns if c.least is None) - len(GAP) * (len(columns) - 1)
     for number, column in enumerate(cut):
         later = sum(min(c.width, c.least or 0) for c in cut[number + 1 :])
-        share = max(left // (len(cut) - number), min(left - later, column.least or 0), len(column.head))
+        even = min(left // (len(cut) - number), left - later)  # what is left of it is enough for those behind
+        share = max(even, min(left - later, column.least or 0), len(column.head))
         column.width = min(column.width, share, widest)
         left -= column.width
     return columns

@@ -13,7 +13,7 @@ from analyzer.findings.kinds import ACCIDENTS, ATTACKS, GUESSES
 from analyzer.findings.places import network
 from analyzer.report import safe
 from analyzer.report.gather import ENTRY, advised, alarms, headline, nothing_read, read_again, unread
-from analyzer.report.screen import clipped, some, width_of
+from analyzer.report.screen import clipped, many, some, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -237,11 +237,6 @@ def _of_guessers(summary: Summary, findings: list[dict[str, Any]]) -> str:
         count for client, count in summary.hidden.items() if who and not who.isdisjoint((client, network(client)))
     )
     return f" ({count:,} of those who guess)" if count else ""
-
-
-def many(count: int, what: str) -> str:
-    """Write a count with its noun."""
-    return f"{count} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def advice_told(summary: Summary) -> list[tuple[str, int, str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer.report.screen import clipped, some
-from analyzer.report.statistics import COUNTS, DAYS, PEOPLE, TIMES, basis, interval, many, percent, table, wrapped
+from analyzer.report.screen import clipped, many, some
+from analyzer.report.statistics import COUNTS, DAYS, PEOPLE, TIMES, basis, interval, percent, table, wrapped
 from analyzer.stats import offers
 from analyzer.stats.answer import answer
 

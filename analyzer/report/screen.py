@@ -99,6 +99,11 @@ def clipped(text: str, width: int) -> str:
     return kept + "…"
 
 
+def many(count: int, what: str) -> str:
+    """Write a count with its noun."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """Cut or fill a text to exactly so many cells."""
     text = clipped(text, width)

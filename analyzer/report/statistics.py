@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer.report import safe
 from analyzer.report.grid import GAP, Column, lines
+from analyzer.report.screen import many
 from analyzer.stats.columns import ENDINGS, OF_CLOCK
 
 if TYPE_CHECKING:
@@ -81,11 +82,6 @@ def basis(facts: Facts) -> list[str]:
     if totals.attempts_unknown:
         told.insert(2, f"of {totals.attempts_unknown:,} nobody knows whether they had attempts")
     return told
-
-
-def many(count: int, what: str) -> str:
-    """Write a number of things."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def wrapped(text: str, screen: Screen, indent: int = 7) -> list[str]:

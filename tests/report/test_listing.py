@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from analyzer.report.listing import FORMATS, chosen, column_names, listing
 from analyzer.report.screen import Clock, Screen, width_of
 from analyzer.schema import TABLES
 from analyzer.tables import Table
-from tests.records import START, attempt, rows
+from tests.records import START, attempt, rows, session
 
 UTC = Clock(dt.UTC)
 NARROW, WIDE, PIPE = Screen(80, False, UTC), Screen(200, False, UTC), Screen(None, False, UTC)
@@ -48,6 +49,27 @@ def test_wide_shows_more(tables):
     assert "reason" not in lines(tables["auth"], NARROW)[1]
     assert "reason" in lines(tables["auth"], WIDE)[1]
     assert "Error: authentication failed: authentication failure" in lines(tables["auth"], PIPE)[2]
+
+
+def test_several_sources():
+    """Where several sources tell of one attempt the heading says so, and each row its source, at 80 columns, too."""
+    told = [
+        attempt(
+            f"s{n}", f"203.0.113.{100 + n}", START, "rejected", event=f"e{n}-1", source=source, session=f"{source}{n}"
+        )
+        for n in range(3)
+        for source in ("capture.pcap", "maillog")[: 1 + (n < 2)]
+    ]
+    table = rows("auth", *told)
+    got = lines(table)
+
+    assert got[0] == "auth: 5 rows of 3 attempts, told by 2 sources, on 2026-11-18, times in UTC"
+    assert got[1].split() == ["#", "started", "client_ip", "identity", "mechanism", "rounds", "outcome", "source"]
+    assert max(map(width_of, got)) <= 80
+    both = rows("sessions", *(session("a", "192.0.2.1", START, source=name) for name in ("capture.pcap", "maillog")))
+    assert lines(both)[0].startswith("sessions: 2 rows of 1 session, told by 2 sources, on ")
+    assert " ended_by    source " in lines(both, Screen(100, False, UTC))[1]
+    assert lines(table.take(np.arange(1)))[0].startswith("auth: 1 row, on ")
 
 
 def test_days(tables):
