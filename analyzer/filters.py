@@ -278,6 +278,11 @@ def _check(name: str, wanted: str | Iterable[str] | None, known: Iterable[str]) 
     asked = {part.strip().casefold() for part in parts}
     choices = sorted(set(known))
     unknown = asked - {choice.casefold() for choice in choices}
+    for kind, others in (("outcome", OUTCOMES), ("reason", REASONS)):  # reports tell both of them in one column
+        if unknown and unknown <= {*others}:
+            words = ",".join(sorted(unknown))
+            is_one = f"is {'an outcome' if kind == 'outcome' else 'a reason'}"
+            raise AnalyzerError(f"{words} {is_one if len(unknown) == 1 else f'are {kind}s'}: --{kind} {words}")
     if unknown:
         raise AnalyzerError(f"unknown {name} {', '.join(sorted(unknown))}; known are {', '.join(choices)}")
     return asked

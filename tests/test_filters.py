@@ -166,6 +166,10 @@ def test_an_unknown_value_meets_no_condition():
     [
         ({"outcome": "rejcted"}, "unknown outcome rejcted; known are account_disabled, bad_sequence"),
         ({"reason": "x"}, "known are .*bad_credentials"),
+        ({"reason": "client_closed"}, "^client_closed is an outcome: --outcome client_closed$"),
+        ({"reason": "Unseen, failed, cancelled"}, "^failed,unseen are outcomes: --outcome failed,unseen$"),
+        ({"reason": "client_closed,x"}, "^unknown reason client_closed, x; known are"),
+        ({"outcome": "throttled"}, "^throttled is a reason: --reason throttled$"),
         ({"client": "mail.example"}, "is no address"),
         ({"server": "192.0.2.1:smtp"}, "is no address"),
         ({"since": "yesterday"}, "is no time"),
