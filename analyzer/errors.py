@@ -14,7 +14,7 @@ class InputError(AnalyzerError):
 
 
 class EmptyInputError(InputError):
-    """An input without a single octet: a log that was just rotated, a capture that has not begun."""
+    """An input without a single octet: a log that was just rotated, a capture that has not begun, a folder of such."""
 
 
 class Skip(NamedTuple):

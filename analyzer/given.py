@@ -23,6 +23,7 @@ class Input:
     places: list[Place]
     name: str
     skipped: list[Skip] = field(default_factory=list)  #: what the folder held besides
+    warnings: list[str] = field(default_factory=list)  #: what a person is told of what was named besides
 
     def open(self, **options: Any) -> Capture:
         """Open a capture; the options are those of `Capture`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import io
+import itertools
 import os
 import re
 import sys
@@ -17,12 +18,18 @@ from analyzer.wire import containers
 from analyzer.wire.sources import Source, display_name, opened_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from analyzer.wire.sources import Place
 
 #: First bytes that are looked at; enough for a tar archive to show itself.
 HEAD = 4096
+
+#: Why a row of `skipped` tells of an input without an octet.
+EMPTY = "input is empty"
+
+#: Empty inputs that a person is told the names of.
+NAMES = 3
 
 #: What people give by mistake: where its mark is, the mark, what it is and what to do.
 MISTAKEN = (
@@ -39,31 +46,51 @@ LOG_LINE = re.compile(rb"(?:^|\n)[^\n]{0,40}\d\d:\d\d:\d\d")
 def find(paths: Sequence[Any]) -> list[Input]:
     """Give the inputs that `paths` name, files of a rotated set as one; raises InputError for what cannot be read.
 
-    Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets. An
-    empty file among others is told in `skipped`: the current log was just rotated.
+    Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets. What
+    is empty among others (a log that was just rotated) is told in `skipped` and `warnings` of the first of them.
     """
     if not paths:
         message = "nothing to read: give the path of a capture, a log or a folder"
         raise InputError(message)
     found: list[Input] = []
     known: set[str] = set()
-    empty: list[tuple[str, EmptyInputError]] = []
+    empty: dict[str, str] = {}  # name, and what is said where there is nothing else
     for path in paths:
-        if not isinstance(path, (str, os.PathLike)):
-            found.append(_input(_stream(path)))
-        elif os.fspath(path) == "-":
-            found.append(_input(_standard_input()))
-        else:
-            for one in _paths(os.fspath(path)):
-                try:
-                    found += _of_folder(one, known) if os.path.isdir(one) else _of_file(one, known)
-                except EmptyInputError as error:
-                    empty.append((one, error))
+        for one in _named(path):
+            try:
+                found += _inputs(one, known)
+            except EmptyInputError as error:
+                name = one if isinstance(one, str) else display_name(one)
+                folder = os.path.isdir(name)
+                empty[name] = str(error) if folder else f"{name} is empty; capture or copy it again"
     if empty and not found:
-        raise empty[0][1]
+        several = f"{_several(empty)} empty; capture or copy them again"
+        raise EmptyInputError(several if len(empty) > 1 else empty.popitem()[1])
+    told = _told_apart(sets(found))
     if empty:
-        found[0].skipped.extend(Skip(display_name(one), "wire", "file is empty", 1, None) for one, _ in empty)
-    return _told_apart(sets(found))
+        told[0].skipped.extend(Skip(name, "wire", EMPTY, 1, None) for name in empty)
+        told[0].warnings.append(f"{_several(empty)} empty: nothing could be read there")
+    return told
+
+
+def _several(names: Collection[str]) -> str:
+    """Name the first of some inputs, and say how many more there are."""
+    more = [f"{len(names) - NAMES} more"] if len(names) > NAMES else []
+    return f"{', '.join([*itertools.islice(names, NAMES), *more])} {'is' if len(names) == 1 else 'are'}"
+
+
+def _named(path: Any) -> Sequence[Any]:
+    """Give the paths, or the stream, that a person means."""
+    if not isinstance(path, (str, os.PathLike)):
+        return (_stream(path),)
+    return (_standard_input(),) if os.fspath(path) == "-" else _paths(os.fspath(path))
+
+
+def _inputs(one: Any, known: set[str]) -> list[Input]:
+    """Give the inputs of a path, unless they are known by another name, or of a stream."""
+    if not isinstance(one, str):
+        return [_input(one)]
+    return _of_folder(one, known) if os.path.isdir(one) else _of_file(one, known)
 
 
 def opened_text(path: str) -> Source:
@@ -160,17 +187,18 @@ def _of_folder(folder: str, known: set[str]) -> list[Input]:
     """Give the captures and texts in a folder and those below it; what else is there is told with the first of them."""
     found: list[Input] = []
     passed: dict[str, list[str]] = {}
-    readable = 0
+    readable = empty = 0
     for path in _files(folder, passed):
         try:
             found += _of_file(path, known)
             readable += 1
         except InputError as error:
+            empty += isinstance(error, EmptyInputError)
             reason = str(error).removeprefix(display_name(path)).strip()
             passed.setdefault(f"file {reason}", []).append(os.path.relpath(path, folder))
     if not readable:
         message = f"{folder} holds no packet captures or logs; name a folder or files that do"
-        raise InputError(message)
+        raise EmptyInputError(message) if empty == sum(map(len, passed.values())) else InputError(message)
     skips = [Skip(folder, "wire", reason, len(names), names[0]) for reason, names in passed.items()]
     if found:
         found[0].skipped.extend(skips)

@@ -53,7 +53,7 @@ def read(*sources: Any, workers: int | None = None, progress: Progress | None = 
     decoder = Decoder()
     written: list[Written] = []
     skipped: list[Skip] = []
-    warnings: list[str] = []
+    warnings = [warning for each in inputs for warning in each.warnings]
     cannot: list[dict[str, str]] = []
     # Whether a log has dialogues for the machine shows only later: it is compiled when all else has to be.
     fresh = compiled and kernel.needs_compiling(*slow)

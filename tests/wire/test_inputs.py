@@ -11,6 +11,7 @@ import pytest
 from scapy.layers.l2 import Ether  # noqa: F401 (rdpcap knows the layers that are loaded)
 from scapy.utils import rdpcap
 
+import analyzer
 from analyzer.errors import InputError
 from analyzer.inputs import find
 from tests.wire import captures as c
@@ -90,6 +91,27 @@ def test_folder(tmp_path: Path) -> None:
     assert len(told) == 2
     capture = found[0].open()
     assert capture.skipped == found[0].skipped
+
+
+def test_empty_inputs(tmp_path: Path) -> None:
+    """What is empty, file, folder or stream, is told with its whole name where there is more, and alone is an error."""
+    write(tmp_path, ("mx1/a.pcap", c.pcap(PACKETS)), ("mx2/a.pcap", b""), ("mx3/a.pcap", b""), ("mx3/b.pcap", b""))
+    (tmp_path / "mx4").mkdir()
+    good, file, folder, bare = (str(tmp_path / name) for name in ("mx1", "mx2/a.pcap", "mx3", "mx4"))
+
+    (found,) = find([file, good, io.BytesIO()])
+    assert found.warnings == [f"{file}, - are empty: nothing could be read there"]
+    assert [(skip.source, skip.reason) for skip in found.skipped] == [(file, "input is empty"), ("-", "input is empty")]
+    for one, alone in ((file, "is empty; capture or"), (folder, "holds no packet captures"), (bare, "holds no")):
+        (found,) = find([good, one])
+        assert found.warnings == [f"{one} is empty: nothing could be read there"]
+        assert [(skip.source, skip.reason) for skip in found.skipped] == [(one, "input is empty")]
+        with pytest.raises(InputError, match=f"^{one} {alone}"):
+            find([one])
+    write(tmp_path, *((f"many/{n}", b"") for n in range(9)))
+    with pytest.raises(InputError, match=r"many/0, [^ ]*many/1, [^ ]*many/2, 6 more are empty; capture or copy them"):
+        find([str(tmp_path / "many/*")])
+    assert analyzer.read(file, good).warnings == [f"{file} is empty: nothing could be read there"]
 
 
 def test_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
