@@ -12,8 +12,10 @@ import fnmatch
 import ipaddress
 import re
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,7 +28,7 @@ from analyzer.tables import among, replaced
 from analyzer.zones import zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from analyzer.tables import Table
 
@@ -57,9 +59,9 @@ class Conditions:
     """What a row has to meet; None meets everything."""
 
     #: First moment: an ISO date, date and time, or a time alone, which means the first day of the capture.
-    since: str | dt.datetime | None = None
+    since: str | dt.date | None = None
     #: First moment that is too late, written alike; a date alone includes that day.
-    until: str | dt.datetime | None = None
+    until: str | dt.date | None = None
     #: Address or network, with ``:port`` where wanted: ``192.0.2.7``, ``192.0.2.0/24:587``, ``[2001:db8::1]:25``.
     client: str | None = None
     server: str | None = None
@@ -74,11 +76,15 @@ class Conditions:
 
     def __post_init__(self) -> None:
         """Complain now about what nothing can meet, and not after hours of reading."""
+        for name in ("client", "server", "identity", "timezone"):
+            if not isinstance(getattr(self, name), (str, NoneType)):
+                raise AnalyzerError(f"{name} has to be a text, not {getattr(self, name)!r}")
         _span(self, dt.date(1970, 1, 1))
         for wanted in filter(None, (self.client, self.server)):
             _endpoint(wanted)
         for name, known in (("outcome", OUTCOMES), ("reason", REASONS)):
             _check(name, getattr(self, name), known)
+        _parts("mechanism", self.mechanism)
 
     def words(self) -> list[str]:
         """Write the conditions as options of the command line."""
@@ -92,8 +98,8 @@ class Conditions:
         return any(value is not None for value in (self.identity, self.mechanism, self.outcome, self.reason))
 
 
-def _written(value: str | dt.datetime | Iterable[str]) -> str:
-    if isinstance(value, dt.datetime):
+def _written(value: str | dt.date | Iterable[str]) -> str:
+    if isinstance(value, dt.date):
         return value.isoformat()
     return value if isinstance(value, str) else ",".join(value)
 
@@ -227,11 +233,13 @@ def _span(conditions: Conditions, day: dt.date) -> tuple[int, int]:
     return since, until
 
 
-def _moment(value: str | dt.datetime, where: dt.tzinfo | None, day: dt.date) -> tuple[int, str]:
+def _moment(value: str | dt.date, where: dt.tzinfo | None, day: dt.date) -> tuple[int, str]:
     """Read a moment; gives nanoseconds and how it was written: date, time or both."""
     try:
         if isinstance(value, dt.datetime):
             moment, kind = value, "both"
+        elif isinstance(value, dt.date):
+            moment, kind = dt.datetime.combine(value, dt.time()), "date"
         elif _CLOCK_TIME.match(value):
             moment, kind = dt.datetime.combine(day, dt.time.fromisoformat(value.rjust(5, "0"))), "time"
         elif "T" in value or " " in value:
@@ -241,7 +249,7 @@ def _moment(value: str | dt.datetime, where: dt.tzinfo | None, day: dt.date) -> 
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=where) if where else moment.astimezone()
         return _nanoseconds(moment - _EPOCH), kind
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         raise AnalyzerError(
             f"{value!r} is no time: give 2026-11-18, 2026-11-18T09:30, 09:30 (that day of the capture), "
             "with +01:00 or Z for another timezone"
@@ -272,10 +280,23 @@ def _like(table: Table, name: str, pattern: str | None) -> Array:
     return column.mask([matches(word) is not None for word in column.words])
 
 
+def _parts(name: str, wanted: Any) -> list[str]:
+    """Give names that stand in a list, or between commas."""
+    parts = (
+        wanted.split(",")
+        if isinstance(wanted, str)
+        else [wanted]
+        if wanted and not isinstance(wanted, Iterable)
+        else list(wanted or ())
+    )
+    if not all(isinstance(part, str) for part in parts):
+        raise AnalyzerError(f"{name} has to be names, as a list or separated by commas, not {wanted!r}")
+    return parts
+
+
 def _check(name: str, wanted: str | Iterable[str] | None, known: Iterable[str]) -> set[str]:
     """Give the names that are wanted, in lower case; every one has to be known."""
-    parts = wanted.split(",") if isinstance(wanted, str) else list(wanted or ())
-    asked = {part.strip().casefold() for part in parts}
+    asked = {part.strip().casefold() for part in _parts(name, wanted)}
     choices = sorted(set(known))
     unknown = asked - {choice.casefold() for choice in choices}
     for kind, others in (("outcome", OUTCOMES), ("reason", REASONS)):  # reports tell both of them in one column

@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,11 @@ LOG_LINE = re.compile(rb"(?:^|\n)[^\n]{0,40}\d\d:\d\d:\d\d")
 def find(paths: Sequence[Any]) -> list[Input]:
     """Give the inputs that `paths` name, files of a rotated set as one; raises InputError for what cannot be read.
 
-    Besides paths, globs and folders, these are ``-`` (standard input), binary streams, and lists of scapy packets. What
-    is empty among others (a log that was just rotated) is told in `skipped` and `warnings` of the first of them.
+    Besides paths, globs and folders, these are ``-`` (standard input), binary streams, lists of scapy packets, and
+    lists of all these. What is empty among others (a log that was just rotated) is told in `skipped` and `warnings` of
+    the first of them.
     """
+    paths = list(_one_by_one(paths))
     if not paths:
         message = "nothing to read: give the path of a capture, a log or a folder"
         raise InputError(message)
@@ -77,6 +80,23 @@ def _several(names: Collection[str]) -> str:
     """Name the first of some inputs, and say how many more there are."""
     more = [f"{len(names) - NAMES} more"] if len(names) > NAMES else []
     return f"{', '.join([*itertools.islice(names, NAMES), *more])} {'is' if len(names) == 1 else 'are'}"
+
+
+def _one_by_one(given: Iterable[Any]) -> Iterator[Any]:
+    """Give paths and streams that may stand in lists; packets of one list stay together."""
+    for one in given:
+        if _is_place(one) or hasattr(one, "listname") or not isinstance(one, Iterable) or isinstance(one, bytes):
+            yield one
+            continue
+        members = list(one)
+        if not members or any(_is_place(each) or isinstance(each, (list, tuple)) for each in members):
+            yield from _one_by_one(members)
+        else:
+            yield members
+
+
+def _is_place(one: Any) -> bool:
+    return isinstance(one, (str, os.PathLike, Source)) or hasattr(one, "read") or hasattr(one, "readinto")
 
 
 def _named(path: Any) -> Sequence[Any]:
@@ -137,7 +157,12 @@ def _stream(given: Any) -> Any:
         raise InputError(message)
     from analyzer.wire.packets import pcapng
 
-    source = Source(io.BytesIO(pcapng(given)))
+    try:
+        packets = pcapng(given)
+    except (TypeError, AttributeError, ValueError):  # whatever is no packet lacks something else
+        message = f"{type(given).__name__} is no input: give paths, binary streams or scapy packets, or lists of them"
+        raise InputError(message) from None
+    source = Source(io.BytesIO(packets))
     source.name = getattr(given, "listname", "packets")
     return source
 

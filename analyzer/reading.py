@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def read(*sources: Any, workers: int | None = None, progress: Progress | None = None, **settings: Any) -> Trace:
-    """Read captures, logs and transcripts: paths, globs, folders, binary streams, or scapy PacketLists.
+    """Read captures, logs and transcripts: paths, globs, folders, binary streams, scapy PacketLists, or lists.
 
     `tables` names the tables that are made (``sessions``, ``auth`` and ``skipped`` always are; with ``sessions=False``
     that one is left out where nothing needs it, which saves time where only attempts count); `thresholds` are those of

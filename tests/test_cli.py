@@ -231,6 +231,13 @@ def test_options_for_logs_are_checked_for_captures(options, message):
     ("sources", "settings", "message"),
     [
         ((), {}, "nothing to read: give the path"),
+        (([],), {}, "nothing to read: give the path"),
+        (([SAMPLE, 3],), {}, "int is no input: give paths"),
+        ((3,), {}, "int is no input: give paths"),
+        (([3, 4],), {}, "list is no input: give paths"),
+        ((b"mail.pcap",), {}, "bytes is no input: give paths"),
+        ((SAMPLE,), {"thresholds": {"guesses": "x"}}, "threshold guesses has to be a number above 0, not 'x'"),
+        ((SAMPLE,), {"thresholds": "guesses=3"}, "thresholds have to be names with numbers"),
         ((SAMPLE,), {"tables": ("foo", "auth")}, "unknown table foo; known are sessions"),
         ((SAMPLE,), {"timezone": "Mars"}, "unknown timezone 'Mars'"),
     ],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Real
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from analyzer.errors import AnalyzerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 
 def _threshold(value: float, meaning: str, why: str) -> Any:
@@ -97,11 +100,13 @@ class Thresholds:
         """Make thresholds of those that differ from the defaults; AnalyzerError for a name that is none."""
         if isinstance(values, Thresholds):
             return values
+        if not isinstance(values, (Mapping, NoneType)):
+            raise AnalyzerError(f"thresholds have to be names with numbers, as in {{'guesses': 20}}, not {values!r}")
         known = [each.name for each in fields(cls)]
         for name, value in (values or {}).items():
             if name not in known:
                 raise AnalyzerError(f"unknown threshold {name!r}; known are {', '.join(known)}")
-            if not 0 < value < float("inf"):
+            if not (isinstance(value, Real) and 0 < value < float("inf")):
                 raise AnalyzerError(f"threshold {name} has to be a number above 0, not {value!r}")
         return cls(**(values or {}))
 

@@ -129,6 +129,14 @@ def test_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert [(skip.reason, skip.count) for skip in found.skipped] == [("folder cannot be read", 1)]
 
 
+def test_lists_of_paths(tmp_path: Path) -> None:
+    """Paths may stand in a list, a tuple or what gives them one by one."""
+    write(tmp_path, ("a.pcap", c.pcap(PACKETS)), ("b.pcap", c.pcap(PACKETS)))
+    paths = [str(tmp_path / "a.pcap"), tmp_path / "b.pcap"]
+    for given in (paths, tuple(paths), iter(paths), [paths[:1], [io.BytesIO(c.pcap(PACKETS)), *paths[1:]]]):
+        assert [one.name for one in find([given]) if one.name != "-"] == ["a.pcap", "b.pcap"]
+
+
 def test_same_file_twice(tmp_path: Path) -> None:
     """A file that is named twice is read once."""
     write(tmp_path, ("a.pcap", c.pcap(PACKETS)))
