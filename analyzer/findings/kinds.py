@@ -138,6 +138,9 @@ PROTOCOL: Final[dict[str, Kind]] = {
     ),
 }
 
+#: How those whom a finding is about are named.
+_WHOM: Final = ("from", "at", "on")
+
 #: Those that are guesses: whether one of them worked is what everybody asks first.
 GUESSES: Final = ("brute_force", "guessing", "spraying", "distributed_guessing")
 
@@ -151,6 +154,11 @@ GROUPS: Final = {
     "Protocol": smtp.KINDS | PROTOCOL,
 }
 KINDS: Final = {name: kind for kinds in GROUPS.values() for name, kind in kinds.items()}
+
+
+def whom(client: str | None, identity: str | None, server: str | None) -> list[str]:
+    """Name those whom a finding is about."""
+    return [f"{word} {name}" for word, name in zip(_WHOM, (client, identity, server), strict=True) if name]
 
 
 def advice_of(kind: str, client: str | None, identity: str | None, server: str | None) -> str:

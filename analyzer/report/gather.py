@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analyzer import knowledge
 from analyzer.findings.found import most_first
-from analyzer.findings.kinds import ACCIDENTS, ATTACKS, KINDS, SEVERITIES
+from analyzer.findings.kinds import ACCIDENTS, ATTACKS, KINDS, SEVERITIES, whom
 from analyzer.logs.account import NEEDLESS
 from analyzer.report.model import (
     SCHEMA,
@@ -52,8 +52,6 @@ URGENT: Final = frozenset({"high", "medium"})
 FACT: Final = "info"
 #: Told where a report says who got in.
 ENTRY: Final = "break_in"
-#: How a headline names those whom a finding is about.
-_WHOM: Final = (("from", "client"), ("at", "identity"), ("on", "server"))
 
 
 def records(table: Table) -> list[dict[str, Any]]:
@@ -65,8 +63,8 @@ def records(table: Table) -> list[dict[str, Any]]:
 def headline(finding: Mapping[str, Any], *, most: int | None = None, count: bool = True) -> str:
     """Name a finding in a few words, with whom it is about (so many of them at most) and how often it was."""
     title = KINDS[finding["kind"]].title if finding["kind"] in KINDS else finding["kind"]
-    whom = [f"{word} {finding[name]}" for word, name in _WHOM if finding[name]]
-    return " ".join([title, *whom[:most], *([f"({finding['count']:,})"] if count else [])])
+    about = whom(finding["client"], finding["identity"], finding["server"])
+    return " ".join([title, *about[:most], *([f"({finding['count']:,})"] if count else [])])
 
 
 def alarms(findings: Sequence[Item], severity: Callable[[Item], str]) -> list[Item]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.findings.kinds import whom
 from analyzer.report import safe
 from analyzer.report.screen import many, padded, width_of
 from analyzer.schema import NULL, TABLES
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 #: The ordinal of a session in the listing of all sessions: what ``show --session`` takes.
 ORDINAL: Final = "#"
+#: Whom a finding is about: client, identity and server in one column.
+ABOUT: Final = "about"
+
+#: Columns that people are shown and programs are not, by table, and what they are made of.
+MADE: Final = {ORDINAL: "session", ABOUT: "severity"}
 
 #: Columns in the order of how much they are wanted; as many are shown as fit.
 WANTED: Final = {
@@ -36,7 +42,7 @@ WANTED: Final = {
     "server_port tls evidence caveats client_port initial_response role where source",
     "exchanges": "# at verb argument code text seconds attempt frame session",
     "messages": "# at mail_from accepted refused size code text chunks session",
-    "findings": "severity kind # client identity count at evidence advice server last confidence session places",
+    "findings": "severity kind # about count at evidence advice last confidence session places",
     "skipped": "count stage reason first source",
 }
 
@@ -45,8 +51,8 @@ TOLD: Final = {"sessions": ("session", "ended_by"), "auth": ("attempt", "outcome
 
 #: Columns that may be cut, and to what width, so that one more column fits.
 LEAST: Final = {
-    "advice": 20, "argument": 16, "authenticated_as": 16, "authzid": 12, "banner": 20, "caveats": 12, "client": 15,
-    "client_ip": 15, "evidence": 20, "first": 12, "helo": 12, "identity": 10, "kind": 16, "mail_from": 16,
+    "about": 26, "advice": 20, "argument": 16, "authenticated_as": 16, "authzid": 12, "banner": 20, "caveats": 12,
+    "client": 15, "client_ip": 15, "evidence": 20, "first": 12, "helo": 12, "identity": 10, "kind": 16, "mail_from": 16,
     "mechanism": 8, "outcome": 13, "places": 20, "product": 12, "reason": 12, "server": 15, "server_ip": 15, "sni": 16,
     "source": 7, "text": 20, "verb": 10, "where": 16,
 }  # fmt: skip
@@ -83,10 +89,12 @@ class Column:
 def grid(table: Table, screen: Screen, columns: Sequence[str] | None, sessions: Ids) -> Iterator[str]:
     """Give the lines of a table: what it is about, the heads, and a line a row."""
     view = _View(table, screen.clock, sessions)
-    names = columns or [n for n in view.wanted() if n == ORDINAL or _any_known(table[n])]
+    names = columns or [n for n in view.wanted() if n in MADE or _any_known(table[n])]
     made = [view.column(name) for name in names]
     shown = squeezed(made if columns else _fitting(made, screen.width or PIPED), screen.width)
-    yield view.caption()
+    more = len(table) and len(shown) < len(made)
+    head = [view.caption(), *(["more: --columns all"] if more else [])]
+    yield from ["; ".join(head)] if width_of("; ".join(head)) <= screen.columns else head
     if len(table):
         yield from lines(shown, screen)
 
@@ -135,7 +143,8 @@ class _View:
         facts = [many(len(self.table), "row")]
         if self.events < len(self.table):
             facts[0] += f" of {many(self.events, TOLD[self.table.name][0])}"
-            facts.append(f"told by {many(len(self.table.text('source').counts()), 'source')}")
+            sources = len(self.table.text("source").counts())
+            facts += [f"told by {sources} sources"] if sources > 1 else []
         if self.day:
             facts.append(f"on {self.day}")
         if self.first is not None:
@@ -155,7 +164,7 @@ class _View:
         if name == ORDINAL:
             distinct, rows = np.unique(rows_of(self.table.ids("session"), self.sessions), return_inverse=True)
             return Column(name, [str(row + 1) if row >= 0 else "" for row in distinct.tolist()], rows, right=True)
-        data = self.table[name]
+        data = self._about() if name == ABOUT else self.table[name]
         if not isinstance(data, np.ndarray):
             text = data if isinstance(data, Text) else Text.of(data.list())
             distinct, rows = np.unique(text.codes, return_inverse=True)
@@ -167,6 +176,11 @@ class _View:
             data = np.where(data == NULL, NULL, data // 10**9)
         distinct, rows = np.unique(data, return_inverse=True, equal_nan=True)
         return Column(name, [self._cell(value, kind) for value in distinct.tolist()], rows, right=kind != "time")
+
+    def _about(self) -> Text:
+        """Say whom each finding is about."""
+        names = (self.table.text(name).list() for name in ("client", "identity", "server"))
+        return Text.of([" ".join(whom(*each)) or None for each in zip(*names, strict=True)])
 
     def _cell(self, value: float, kind: str) -> str:
         if value in (NULL, -1) or value != value:  # noqa: PLR0124 (NaN is unequal to itself)

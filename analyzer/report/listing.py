@@ -29,7 +29,7 @@ def listing(
     """
     if form == "table" and sessions is not None:
         return (line + "\n" for line in grid.grid(table, screen, columns, sessions.ids("session")))
-    names = [name for name in columns or column_names(table.name) if name != grid.ORDINAL]
+    names = [name for name in columns or column_names(table.name) if name not in grid.MADE]
     return ahead(rows.jsonl(table, names) if form == "jsonl" else rows.csv(table, names))
 
 
@@ -45,7 +45,8 @@ def chosen(name: str, columns: str | None) -> list[str] | None:
     if columns == "all":
         return column_names(name)
     asked = [column.strip() for column in columns.split(",")]
-    known = [*column_names(name), *([grid.ORDINAL] if "session" in column_names(name) else [])]
+    known = column_names(name)
+    known += [made for made, source in grid.MADE.items() if source in known]
     unknown = [column for column in asked if column not in known]
     if unknown:
         raise AnalyzerError(f"{name} has no column {', '.join(unknown)}; it has {', '.join(known)}")

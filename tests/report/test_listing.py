@@ -38,7 +38,7 @@ def test_auth(tables):
     """The listing of attempts says when, who, how and with what end, and how to find the session."""
     got = lines(tables["auth"], sessions=tables["sessions"])
 
-    assert got[0] == "auth: 10 rows, on 2026-11-18, times in UTC"
+    assert got[0] == "auth: 10 rows, on 2026-11-18, times in UTC; more: --columns all"
     assert got[1].split() == ["#", "started", "client_ip", "identity", "mechanism", "rounds", "outcome"]
     assert got[2].split() == ["1", "11:03:00", "192.0.2.66", "user0", "LOGIN", "2", "rejected"]
     assert got[-1].split() == ["9", "11:03:20", "198.51.100.7", "alice@example.test", "PLAIN", "-", "client_closed"]
@@ -64,19 +64,45 @@ def test_several_sources():
     got = lines(table)
 
     assert got[0] == "auth: 5 rows of 3 attempts, told by 2 sources, on 2026-11-18, times in UTC"
+    assert got.pop(1) == "more: --columns all"
     assert got[1].split() == ["#", "started", "client_ip", "identity", "mechanism", "rounds", "outcome", "source"]
     assert max(map(width_of, got)) <= 80
     both = rows("sessions", *(session("a", "192.0.2.1", START, source=name) for name in ("capture.pcap", "maillog")))
     assert lines(both)[0].startswith("sessions: 2 rows of 1 session, told by 2 sources, on ")
     assert " ended_by    source " in lines(both, Screen(100, False, UTC))[1]
+    twice = rows("auth", *(attempt("s", "192.0.2.1", START, "rejected", text=None) for _ in range(2)))
+    assert lines(twice)[0].startswith("auth: 2 rows of 1 attempt, on ")
     assert lines(table.take(np.arange(1)))[0].startswith("auth: 1 row, on ")
+
+
+def test_findings(tables):
+    """At 80 columns a finding says whom it is about, and the heading that there are more columns."""
+    server = {"severity": "info", "kind": "auth_offered_in_clear", "server": "192.0.2.25:587", "evidence": "told " * 9}
+    table = rows(
+        "findings",
+        {"severity": "high", "kind": "break_in", "client": "192.0.2.9", "at": START, "identity": "bob"},
+        server,
+    )
+    got = lines(table)
+
+    assert got[0] == "findings: 2 rows, on 2026-11-18, times in UTC; more: --columns all"
+    assert got[1].split() == ["severity", "kind", "#", "about", "count", "at"]
+    assert "  from 192.0.2.9 at bob  " in got[2]
+    assert "  on 192.0.2.25:587 " in got[3]
+    assert max(map(width_of, got)) <= 80
+    assert "more" not in lines(table, PIPE, chosen("findings", "all"))[0]
+    assert lines(table, PIPE, chosen("findings", "kind,about"))[3].split() == [server["kind"], "on", server["server"]]
+    csv = b"".join(listing(table, "csv", PIPE, chosen("findings", "kind,about"), Table.empty("sessions")))
+    assert csv.startswith(b"kind\nbreak_in\n")
+    with pytest.raises(AnalyzerError, match="auth has no column about"):
+        chosen("auth", "about")
 
 
 def test_days(tables):
     """A listing of several days has the dates in its rows."""
     got = lines(tables["sessions"])
 
-    assert got[0] == "sessions: 10 rows, times in UTC"
+    assert got[0] == "sessions: 10 rows, times in UTC; more: --columns all"
     assert "2026-11-19 11:03:00" in got[-1]
 
 
@@ -85,8 +111,8 @@ def test_timezone(tables):
     from zoneinfo import ZoneInfo
 
     got = lines(tables["auth"], Screen(80, False, Clock(ZoneInfo("Asia/Tokyo"))))
-    assert got[0].endswith("times in Asia/Tokyo (UTC+09:00)")
-    assert "20:03:00" in got[2]
+    assert got[:2] == ["auth: 10 rows, on 2026-11-18, times in Asia/Tokyo (UTC+09:00)", "more: --columns all"]
+    assert "20:03:00" in got[3]
 
 
 def test_hostile_text():
