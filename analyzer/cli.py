@@ -49,7 +49,12 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page with charts instead.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write a page with charts instead; - is standard output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One object for programs; docs/report.md describes it.")
 @click.option(
     "--lang", default="en", show_default=True, metavar="LANG", help="Language of --html and --json: en or ar."
@@ -65,6 +70,10 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
     from analyzer.knowledge import words
 
     words("report", lang)  # a language that is not there is told before anything is read
+    if html == "-" and as_json:
+        raise AnalyzerError("--html - and --json both write on standard output: give the page a file")
+    if lang != "en" and not (html or as_json):
+        click.echo("Note: --lang is for --html and --json; in a terminal the report is in English.", err=True)
     _, trace, screen = read(options, *REPORTED, *(("exchanges",) if html else ()))
     narrowed: dict[str, Any] = {"conditions": trace.conditions, "unmet": trace.unmet}
     given = {"paths": [*options["paths"], *how(options)], **narrowed}
@@ -72,8 +81,11 @@ def report(html: str | None, lang: str, *, as_json: bool, **options: Any) -> Non
         from analyzer.report.page import page
 
         text = "".join(page(trace.tables, trace.sources, screen.clock, cannot=trace.cannot, lang=lang, **given))
-        with open(html, "w", encoding="utf-8") as file:  # a page that cannot be made leaves no file behind
-            file.write(text)
+        if html == "-":
+            sys.stdout.buffer.write(text.encode("utf-8"))  # as the page says of itself, whatever the terminal has
+        else:
+            with open(html, "w", encoding="utf-8") as file:  # a page that cannot be made leaves no file behind
+                file.write(text)
     if as_json:
         import json
 

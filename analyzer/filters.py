@@ -49,6 +49,9 @@ MECHANISMS: Final = (
     "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512", "XOAUTH2",
 )  # fmt: skip
 
+#: How many ports there are.
+PORTS: Final = 1 << 16
+
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY: Final = dt.timedelta(days=1)
 _CLOCK_TIME: Final = re.compile(r"\d{1,2}:\d\d")
@@ -342,13 +345,17 @@ def _endpoint(wanted: str) -> tuple[Network | None, int | None]:
     if wanted.count(":") == 1 or ("[" in wanted and re.search(r"[\]\d]:\d+$", wanted)):
         host, _, port = wanted.rpartition(":")
     host = host.replace("[", "").replace("]", "")
+    message = (
+        f"{wanted!r} is no address: give 192.0.2.7, 192.0.2.0/24, 2001:db8::1, or with a port 192.0.2.7:587, "
+        "[2001:db8::1]:587, :587"
+    )
     try:
-        return ipaddress.ip_network(host, strict=False) if host else None, int(port) if port else None
+        network, number = ipaddress.ip_network(host, strict=False) if host else None, int(port) if port else None
     except ValueError:
-        raise AnalyzerError(
-            f"{wanted!r} is no address: give 192.0.2.7, 192.0.2.0/24, 2001:db8::1, or with a port 192.0.2.7:587, "
-            "[2001:db8::1]:587, :587"
-        ) from None
+        raise AnalyzerError(message) from None
+    if number is not None and not 0 <= number < PORTS:
+        raise AnalyzerError(message)
+    return network, number
 
 
 def _inside(word: str, network: Network) -> bool:

@@ -182,6 +182,26 @@ def test_nothing_meets_the_conditions(read):
     assert run("sessions", "x", "--client", "2001:db8::5").stderr == ""
 
 
+def test_page_on_standard_output(read, tmp_path, monkeypatch):
+    """The page may go to standard output, alone and in the encoding that it names; no file is called like that."""
+    monkeypatch.chdir(tmp_path)
+    result = run("report", "x", "--html", "-", "--lang", "ar")
+
+    assert result.stdout_bytes.decode("utf-8").startswith('<!doctype html>\n<html lang="ar"')
+    assert (result.stderr, list(tmp_path.iterdir())) == ("", [])
+    both = run("report", "x", "--html", "-", "--json")
+    assert (both.exit_code, both.stdout) == (2, "")
+    assert both.stderr == "Error: --html - and --json both write on standard output: give the page a file\n"
+
+
+def test_the_terminal_is_in_english(read):
+    """A language that is asked for a terminal is not passed over in silence."""
+    told = "Note: --lang is for --html and --json; in a terminal the report is in English.\n"
+
+    assert run("report", "x", "--lang", "ar").stderr == told
+    assert run("report", "x", "--lang", "ar", "--json").stderr == ""
+
+
 def test_thresholds():
     """A threshold on the command line decides on findings; one that makes no sense is told before anything is read."""
     four = ("--threshold", "guesses=4", "--threshold", "guess_minutes=30")

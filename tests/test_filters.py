@@ -174,6 +174,8 @@ def test_an_unknown_value_meets_no_condition():
         ({"outcome": "throttled"}, "^throttled is a reason: --reason throttled$"),
         ({"client": "mail.example"}, "is no address"),
         ({"server": "192.0.2.1:smtp"}, "is no address"),
+        ({"server": ":99999"}, "':99999' is no address: give .*:587"),
+        ({"client": "[2001:db8::1]:65536"}, "is no address"),
         ({"since": "yesterday"}, "is no time"),
         ({"until": "25:00"}, "is no time"),
         ({"since": 3}, "^3 is no time: give 2026-11-18"),
