@@ -25,6 +25,8 @@ class Input:
     skipped: list[Skip] = field(default_factory=list)  #: what the folder held besides
     warnings: list[str] = field(default_factory=list)  #: what a person is told of what was named besides
 
+    folder: str = ""  #: what stands before its name, and those of its files, where others have the same name
+
     def open(self, **options: Any) -> Capture:
         """Open a capture; the options are those of `Capture`."""
         return Capture(self.places, name=self.name, skipped=self.skipped, **options)
@@ -43,6 +45,8 @@ class Input:
         """Open the files of a text, one after another; each is closed before the next."""
         for place in self.places:
             source = opened_source(place)
+            if self.folder:  # places tell of lines by the names of files
+                source.name = f"{self.folder}/{source.name}"
             try:
                 yield source
             finally:

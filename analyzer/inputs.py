@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from analyzer.errors import EmptyInputError, InputError, Skip
 from analyzer.given import Input
@@ -243,14 +243,23 @@ def _files(folder: str, passed: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _told_apart(found: list[Input]) -> list[Input]:
-    """Name inputs of equal names with their folders."""
-    names = [one.name for one in found]
-    told: list[Input] = []
+    """Name inputs of equal names with their folders, as many of them as tell them apart."""
+    alike: dict[str, list[Input]] = {}
     for one in found:
-        place = one.places[0]
-        if names.count(one.name) > 1 and isinstance(place, (str, os.PathLike)):
-            folder = os.path.basename(os.path.dirname(os.path.abspath(place)))
-            told.append(replace(one, name=f"{folder}/{one.name}"))
-        else:
-            told.append(one)
-    return told
+        if isinstance(one.places[0], (str, os.PathLike)):
+            alike.setdefault(one.name, []).append(one)
+    folders = {id(one): folder for group in alike.values() for one, folder in _folders(group)}
+    return [
+        replace(one, name=f"{folders[id(one)]}/{one.name}", folder=folders[id(one)]) if folders.get(id(one)) else one
+        for one in found
+    ]
+
+
+def _folders(group: list[Input]) -> Iterable[tuple[Input, str]]:
+    """Give the folders that tell inputs of one name apart; none where there is only one."""
+    if len(group) == 1:
+        return ()
+    ways = [os.path.dirname(os.path.abspath(cast("str", one.places[0]))).split(os.sep) for one in group]
+    told = (["/".join(way[-depth:]) for way in ways] for depth in range(1, max(map(len, ways)) + 1))
+    folders = next((each for each in told if len({*each}) == len(group)), ["/".join(way) for way in ways])
+    return zip(group, folders, strict=True)

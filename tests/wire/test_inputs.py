@@ -151,6 +151,13 @@ def test_equal_names(tmp_path: Path) -> None:
     assert [one.name for one in find([tmp_path])] == ["one.pcap", "mx1/mail.pcap", "mx2/mail.pcap"]
 
 
+def test_equal_names_of_folders(tmp_path: Path) -> None:
+    """Where the folders have equal names, too, those above them tell."""
+    data = c.pcap(PACKETS)
+    write(tmp_path, *((f"{site}/mail/a.pcap", data) for site in ("east", "west")), ("mail/b.pcap", data))
+    assert [one.name for one in find([tmp_path])] == ["east/mail/a.pcap", "b.pcap", "west/mail/a.pcap"]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import analyzer
 from analyzer.errors import InputError
 from analyzer.inputs import find
 from analyzer.wire.sources import Source, modified_ns
@@ -120,6 +121,16 @@ def test_folder_of_both(tmp_path: Path) -> None:
         ("file is empty", "empty"),
         ("file is no packet capture", "junk"),
     ]
+
+
+def test_lines_of_equal_names(tmp_path: Path) -> None:
+    """Where logs of several hosts have one name, each place says which of them it is in; files of a set, too."""
+    line = b"Nov 23 15:39:3%d mx postfix/smtpd[%d]: warning: unknown[192.0.2.%d]: SASL LOGIN authentication failed: x\n"
+    for host, name in enumerate(("h1/mail.log.1", "h1/mail.log", "h2/mail.log")):
+        write(tmp_path, name, data=line % (host, host, host + 1))
+    trace = analyzer.read(tmp_path / "h1", tmp_path / "h2", year=2026)
+    assert trace.sources == ["h1/mail.log", "h2/mail.log"]
+    assert sorted(trace.auth["where"]) == ["h1/mail.log line 1", "h1/mail.log.1 line 1", "h2/mail.log line 1"]
 
 
 def test_folder_of_nothing(tmp_path: Path) -> None:
