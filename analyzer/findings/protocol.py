@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,14 +35,14 @@ def protocol(witness: Witness) -> list[Found]:
     sent = clear & heard & mechanism.mask([word in OPEN_MECHANISMS for word in mechanism.words])
     weak = clear & worked & mechanism.mask([word in _WEAK for word in mechanism.words])
 
-    def describe(group: Logins) -> dict[str, Any]:
+    def describe(what: tuple[str, str], group: Logins) -> dict[str, Any]:
         row = int(group.row[0])
         names = mechanism.take(group.row).counts()
         counted = ", ".join(f"{count:,} {name}" for name, count in most_first(names))
         clients, identities = (uniques(codes[codes >= 0]) for codes in (group.client, group.identity))
         told = (("by", identities, "identity"), ("from", clients, "address"))  # a log may tell none of them
         whom = [f"{word} {many(len(codes), what)}" for word, codes, what in told if len(codes)]
-        evidence = " ".join([f"{many(len(group), 'attempt')} without TLS ({counted})", *whom])
+        evidence = " ".join([f"{many(len(group), what[0])} {what[1]} ({counted})", *whom])
         # What a stranger guesses is no secret of anybody here.
         people = uniques(group.client[worked[group.row] & (group.client >= 0)])
         addresses = (str(witness.name("client_ip", code)) for code in people.tolist())
@@ -56,6 +57,9 @@ def protocol(witness: Witness) -> list[Found]:
         }
 
     found = []
-    for kind, mask, key in (("auth_in_clear", sent, server), ("weak_mechanism", weak, packed(server, mechanism.codes))):
-        found += witness.groups(kind, key[mask], logins(auth, np.flatnonzero(mask)), describe)
+    for kind, what, mask, key in (
+        ("auth_in_clear", ("attempt", "that sent a secret without TLS"), sent, server),
+        ("weak_mechanism", ("login", "without TLS"), weak, packed(server, mechanism.codes)),
+    ):
+        found += witness.groups(kind, key[mask], logins(auth, np.flatnonzero(mask)), partial(describe, what))
     return found

@@ -22,6 +22,9 @@ _ROWS: Final = 6
 _LABEL: Final = 12
 _MARGIN: Final = 2
 
+#: What is said where `basis` has nothing to say.
+_ALL_SEEN: Final = "no session inside TLS, no ending that nobody saw, no rounds that are not exact"
+
 #: What durations are called.
 _DURATIONS: Final = {
     "seconds_to_auth": "connect to AUTH", "seconds": "exchange", "seconds_server": "server", "seconds_client": "client",
@@ -60,7 +63,8 @@ def _head(facts: Facts, sources: Sequence[str], screen: Screen) -> Iterator[str]
     for label, text in told:
         if text:
             yield screen.style(f"{label:{_LABEL}}", "dim") + clipped(text, width)
-    hidden = wrapped(f"{'Not seen':{_LABEL}}{'; '.join(basis(facts)[1:])}", screen, _LABEL)
+    unseen = "; ".join(basis(facts)[1:]) or (_ALL_SEEN if facts.totals.sessions else "")
+    hidden = wrapped(f"{'Not seen':{_LABEL}}{unseen}", screen, _LABEL) if unseen else ()
     yield from (screen.style(line[:_LABEL], "dim") + line[_LABEL:] for line in hidden)
 
 

@@ -71,16 +71,20 @@ def _asked(made: Answer) -> tuple[str, ...]:
 
 
 def basis(facts: Facts) -> list[str]:
-    """Say what a statistic is of, and how much of that nobody can know."""
+    """Say what a statistic is of, and how much of that nobody can know, where it is any."""
     totals, attempts = facts.totals, len(facts)
-    told = [
-        f"{many(attempts, 'attempt')} in {many(totals.sessions, 'session')}",
-        f"of {many(totals.sessions, 'session')} {totals.unreadable:,} could not be read",
-        f"of {many(attempts, 'attempt')} {int(facts.unseen.sum()):,} with an ending that nobody saw",
-        f"{int(facts.rounds_unknown.sum()):,} with rounds that are not exact",
-    ]
+    told = [f"{many(attempts, 'attempt')} in {many(totals.sessions, 'session')}"]
+    if totals.unreadable:
+        told.append(f"of {many(totals.sessions, 'session')} {totals.unreadable:,} could not be read")
     if totals.attempts_unknown:
-        told.insert(2, f"of {totals.attempts_unknown:,} nobody knows whether they had attempts")
+        told.append(f"of {totals.attempts_unknown:,} nobody knows whether they had attempts")
+    vague = (
+        (int(facts.unseen.sum()), "with an ending that nobody saw"),
+        (int(facts.rounds_unknown.sum()), "with rounds that are not exact"),
+    )
+    counted = [f"{count:,} {how}" for count, how in vague if count]
+    if counted:
+        told += [f"of {many(attempts, 'attempt')} {counted[0]}", *counted[1:]]
     return told
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from analyzer.findings.found import many
 from analyzer.logs.account import NEEDLESS
 from analyzer.report import safe
 from analyzer.report.evidence import command, inputs
@@ -86,12 +87,12 @@ def _cells(summary: Summary, screen: Screen) -> Iterator[str]:
         ],
         screen,
     )
-    yield from _more(len(hidden), sum(count for _, count in hidden), "combinations", "attempts")
+    yield from _more(len(hidden), sum(count for _, count in hidden), "combination", "attempt")
 
 
 def _more(rows: int, total: int, what: str, of: str) -> Iterator[str]:
     if rows:
-        yield f"and {rows} more {what} with {total:,} {of}"
+        yield f"and {many(rows, f'more {what}')} with {many(total, of)}"
 
 
 def _reasons(summary: Summary, screen: Screen) -> Iterator[str]:
@@ -121,9 +122,7 @@ def _parties(parties: Sequence[Any], name: str, others: str, screen: Screen) -> 
         screen,
     )
     rest = parties[_ROWS:]
-    yield from _more(
-        len(rest), sum(p.attempts for p in rest), {"client": "clients"}.get(name, "identities"), "attempts"
-    )
+    yield from _more(len(rest), sum(p.attempts for p in rest), name, "attempt")
 
 
 def _endings(summary: Summary, screen: Screen) -> Iterator[str]:
@@ -178,4 +177,4 @@ def _skipped(skipped: Sequence[dict[str, Any]], lists: str, screen: Screen) -> I
         columns.append(_column("first", [row["first"] or "" for row in shown]))
     yield from _table(columns, screen)
     if len(skipped) > len(shown):
-        yield f"and {len(skipped) - len(shown)} more kinds: `{safe.visible(lists)}` lists them"
+        yield f"and {many(len(skipped) - len(shown), 'more kind')}: `{safe.visible(lists)}` lists them"

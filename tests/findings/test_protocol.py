@@ -127,7 +127,9 @@ def test_equal_findings_are_one_row() -> None:
         assert all(f"file and {place.split()[1]}" in meaning for place in row["places"].split("; "))
     assert rows["auth_offered_in_clear"]["at"] < rows["auth_offered_in_clear"]["last"]
     assert rows["auth_offered_in_clear"]["evidence"].endswith(": 60 times")
-    assert rows["auth_in_clear"]["evidence"].startswith("60 attempts without TLS (60 PLAIN) by 1 identity from 1 ")
+    assert rows["auth_in_clear"]["evidence"].startswith(
+        "60 attempts that sent a secret without TLS (60 PLAIN) by 1 identity from 1 "
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,7 @@ First try   1 of 5 sessions succeeded: 20.0 % (4 to 62 %)
 Per session attempts: 0 in 1, 1 in 2, 2 in 2, 4 in 1
 When        09 h (10), Mon (10), UTC
 Not seen    of 7 sessions 1 could not be read; of 1 nobody knows whether they
-            had attempts; of 10 attempts 0 with an ending that nobody saw; 0
-            with rounds that are not exact
+            had attempts
 """
 TITLES = (
     "Mechanisms, and how often they failed",
@@ -95,19 +94,34 @@ def test_page_of_nothing():
     assert list(page(empty, ["mail.pcap"], SCREEN)) == [
         "Input       mail.pcap",
         "Seen        0 attempts in 0 sessions, 0 names, 0 clients",
-        "Not seen    of 0 sessions 0 could not be read; of 0 attempts 0 with an ending",
-        "            that nobody saw; 0 with rounds that are not exact",
     ]
 
 
+def test_all_seen():
+    """Where everything was seen the page says that, and no answer counts zeros."""
+    seen = facts({"outcome": "rejected"}, sessions=(session("S0", "192.0.2.1", ms(0)),))
+
+    assert (
+        "Not seen    no session inside TLS, no ending that nobody saw, no rounds that are\n            not exact"
+        in ("\n".join(page(seen, [], SCREEN)))
+    )
+    assert shown(seen, "mechanism")[0] == "stats: 1 attempt in 1 session"
+
+
 def test_basis(morning):
-    """An answer says what it is of and what nobody can know, in every denominator."""
+    """An answer says what it is of and what of that nobody can know."""
     text = " ".join(" ".join(shown(morning, "mechanism")).split())
 
     assert text.startswith(
         "stats: 10 attempts in 7 sessions; of 7 sessions 1 could not be read; of 1 nobody knows whether they had "
-        "attempts; of 10 attempts 0 with an ending that nobody saw; 0 with rounds that are not exact"
+        "attempts attempts "
     )
+    told = ({"outcome": "unseen"}, {"outcome": "rejected", "rounds_known": "unknown"})
+    vague = facts(*told, sessions=tuple(session(f"S{n}", "192.0.2.1", ms(0)) for n in range(2)))
+    assert shown(vague, "mechanism")[:2] == [
+        "stats: 2 attempts in 2 sessions; of 2 attempts 1 with an ending that nobody saw;",
+        "       1 with rounds that are not exact",
+    ]
     hidden = Facts(analyzer.read(FIRST_LOOK.parents[1] / "tls-without-keys/capture.pcap").tables, dt.UTC)
     assert "of 1 nobody knows whether they had attempts" in " ".join(" ".join(shown(hidden, "")).split())
 

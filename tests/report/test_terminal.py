@@ -272,6 +272,21 @@ def test_many(tables):
     assert "and 10 more kinds: `smtp-analyzer skipped 'my mail.pcap' --year 2025` lists them" in got
 
 
+def test_one_more(tables):
+    """What is left out is one thing, or several."""
+    made = [attempt(f"S{n}", f"10.0.0.{n}", ms(n), "rejected", identity=f"u{n}", mechanism=f"M{n}") for n in range(21)]
+    tables["auth"] = rows("auth", *made[:11])
+    tables["skipped"] = rows("skipped", *({"reason": f"r{n}", "stage": "wire", "count": n} for n in range(21)))
+
+    got = text(tables)
+    assert "\n  and 1 more client with 1 attempt\n" in got
+    assert "\n  and 1 more identity with 1 attempt\n" in got
+    assert "and 1 more kind: `" in got
+    tables["auth"] = rows("auth", *made)
+    assert "\n  and 1 more combination with 1 attempt\n" in text(tables)
+    assert "\n  and 11 more identities with 11 attempts\n" in text(tables)
+
+
 def entries(count):
     """Make the findings of so many clients that got in by guessing, and of one that did not."""
     told = {"severity": "high", "kind": "break_in", "identity": "bob", "evidence": "got in", "count": 1}
