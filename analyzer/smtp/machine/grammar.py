@@ -7,7 +7,7 @@ from typing import Any
 from analyzer.kernel import helper
 from analyzer.smtp.machine.work import K
 
-CR, LF, SPACE, TAB, DASH, POINT, STAR, COLON = 13, 10, 32, 9, 45, 46, 42, 58
+CR, LF, SPACE, TAB, DASH, POINT, STAR, COLON, QUOTE, BRACE = 13, 10, 32, 9, 45, 46, 42, 58, 34, 123
 
 
 @helper
@@ -122,7 +122,11 @@ def is_last(stream: Any, start: int, end: int) -> Any:
 
 @helper
 def is_json(stream: Any, start: int, end: int) -> Any:
-    """Say whether a challenge begins as JSON does in base64 ("ey", "ew"): the error of RFC 7628 section 3.2.2."""
-    if end - start < 4 or stream[start] != 101:
+    """Say whether a challenge begins as JSON does, bare or in base64 ("ey", "ew"): RFC 7628 section 3.2.2."""
+    if end - start < 4:
+        return 0
+    if stream[start] == BRACE:
+        return 1 if stream[skip_space(stream, start + 1, end - 1)] == QUOTE else 0
+    if stream[start] != 101:
         return 0
     return 1 if stream[start + 1] == 121 or stream[start + 1] == 119 else 0
