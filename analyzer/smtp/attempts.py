@@ -270,8 +270,8 @@ def _reason(
     by_token: bool,  # noqa: FBT001
 ) -> str | None:
     """Say why; `alone`: the reply came while an answer was awaited; `by_token`: the mechanism knows no password."""
-    if alone and outcome == "rejected" and not oauth_error:
-        return "timeout"  # the server did not wait for the answer
+    if alone:
+        line = "none"  # the server did not wait for the answer: what it says is not about that, unless it names a cause
     text = reply.text.decode("utf-8", "replace")
     told = reason(outcome, code or None, reply.enhanced, text, oauth_error, line, decodable=decodable, rounds=rounds)
     return "oauth_token_invalid" if by_token and told == "bad_credentials" else told

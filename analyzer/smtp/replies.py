@@ -57,6 +57,7 @@ OTHERS: Final = Source("several", _REPORTS)
 POSTFIX: Final = Source("Postfix", f"postfix src/smtpd/smtpd_sasl_glue.c, {_LAB}")
 QMAIL: Final = Source("qmail", "qmail-smtpd.c with the SMTP AUTH patch")
 RFC: Final = Source("several", "RFC 4954 section 6")
+RFC_5321: Final = Source("several", "RFC 5321 section 4.2.3")
 SENDGRID: Final = Source("SendGrid", _REPORTS)
 SENDMAIL: Final = Source("Sendmail", "sendmail sendmail/srvrsmtp.c")
 STALWART: Final = Source("Stalwart", "stalwart crates/smtp/src/inbound/auth.rs")
@@ -113,6 +114,8 @@ ROWS: Final = (
     Row("not_advertised", r"when not advertised", EXIM),
     Row("not_advertised", r"authentication (?:is )?not enabled", POSTFIX),
     Row("not_advertised", r"send (?:ehlo|helo)|(?:ehlo|helo) first", AIOSMTPD),
+    Row("not_advertised", r"hello first", MICROSOFT),
+    Row("not_advertised", r"\bauth(?:entication)? (?:is )?not available", SENDMAIL, (500, 502, 503)),
     Row("not_advertised", r"invalid command: command not supported", OPENSMTPD),
     # Protection
     Row("tls_required", r"encryption needed to use mechanism", CYRUS),
@@ -150,6 +153,7 @@ ROWS: Final = (
     Row("bad_syntax", r"invalid challenge", STALWART),
     Row("bad_syntax", r"pipelining not supported", OPENSMTPD),
     Row("bad_syntax", r"malformed auth input", QMAIL),
+    Row("not_advertised", r"command (?:not |un)recogni[sz]ed|unrecogni[sz]ed command", RFC_5321, (500, 502)),
     Row("bad_syntax", r"syntax|malformed|wrong number of|cannot parse|unexpected", POSTFIX),
     # Back ends
     Row("backend_down", r"connection lost to authentication server", POSTFIX),
