@@ -1,8 +1,8 @@
 """Where in a packet the IP header is, and what it carries: link layers, IP, tunnels.
 
 The link types and protocols that `network` and `tunnel` know are those that mail is seen in; anything else goes to
-`analyzer.wire.exotic`. Tunnels (GRE, IP in IP, VXLAN, GTP-U) are opened here and not by scapy, since a mirrored or
-mobile network puts every packet into one (20 ns a packet here, 300 µs there).
+`analyzer.wire.exotic`. Tunnels (GRE, IP in IP, VXLAN, GENEVE, GTP-U) are opened here and not by scapy, since a
+mirrored or mobile network puts every packet into one (20 ns a packet here, 300 µs there).
 """
 
 from __future__ import annotations
@@ -208,10 +208,17 @@ def tunnel(buffer: Octets, protocol: int, at: int, end: int) -> tuple[int, int]:
     if protocol != 17 or end - at < 16:
         return 0, at
     port = be16(buffer, at + 2)
-    if port in (4789, 8472):  # VXLAN: RFC 7348 section 5
-        if buffer[at + 8] != 8:
+    if port in (4789, 8472, 4790):  # VXLAN: RFC 7348 section 5; other bits than I are ignored (Group Policy has some)
+        if buffer[at + 8] & 8 == 0:
             return 0, at
-        return ETHERNET, at + 16
+        if port != 4790 or buffer[at + 8] & 4 == 0:
+            return ETHERNET, at + 16
+        following = buffer[at + 11] * 1  # VXLAN-GPE: draft-ietf-nvo3-vxlan-gpe section 3.2
+        return IPV4 if following == 1 else IPV6 if following == 2 else ETHERNET if following == 3 else 0, at + 16
+    if port == 6081:  # GENEVE: RFC 8926 section 3.4; version 0, and no control packet
+        if buffer[at + 8] // 64 != 0 or buffer[at + 9] & 128:
+            return 0, at
+        return be16(buffer, at + 10), at + 16 + buffer[at + 8] % 64 * 4
     if 2152 in (port, be16(buffer, at)):  # GTP-U: 3GPP TS 29.281 section 5.1; only G-PDU carries IP
         if buffer[at + 8] // 16 != 3 or buffer[at + 9] != 255:
             return 0, at

@@ -4,6 +4,7 @@ import struct
 from io import BytesIO
 
 import pytest
+from scapy.contrib.geneve import GENEVE, GeneveOptions
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import IP, TCP, UDP
@@ -84,6 +85,13 @@ TUNNELS = {
     "PPTP": LAN / OUTER / IP(proto=47) / (b"\x30\x81\x88\x0b" + bytes(12) + b"\xff\x03\x00\x21" + bytes(S4)),
     "VXLAN": LAN / OUTER / UDP(dport=4789) / VXLAN(vni=9, flags=8) / LAN / S6,
     "VXLAN, Linux' first port": LAN / OUTER / UDP(dport=8472) / VXLAN(vni=9, flags=8) / LAN / S4,
+    "VXLAN with a group": LAN / OUTER / UDP(dport=4789) / VXLAN(vni=9, flags=0x88, gpid=7) / LAN / S6,
+    "VXLAN-GPE": LAN / OUTER / UDP(dport=4790) / VXLAN(vni=9, flags=0x0C, NextProtocol=3) / LAN / S4,
+    "VXLAN-GPE of IPv4": LAN / OUTER / UDP(dport=4790) / VXLAN(vni=9, flags=0x0C, NextProtocol=1) / S4,
+    "VXLAN-GPE of IPv6": LAN / OUTER / UDP(dport=4790) / VXLAN(vni=9, flags=0x0C, NextProtocol=2) / S6,
+    "GENEVE": LAN / OUTER / UDP(dport=6081) / GENEVE(vni=9, proto=0x6558) / LAN / S4,
+    "GENEVE with options": LAN / OUTER / UDP(dport=6081)
+    / GENEVE(vni=9, proto=0x86DD, options=GeneveOptions(data=bytes(8))) / S6,
     "GTP-U": LAN / OUTER / UDP(dport=2152) / GTP / S4,
     "GTP-U with a number": LAN / OUTER / UDP(sport=2152, dport=9) / GTP_U_Header(S=1, seq=7, gtp_type=255) / S6,
     "GTP-U with an extension": LAN / OUTER6 / UDP(dport=2152)
@@ -149,6 +157,14 @@ OTHERS = {
     "DNS": (c.ethernet(c.ipv4(struct.pack(">HHHH", 53, 53, 20, 0) + bytes(12), protocol=17)), "udp"),
     "short UDP": (c.ethernet(c.ipv4(bytes(8), protocol=17)), "udp"),
     "UDP on VXLAN's port": (c.ethernet(c.ipv4(struct.pack(">HHHH", 9, 4789, 20, 0) + bytes(12), protocol=17)), "udp"),
+    "VXLAN-GPE of something else": (
+        c.ethernet(c.ipv4(struct.pack(">HHHHI", 9, 4790, 20, 0, 0x0C000004) + bytes(8), protocol=17)),
+        "udp",
+    ),
+    "GENEVE control": (
+        c.ethernet(c.ipv4(struct.pack(">HHHHI", 9, 6081, 20, 0, 0x00800800) + bytes(8), protocol=17)),
+        "udp",
+    ),
     "GTP-U echo": (c.ethernet(c.ipv4(struct.pack(">HHHHBB", 9, 2152, 20, 0, 0x32, 1) + bytes(10), protocol=17)), "udp"),
     "GRE keepalive": (c.ethernet(c.ipv4(bytes(4), protocol=47)), "other_ip"),
     "PPP control": (c.ethernet(b"\x11\0\0\1\0\x06\xc0\x21" + bytes(4), 0x8864), "not_ip"),
