@@ -59,7 +59,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         helo             text?    name that the client gave in its last EHLO, HELO or LHLO
         offered          text?    SASL mechanisms in the last EHLO reply in the clear before AUTH, in its order; empty: it lists none; unknown: no such reply was seen
         offered_tls      text?    the same of the last EHLO reply inside TLS
-        tls              text?    none, starttls or implicit; unknown where a log does not tell
+        tls              text?    none, starttls or implicit; unknown where a log does not tell, or a capture begins later
         tls_version      text?    version of TLS that was negotiated
         sni              text?    server name that the client asked for in TLS
         readable         flag     1 where the dialogue could be read to its end, 0 where TLS hides some of it

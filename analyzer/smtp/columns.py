@@ -28,7 +28,7 @@ from __future__ import annotations
     FIRST_END,                                   # how.CLIENT or how.SERVER: who ended first
     END_TIME, END_FRAME,
     LMTP, RECIPIENTS,
-    TLS, TLS_CLIENT, TLS_SERVER,                 # 1 STARTTLS, 2 from the first byte; where it begins (-1)
+    TLS, TLS_CLIENT, TLS_SERVER,                 # 1 STARTTLS, 2 from the first byte, -1 unknown; where it begins (-1)
     COMMANDS, REPLIES,
     FLAGS,
     BEGAN, ENDED_AT,                             # time of the first and of the last step

@@ -23,6 +23,9 @@ LOOK_BYTES, LOOK_LINES = 8192, 64
 #: Ports on which a greeting or reply without further signs is taken for SMTP (IANA: 25, 465, 587; LMTP 24; customs).
 MAIL_PORTS = (25, 587, 465, 24, 26, 2525, 10024, 10025, 10026, 2526, 5870, 1025)
 
+#: Those of TLS_PORTS on which STARTTLS is the custom: where the beginning is missing, nobody knows how TLS came about.
+STARTTLS_PORTS = (25, 587, 2525)
+
 # what is found of a session
 IS_SMTP, VIA, VIA_AT, VIA_LENGTH, FOUND_WIDTH = range(5)
 VIAS = ("", "socks4", "socks5", "connect", "proxy-v1", "proxy-v2")
@@ -285,7 +288,7 @@ def recognise(
         if (c_tls or strip[0] == c_end) and (s_tls or strip[1] == s_end) and (c_tls or s_tls):
             if on_port(sessions, k, TLS_PORTS):
                 states[k, MODE] = M.TLS
-                states[k, TLS] = 2
+                states[k, TLS] = -1 if midstream and on_port(sessions, k, STARTTLS_PORTS) else 2
                 found[k, IS_SMTP] = 1
         elif judge(sessions, k, signs, client):
             found[k, IS_SMTP] = 1

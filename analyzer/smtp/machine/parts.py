@@ -31,7 +31,7 @@ def begin(w: Any, k: int, client_at: int, server_at: int, greeting: Any) -> None
     st[k, C_HELD] = -1
     st[k, OPEN] = w.ct[0]
     st[k, NEXT] = w.ct[0]
-    st[k, TLS_CLIENT] = st[k, CPOS] if st[k, TLS] == 2 else -1
+    st[k, TLS_CLIENT] = st[k, CPOS] if st[k, MODE] == M.TLS else -1
     st[k, TLS_SERVER] = st[k, SPOS]
     st[k, STARTED] = 1
     if greeting:
