@@ -14,7 +14,7 @@ from analyzer.smtp.law import SHARED_KINDS, TELLING_CODES
 from analyzer.smtp.machine.grammar import LF, SPACE, reply_code, text_end, verb_of
 from analyzer.smtp.machine.work import F, M
 from analyzer.tcp.columns import LENGTH_0, PORT_0, PORT_1, SEEN_0, STREAM_0, SYN_0
-from analyzer.tcp.state import TLS_PORTS
+from analyzer.tcp.state import TLS_PORTS, is_tls
 from analyzer.wire.octets import alike, be16, find_octet
 
 #: Bytes of a side that are looked at, and lines of them.
@@ -99,12 +99,6 @@ def after_blank_line(stream: Any, at: int, end: int) -> Any:
             return lf + 1
         at = lf + 1
     return -1
-
-
-@helper
-def is_tls(stream: Any, at: int, end: int) -> Any:
-    """Say whether a TLS record begins here (RFC 8446 section 5.1), of a handshake or of any other kind."""
-    return end - at >= 3 and 20 <= stream[at] <= 23 and stream[at + 1] == 3 and stream[at + 2] <= 4
 
 
 @helper

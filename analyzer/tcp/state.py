@@ -56,10 +56,26 @@ def small_in(octets: int) -> int:
 
 
 @helper
+def is_tls(buffer: Any, at: int, end: int) -> Any:
+    """Say whether a TLS record begins here (RFC 8446 section 5.1), of any kind, or a hello in the format of SSL 2.0."""
+    if end - at >= 3 and 0x14 <= buffer[at] <= 0x17:
+        return buffer[at + 1] == 3 and buffer[at + 2] <= 4
+    return end - at >= 4 and is_old_hello(buffer, at, end)
+
+
+@helper
+def is_old_hello(buffer: Any, at: int, end: int) -> Any:
+    """Say whether what is there begins a ClientHello of TLS in the format of SSL 2.0 (RFC 5246 appendix E.2)."""
+    if buffer[at] != 0x80:  # a header of two octets; all hellos are shorter than 256
+        return False
+    return (at + 2 >= end or buffer[at + 2] == 1) and (at + 3 >= end or buffer[at + 3] == 3)
+
+
+@helper
 def look(table: Any, row: int, buffer: Any, at: int, size: int, side: int) -> None:
     """Judge the first payload of a side: text and what opens a proxy are plausible; TLS off the mail ports is dull."""
     table[row, c.LOOKS] |= SIDE_0_SEEN << side
-    if size >= 3 and 0x14 <= buffer[at] <= 0x17 and buffer[at + 1] == 3 and buffer[at + 2] <= 4:
+    if is_tls(buffer, at, at + size):
         for port in TLS_PORTS:
             if table[row, c.PORT_0] == port or table[row, c.PORT_1] == port:
                 table[row, c.LOOKS] |= OPAQUE

@@ -11,6 +11,7 @@ from analyzer.smtp.machine.grammar import LF, is_command, text_end
 from analyzer.smtp.machine.units import close_attempt, is_cut, locate
 from analyzer.smtp.machine.work import KINDS, F, H, K, M
 from analyzer.tcp.columns import STEP_SIZE
+from analyzer.tcp.state import is_old_hello
 from analyzer.wire.octets import find_octet
 
 
@@ -82,6 +83,8 @@ def first_byte(w: Any, k: int, mode: int, limit: int) -> Any:
     at = st[k, CPOS]
     byte = int(w.stream[at])
     record = 20 <= byte <= 23 and (w.stream[at + 1] == 3 if at + 1 < limit else mode == M.CHECK)
+    if mode == M.CHECK and is_old_hello(w.stream, at, limit):
+        record = True
     if record and (mode == M.LOST or mode == M.ANSWER) and st[k, SPOS] < st[k, SEND]:
         record = 20 <= w.stream[st[k, SPOS]] <= 23  # what the server says next is no TLS: this was not understood
     kind = K.TLS_BYTE if record else (K.ZERO_BYTE if byte == 0 else K.OTHER_BYTE)
