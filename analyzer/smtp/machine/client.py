@@ -93,12 +93,19 @@ def first_byte(w: Any, k: int, mode: int, limit: int) -> Any:
         return False
     st[k, MODE] = after
     if after == M.TLS:
-        st[k, TLS] = max(1, st[k, TLS])
-        st[k, TLS_CLIENT] = at
-        st[k, TLS_SERVER] = st[k, SPOS]
-        if st[k, ATTEMPT] >= 0:
-            close_attempt(w, k, H.UNSEEN)
+        note_tls(w, k)
     return True
+
+
+@helper
+def note_tls(w: Any, k: int) -> None:
+    """TLS begins where the two sides stand."""
+    st = w.st
+    st[k, TLS] = max(1, st[k, TLS])
+    st[k, TLS_CLIENT] = st[k, CPOS]
+    st[k, TLS_SERVER] = st[k, SPOS]
+    if st[k, ATTEMPT] >= 0:
+        close_attempt(w, k, H.UNSEEN)
 
 
 @helper

@@ -7,12 +7,13 @@ from typing import Any
 from analyzer.kernel import helper
 from analyzer.smtp.columns import *
 from analyzer.smtp.law import GREETING, INJECTED, LOST_UNIT, UNSOLICITED_UNIT
-from analyzer.smtp.machine.client import pump, take_back
+from analyzer.smtp.machine.client import note_tls, pump, take_back
 from analyzer.smtp.machine.commands import begin_body, end_data
 from analyzer.smtp.machine.grammar import DASH, LF, is_json, reply_code, reply_kind, text_end
 from analyzer.smtp.machine.units import begin_attempt, close_attempt, give_reply, open_unit, reply_alone, spend
 from analyzer.smtp.machine.work import KINDS, A, F, H, K, L, M
 from analyzer.tcp.columns import CUT, HEARD, STEP_ACKED, STEP_FRAME, STEP_KIND, STEP_TIME
+from analyzer.tcp.state import is_tls
 from analyzer.wire.octets import find_octet
 
 
@@ -209,6 +210,11 @@ def serve(w: Any, k: int, at: int, first: int, last: int) -> None:
         if st[k, MODE] == M.TLS or st[k, MODE] == M.LAYER or st[k, MODE] == M.OVER:
             st[k, SPOS] = st[k, SLIM]
             return
+        if st[k, MODE] == M.LOST and is_tls(w.stream, st[k, SPOS], st[k, SLIM]):
+            # What the client said is missing, STARTTLS or its hello among it: the server's own records tell.
+            st[k, MODE] = w.law[M.LOST * KINDS + K.TLS_BYTE, 0]
+            note_tls(w, k)
+            continue
         lf = find_octet(w.stream, LF, max(st[k, SSCAN], st[k, SPOS]), st[k, SLIM])
         if lf < 0:
             st[k, SSCAN] = st[k, SLIM]
