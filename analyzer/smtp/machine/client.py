@@ -6,7 +6,13 @@ from typing import Any
 
 from analyzer.kernel import helper
 from analyzer.smtp.columns import *
-from analyzer.smtp.machine.commands import begin_body, take_answer, take_body_line, take_command
+from analyzer.smtp.machine.commands import (
+    begin_body,
+    take_answer,
+    take_body_line,
+    take_command,
+    waits_for_recipients,
+)
 from analyzer.smtp.machine.grammar import LF, is_command, text_end
 from analyzer.smtp.machine.units import close_attempt, is_cut, locate
 from analyzer.smtp.machine.work import KINDS, F, H, K, M
@@ -156,7 +162,10 @@ def pump(w: Any, k: int, first: int, last: int) -> None:
             st[k, CPOS] += size
             st[k, CSCAN] = st[k, CPOS]
             st[k, CHUNK_LEFT] -= size
+            waiting = waits_for_recipients(w, k)
             if st[k, CHUNK_LEFT] == 0:
+                if waiting:
+                    return
                 st[k, MODE] = M.COMMAND
                 continue
         if st[k, CPOS] < limit and mode != M.COMMAND and mode != M.BODY and not waits and first_byte(w, k, mode, limit):

@@ -88,15 +88,35 @@ def take_command(w: Any, k: int, start: int, end: int, at: int, flags: int) -> N
         w.un[row, U_SIZE] = st[k, CHUNK_LEFT]
         if st[k, LMTP] == 1 and is_last(w.stream, start, end):
             w.un[row, U_FLAGS] |= F.RECIPIENT
-            for _ in range(1, st[k, RECIPIENTS]):  # one reply for each recipient (RFC 2033 section 4.3)
-                further = open_unit(w, k, kind, verb, after, time_of(w, k, at), frame_of(w, k, at), start, 0)
-                w.un[further, U_FLAGS] |= F.RECIPIENT | F.FURTHER
-            st[k, RECIPIENTS] = 0
     if kind == K.HELLO or kind == K.LHLO:
         st[k, LMTP] = 1 if kind == K.LHLO else 0
     st[k, HOLE] = 0
     if st[k, EARLY] > 0:
         take_early(w, k, row)
+
+
+@helper
+def waits_for_recipients(w: Any, k: int) -> Any:
+    """Say whether the stream waits in the last chunk, since some recipients are not known yet.
+
+    With LMTP each that was accepted has a reply of its own to that chunk (RFC 2033 section 4.2, RFC 3030). When the
+    first of them is due all are known, and units for the others are opened.
+    """
+    st = w.st
+    un = w.un
+    chunk = st[k, NEXT] - 1
+    if st[k, OPEN] > chunk or un[chunk, U_FLAGS] & (F.RECIPIENT | F.FURTHER) != F.RECIPIENT:
+        return False
+    if st[k, OPEN] < chunk:
+        return st[k, SERVER_GAP] == 0
+    for _ in range(1, st[k, RECIPIENTS]):
+        further = open_unit(
+            w, k, un[chunk, U_KIND], un[chunk, U_VERB], un[chunk, U_MODE], un[chunk, U_AT], un[chunk, U_FRAME],
+            un[chunk, U_OFF], 0,
+        )  # fmt: skip
+        un[further, U_FLAGS] |= F.RECIPIENT | F.FURTHER
+    st[k, RECIPIENTS] = 0
+    return False
 
 
 @helper

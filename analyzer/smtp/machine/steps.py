@@ -76,7 +76,7 @@ def take_step(w: Any, k: int, at: int, first: int, last: int) -> None:
         if client:
             st[k, CLIM] = w.steps[at, STEP_END]
             st[k, C_NOW] = at
-            if kind == CUT and st[k, MODE] == M.CHUNK:
+            if kind == CUT and st[k, MODE] == M.CHUNK and st[k, CHUNK_LEFT] > 0:
                 lost_octets(w, k, at)
             if kind == CUT and st[k, MODE] == M.BODY:
                 st[k, HOLE] = 1
