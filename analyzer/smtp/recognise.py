@@ -234,7 +234,9 @@ def judge(sessions: Any, k: int, signs: Any, client: int) -> Any:
     foreign = signs[client, FOREIGN]
     heard = sessions[k, SYN_0] > 0 or sessions[k, SYN_0 + 1] > 0
     if heard and signs[server, REPLIES] + signs[server, OTHERS] > 0 and signs[server, FIRST_CODE] == 0:
-        return False  # a server of SMTP begins with a reply
+        # A server of SMTP begins with a reply, or all else is SMTP's: inetd or a loader has said something first.
+        if own == 0 or foreign > 0 or signs[server, REPLIES] <= signs[server, OTHERS]:
+            return False
     if foreign > 0 and own == 0:
         return False
     if signs[server, REPLIES] > 0:

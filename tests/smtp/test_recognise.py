@@ -78,6 +78,11 @@ class Found:
         (b"a1 LOGIN alice x\r\n", b"* OK IMAP\r\na1 OK\r\n", 143, False),
         (b"\0\1\2\3\n\4\5\6", b"\7\10\11\n", 25, False),
         (HELLO + b"MAIL FROM:<a@example.test>\r\n", b"", 4711, True),
+        (HELLO, b"warning: hosts.deny\r\n220 ready\r\n250 ok\r\n", 4711, True),
+        (HELLO, b"\r\n220 ready\r\n250 ok\r\n", 25, True),
+        (HELLO, b"one\r\ntwo\r\nthree\r\n220 ready\r\n250 ok\r\n", 25, False),
+        (b"QUIT\r\n", b"warning: hosts.deny\r\n220 ready\r\n221 bye\r\n", 4711, False),
+        (b"RETR 1\r\nRSET\r\nQUIT\r\n", b"+OK\r\n220 mx\r\n250 ok\r\n.\r\n", 110, False),
         (b"", b"", 25, False),
     ],
 )
