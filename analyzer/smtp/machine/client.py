@@ -13,12 +13,15 @@ from analyzer.smtp.machine.commands import (
     take_command,
     waits_for_recipients,
 )
-from analyzer.smtp.machine.grammar import LF, is_command, text_end
+from analyzer.smtp.machine.grammar import CR, LF, SPACE, is_command, skip_word, text_end, verb_of
 from analyzer.smtp.machine.units import close_attempt, is_cut, locate
-from analyzer.smtp.machine.work import KINDS, F, H, K, M
+from analyzer.smtp.machine.work import KINDS, F, H, K, L, M
 from analyzer.tcp.columns import STEP_SIZE
 from analyzer.tcp.state import is_old_hello
 from analyzer.wire.octets import find_octet
+
+#: Lines of a group of commands behind AUTH that are looked at, lines before it, and octets of each.
+GROUP_LINES, GROUP_BEFORE, GROUP_OCTETS = 32, 4, 1 << 14
 
 
 @helper
@@ -68,18 +71,79 @@ def tentative(w: Any, k: int) -> Any:
 
 @helper
 def take_back(w: Any, k: int) -> None:
-    """Take back a verb behind missing bytes: what followed does not fit, so it was text."""
+    """Take back a verb behind missing bytes, and those sent before it: what followed does not fit, so it was text."""
     st = w.st
     row = st[k, NEXT] - 1
-    w.un[row, U_FLAGS] |= F.VOID
     if w.un[row, U_KIND] == K.AUTH and st[k, ATTEMPT] >= 0:
         w.au[st[k, ATTEMPT], A_FLAGS] |= F.VOID
         st[k, ATTEMPT] = -1
         st[k, ATTEMPTS] -= 1
-    st[k, COUNT] -= 1
-    st[k, COMMANDS] -= 1
+    going = True
+    while going:
+        w.un[row, U_FLAGS] |= F.VOID
+        st[k, COUNT] -= 1
+        st[k, COMMANDS] -= 1
+        row -= 1
+        going = row >= st[k, OPEN] and w.un[row, U_FLAGS] & F.TENTATIVE != 0
     st[k, OPEN] = st[k, NEXT]
     st[k, MODE] = M.LOST
+
+
+@helper
+def may_precede(w: Any, k: int) -> Any:
+    """Say whether commands may be sent behind the newest unit before its reply: behind AUTH with a response alone."""
+    attempt = w.st[k, ATTEMPT]
+    return attempt >= 0 and w.au[attempt, A_LAST] == L.INITIAL
+
+
+@helper
+def behind_command(w: Any, at: int, limit: int) -> Any:
+    """Give where the line behind a command begins; 0 where the line at `at` is none, -1 where it is not whole yet."""
+    lf = find_octet(w.stream, LF, at, min(limit, at + GROUP_OCTETS))
+    if lf < 0:
+        return -1 if limit - at < GROUP_OCTETS else 0
+    return lf + 1 if is_command(w.stream, at, text_end(w.stream, at, lf), w.verbs) else 0
+
+
+@helper
+def only_commands(w: Any, k: int, at: int) -> Any:
+    """Say whether the client's lines from `at` on are commands, as far as the first ones tell; the last may go on."""
+    limit = w.st[k, CLIM] if w.st[k, CGAP] < 0 else w.st[k, CGAP]
+    for _ in range(GROUP_LINES):
+        if at >= limit:
+            return True
+        after = behind_command(w, at, limit)
+        if after <= 0:
+            return after < 0 and w.st[k, CGAP] < 0
+        at = after
+    return True
+
+
+@helper
+def in_group(w: Any, k: int, start: int) -> Any:
+    """Say whether a line with others behind it is an AUTH, or sent before one, in a group of commands (RFC 2920).
+
+    A message may quote such a group, but behind that its own lines follow, at least the dot, before the server replies.
+    """
+    limit = w.st[k, CLIM]
+    at = start
+    # Only verbs of four letters: nearly all text is passed over here.
+    if limit - at < 5 or (w.stream[at + 4] != SPACE and w.stream[at + 4] > CR):
+        return False
+    for _ in range(GROUP_BEFORE):
+        after = behind_command(w, at, limit)
+        if after <= 0:
+            return False
+        end = text_end(w.stream, at, after - 1)
+        kind = w.verbs[verb_of(w.stream, at, end, w.verbs), 2]
+        if kind == K.AUTH:
+            # Without an initial response it is the last of its group (RFC 4954 section 4).
+            responds = skip_word(w.stream, skip_word(w.stream, at, end), end) < end
+            return only_commands(w, k, after) if responds else after == limit
+        if w.law[M.LOST * KINDS + kind, 0] != M.COMMAND:
+            return False
+        at = after
+    return False
 
 
 @helper
@@ -124,8 +188,12 @@ def take_line(w: Any, k: int, mode: int, start: int, lf: int, first: int, last: 
     if mode == M.BODY:
         take_body_line(w, k, start, lf, first, last)
         return
-    if mode == M.LOST and (lf + 1 < st[k, CLIM] or not is_command(w.stream, start, end, w.verbs)):
-        return  # text behind a gap, or a verb whose reply nobody waits for
+    if mode == M.LOST:  # text behind a gap, or a verb whose reply nobody waits for?
+        if lf + 1 < st[k, CLIM]:
+            if st[k, CGAP] >= 0 or not in_group(w, k, start):
+                return
+        elif not is_command(w.stream, start, end, w.verbs):
+            return
     at = locate(w, k, first, last, lf + 1)
     flags = 0
     if is_cut(w, k, at, lf + 1):
@@ -153,8 +221,9 @@ def pump(w: Any, k: int, first: int, last: int) -> None:
         limit = st[k, CLIM] if st[k, CGAP] < 0 else st[k, CGAP]
         waits = mode == M.AUTH or mode == M.DATA or mode == M.STARTTLS or mode == M.TURN
         if waits and st[k, CPOS] < limit and tentative(w, k):
-            take_back(w, k)
-            continue
+            if st[k, SERVER_GAP] == 1 or not may_precede(w, k) or not only_commands(w, k, st[k, CPOS]):
+                take_back(w, k)
+                continue
         if waits and st[k, SERVER_GAP] == 0:
             return
         if mode == M.CHUNK:

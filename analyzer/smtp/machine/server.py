@@ -148,6 +148,18 @@ def transact(w: Any, k: int, row: int) -> None:
 
 
 @helper
+def fits(w: Any, k: int, row: int) -> Any:
+    """Say whether the reply that was just read fits a verb behind missing bytes.
+
+    Where bytes are missing behind it, too, the end of a message may be among them: any refusal proves nothing.
+    """
+    kind = w.st[k, R_KIND]
+    if w.st[k, CGAP] >= 0 and (kind == K.REFUSAL or kind == K.R421):
+        return False
+    return w.traits[w.un[row, U_KIND], 2 + kind] == 1
+
+
+@helper
 def take_reply(w: Any, k: int, heard: int) -> None:
     """Pair the reply that was just read with the unit that it answers."""
     st = w.st
@@ -165,7 +177,7 @@ def take_reply(w: Any, k: int, heard: int) -> None:
             end_unseen_data(w, k)
     if st[k, OPEN] < st[k, NEXT]:
         row = unit_for(w, k)
-        if w.un[row, U_FLAGS] & F.TENTATIVE and w.traits[w.un[row, U_KIND], 2 + st[k, R_KIND]] == 0:
+        if w.un[row, U_FLAGS] & F.TENTATIVE and not fits(w, k, row):
             take_back(w, k)
     if st[k, OPEN] == st[k, NEXT]:
         unexpected(w, k)
