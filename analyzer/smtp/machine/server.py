@@ -214,6 +214,19 @@ def complete(w: Any, k: int, code: int, line: int, end: int, at: int, heard: int
 
 
 @helper
+def shows_tls(w: Any, k: int, at: int) -> Any:
+    """Say whether TLS begins at `at`, where what the client said is missing, STARTTLS or its hello among it."""
+    st = w.st
+    if st[k, MODE] != M.LOST or not is_tls(w.stream, at, st[k, SLIM]):
+        return False
+    st[k, MODE] = w.law[M.LOST * KINDS + K.TLS_BYTE, 0]
+    st[k, SPOS] = at
+    note_tls(w, k)
+    st[k, SPOS] = st[k, SLIM]
+    return True
+
+
+@helper
 def serve(w: Any, k: int, at: int, first: int, last: int) -> None:
     """Read the server's complete lines."""
     st = w.st
@@ -222,20 +235,18 @@ def serve(w: Any, k: int, at: int, first: int, last: int) -> None:
         if st[k, MODE] == M.TLS or st[k, MODE] == M.LAYER or st[k, MODE] == M.OVER:
             st[k, SPOS] = st[k, SLIM]
             return
-        if st[k, MODE] == M.LOST and is_tls(w.stream, st[k, SPOS], st[k, SLIM]):
-            # What the client said is missing, STARTTLS or its hello among it: the server's own records tell.
-            st[k, MODE] = w.law[M.LOST * KINDS + K.TLS_BYTE, 0]
-            note_tls(w, k)
-            continue
         lf = find_octet(w.stream, LF, max(st[k, SSCAN], st[k, SPOS]), st[k, SLIM])
+        line = st[k, SPOS]
         if lf < 0:
             st[k, SSCAN] = st[k, SLIM]
+            shows_tls(w, k, line)
             return
-        line = st[k, SPOS]
         end = text_end(w.stream, line, lf)
         st[k, SPOS] = lf + 1
         code = reply_code(w.stream, line, end)
         if code == 0:
+            if shows_tls(w, k, line):
+                return
             if st[k, PARTIAL] == 0:
                 st[k, FLAGS] |= F.NOT_A_REPLY
                 if st[k, ATTEMPT] >= 0:
