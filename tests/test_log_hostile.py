@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import analyzer
 from analyzer import kernel
 from analyzer.errors import InputError
-from analyzer.logs import heads
+from analyzer.logs import repeats
 from analyzer.logs import read as reading
 from analyzer.logs.blocks import blocks
 from analyzer.logs.read import Log
@@ -115,7 +115,7 @@ def mutated(seed: int, count: int) -> bytes:
 def _modest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Interpret kernels, and let a line stand for a few."""
     kernel.select(0)
-    monkeypatch.setattr(heads, "LOG_REPEATS", 50)
+    monkeypatch.setattr(repeats, "LOG_REPEATS", 50)
 
 
 @modest
@@ -285,8 +285,8 @@ def test_repeated(count: int) -> None:
     log, tables = log_of(data)
     check(log, tables)
 
-    assert len(tables["auth"]) == (count + 1 if count <= heads.LOG_REPEATS else 1)
-    assert log.account.understood == len(data.splitlines()) - (count > heads.LOG_REPEATS)
+    assert len(tables["auth"]) == (count + 1 if count <= repeats.LOG_REPEATS else 1)
+    assert log.account.understood == len(data.splitlines()) - (count > repeats.LOG_REPEATS)
 
 
 #: Names that look like what servers write.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analyzer import limits
+from analyzer.logs.facts import ALONE
 from analyzer.logs.pairs import LATE_NS, Side, about, codes_of, local_part, numbered_alike, pairs
-from analyzer.logs.reconcile import ALONE
 from analyzer.logs.told import VAGUE
 from analyzer.schema import NULL
 from analyzer.tables import Places, Timeline, changed, mixed, rows_of, taken

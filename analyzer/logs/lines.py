@@ -11,9 +11,10 @@ import numpy as np
 from analyzer.logs import columns as c
 from analyzer.logs.account import BLANK, DULL, FOREIGN, UNKNOWN
 from analyzer.logs.fields import Block
-from analyzer.logs.heads import PRIORITIES, SENTENCES, cut_heads
+from analyzer.logs.heads import cut_heads
 from analyzer.logs.match import NONE, match
 from analyzer.logs.moments import MONTHS, own_times
+from analyzer.logs.writers import PRIORITIES, SENTENCES
 from analyzer.smtp.encoding import printable
 from analyzer.words.vocabulary import Vocabularies, Vocabulary
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.logs import columns as c
-from analyzer.logs.reconcile import Facts, worth_a_row
+from analyzer.logs.facts import Facts
+from analyzer.logs.reconcile import worth_a_row
 from analyzer.smtp.findings import Notes
 from analyzer.smtp.writer import KEYS, Written, builders
 from analyzer.tables import PLACE_BITS, Ids, Places, taken
