@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import analyzer
 from analyzer import kernel
 from analyzer.errors import InputError
-from analyzer.logs import repeats
 from analyzer.logs import read as reading
+from analyzer.logs import repeats
 from analyzer.logs.blocks import blocks
 from analyzer.logs.read import Log
 from analyzer.schema import TABLES
