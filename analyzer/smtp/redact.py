@@ -108,7 +108,7 @@ def argument(verb: str, rest: bytes) -> str | None:
 
 def mechanism(word: bytes) -> str | None:
     """Give the name of a mechanism, in capitals; None for what may be a secret in the wrong place."""
-    name = word.decode("latin-1").upper()
+    name = word.upper().decode("latin-1")  # no letter but those of ASCII becomes another one
     return name if _KNOWN.fullmatch(name) or _INVENTED.fullmatch(word) else None
 
 

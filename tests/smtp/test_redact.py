@@ -81,6 +81,7 @@ def test_arguments(verb: str, rest: bytes, shown: str | None) -> None:
         (b"FOO" * 7, None),
         (b"", None),
         (b"PLA\xc4N", None),
+        (b"pa\xdfdss-3des-1", None),
     ],
 )
 def test_mechanisms(word: bytes, name: str | None) -> None:
