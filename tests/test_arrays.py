@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.schema import NULL
-from analyzer.tables import Builder, begins_run, bounds, columns_of, distinct
+from analyzer.tables import Builder, begins_run, bounds, columns_of, distinct, nth
 
 #: What columns hold: small numbers, of which there is a table, and such that are too far apart for one.
 VALUES = {
@@ -38,6 +38,13 @@ def test_parts_of_arrays_are_copied() -> None:
         table = builder.table()
         assert table.array("n").tolist() == [4 * row + 1 for row in range(rows)]
         assert table.array("frame").tolist() == [4 * row + 2 for row in range(rows)]
+
+
+def test_nth():
+    """Equal rows are counted in their order, by one column or by several."""
+    assert nth(np.array([3, 1, 3, 3, 1])).tolist() == [0, 0, 1, 2, 1]
+    assert nth(np.array([3, 1, 3, 3, 1]), np.array([0, 0, 1, 0, 0])).tolist() == [0, 0, 0, 1, 1]
+    assert nth(np.zeros(0, np.int64)).tolist() == []
 
 
 def test_begins_run():

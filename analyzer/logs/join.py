@@ -14,7 +14,7 @@ from analyzer.logs.facts import ALONE
 from analyzer.logs.pairs import LATE_NS, Side, about, codes_of, local_part, numbered_alike, pairs
 from analyzer.logs.told import VAGUE
 from analyzer.schema import NULL
-from analyzer.tables import Places, Timeline, changed, mixed, rows_of, taken
+from analyzer.tables import Places, Timeline, changed, mixed, nth, rows_of, taken
 
 if TYPE_CHECKING:
     from analyzer.logs.pairs import Fits
@@ -117,12 +117,7 @@ def once_written(auth: Table, sessions: Table) -> tuple[Table, Array]:
     names = ("started", "client_ip", "client_port", "identity")  # a log may tell more of an ending than the other
     facts = [codes_of(auth[name])[timed].astype(np.int64) for name in names]
     keys = mixed([*facts, np.where(owner < 0, -1, sessions.text("product").codes[owner].astype(np.int64))])
-    order = np.lexsort((keys, source))
-    begins = np.ones(len(order), bool)
-    begins[1:] = (source[order][1:] != source[order][:-1]) | (keys[order][1:] != keys[order][:-1])
-    runs = np.flatnonzero(begins)
-    again = np.arange(len(order)) - np.repeat(runs, np.diff([*runs.tolist(), len(order)]))
-    keys[order] = mixed([keys[order].view(np.int64), again])  # the n-th such row of one log is the n-th of the other
+    keys = mixed([keys, nth(keys, source)])  # the n-th such row of one log is the n-th of the other
     kept = np.ones(len(auth), bool)
     sizes = np.bincount(source, minlength=1)
     inside = sorted(np.flatnonzero(sizes).tolist(), key=lambda number: sizes[number])

@@ -11,7 +11,7 @@ from analyzer.logs.told import Counters, counters_of
 from analyzer.schema import NULL
 from analyzer.smtp import law, redact
 from analyzer.smtp.encoding import printable
-from analyzer.tables import mixed
+from analyzer.tables import mixed, nth
 
 if TYPE_CHECKING:
     from analyzer.logs.sessions import Group
@@ -128,12 +128,8 @@ class Exchanges:
             return lone
         facts = self.owners, self.identity.codes.astype(np.int64), self.patterns
         user, told = (mixed([fact.take(lone) for fact in facts[:count]]) for count in (2, 3))
-        order = np.argsort(told, kind="stable")
-        place = np.arange(len(lone))
-        begins = np.append(True, told[order][1:] != told[order][:-1])
-        number = np.empty_like(place)
-        number[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
-        _, first = np.unique(mixed([user.view(np.int64), number, np.where(again, -1, place)]), return_index=True)
+        others = np.where(again, -1, np.arange(len(lone)))
+        _, first = np.unique(mixed([user, nth(told), others]), return_index=True)
         return lone[np.sort(first)]
 
     def _sum_up(self, summaries: Array, lone: Array) -> None:

@@ -67,7 +67,7 @@ def opening(
 
 def _seen(summary: Summary) -> str:
     if summary.unmet:
-        return f"{unmet(summary.conditions, summary.unmet)}"
+        return unmet(summary.conditions, summary.unmet)
     if not summary.sessions and not summary.attempts:
         return "no SMTP session was found in this input"
     return seen(summary)

@@ -61,7 +61,7 @@ def claims(
     owner = responses.attempt[speaks]
     # LOGIN: who is asked for the password says no name, unless there is none before and this is an address.
     passwords = (ways[owner] == sasl.Way.NAME) & (texts.facts(_asks_password, responses.asked[speaks]) > 0)
-    passwords |= _behind_no_name(ways, responses, texts)[speaks]
+    passwords |= _behind_no_name(ways == sasl.Way.NAME, responses, texts)[speaks]
     late = passwords & (np.bincount(owner[~passwords], minlength=count) == 0)[owner]
     passwords[late] = texts.facts(_is_address, responses.text[speaks[late]]) == 0
     starts, stops = bounds(owner[~passwords], count)
@@ -109,17 +109,20 @@ def claims(
     return {name: Text.of(column).take(of) for name, column in zip(NAMES, columns, strict=True)}, secret
 
 
-def _behind_no_name(ways: Array, responses: Responses, texts: Texts) -> Array:
+def _behind_no_name(logins: Array, responses: Responses, texts: Texts) -> Array:
     """Say which responses are behind one that answers LOGIN's first prompt with nothing: then the name is empty.
 
-    Unless a name is asked for again; an empty initial response may also stand for no response at all.
+    Unless a name is asked for again; an empty initial response may also stand for no response at all. `logins`: the
+    attempts of mechanisms that ask so.
     """
-    asks = responses.asked != LOST
-    blank = np.flatnonzero(asks & (texts.facts(_is_blank, responses.text) > 0))[::-1]
-    first = np.full(len(ways), len(asks))
-    first[responses.attempt[blank]] = blank  # of several, the first stays
-    behind = (np.arange(len(asks)) > first[responses.attempt]) & (ways[responses.attempt] == sasl.Way.NAME)
-    found: Array = behind & (texts.facts(_asks_name, responses.asked) == 0)
+    attempt, blank = responses.attempt, texts.facts(_is_blank, responses.text) > 0
+    blank &= (responses.asked != LOST) & logins[attempt]
+    if not blank.any():
+        return blank
+    rows = np.flatnonzero(blank)[::-1]
+    first = np.full(len(logins), len(attempt))
+    first[attempt[rows]] = rows  # of several, the first stays
+    found: Array = (np.arange(len(attempt)) > first[attempt]) & (texts.facts(_asks_name, responses.asked) == 0)
     return found
 
 

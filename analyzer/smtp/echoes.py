@@ -55,9 +55,9 @@ _STOCK: Final = frozenset(
 )
 _CODE: Final = re.compile(rb"[2-5]\d\d|(?:[2-5]\d\d-)?[245]\.\d{1,3}\.\d{1,3}")
 _WORD: Final = re.compile(rb"\S+")
-_PIECE: Final = re.compile(rb"[^\s<>()\[\]{}\"'`,;:=|\0\x01]+")
-_SMALL: Final = re.compile(rb"[^\s<>()\[\]{}\"'`,;:=|\0\x01/@&?\\#*]+")  # of a reply: what addresses are made of
-_PIECES: Final = (_PIECE, _SMALL)
+_APART: Final = rb"\s<>()\[\]{}\"'`,;:=|\0\x01"
+_PIECE: Final = re.compile(rb"[^%s]+" % _APART)
+_PIECES: Final = (_PIECE, re.compile(rb"[^%s/@&?\\#*]+" % _APART))  # of a reply: what addresses are made of, too
 _READABLE: Final = re.compile(rb"[\t\n\r -~\x80-\xff]+")
 _SEPARATOR: Final = re.compile(rb"[\0\x01]|\^A")  # of the fields of PLAIN, and of OAuth messages
 _USER: Final = (b"user=", b"n,a=", b"y,a=")
@@ -74,7 +74,7 @@ def echoed(text: bytes, line: bytes) -> frozenset[bytes]:
     reply, said = _reply(text), _said(line)
     if not reply.strange:
         return frozenset()
-    forms = [form for password in said.passwords for form in _written(password, escaped=reply.escapes)]
+    forms = {form for password in said.passwords for form in _written(password, escaped=reply.escapes)}
     if not _may_echo(reply, said.lower, forms):
         return frozenset()
     words = {*_words(line), *forms}
@@ -87,12 +87,12 @@ def echoed(text: bytes, line: bytes) -> frozenset[bytes]:
         if word in words or not windows.isdisjoint(_windows(word)) or any(form in word for form in within)
     ]
     for word, data in reply.coded:
-        if any(form in data for form in within) or not set(forms).isdisjoint(_tokens(data, _PIECES)):
+        if any(form in data for form in within) or not forms.isdisjoint(_tokens(data, _PIECES)):
             found.append(word)
     return frozenset(found)
 
 
-def _may_echo(reply: _Reply, said: bytes, forms: Sequence[bytes]) -> bool:
+def _may_echo(reply: _Reply, said: bytes, forms: set[bytes]) -> bool:
     """Say whether some word of the reply, or a part of one, is in a line: nearly always this tells that none is."""
     for echo in reply.echoes:  # a generator takes twice as long
         if echo in said:

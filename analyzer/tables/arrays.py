@@ -85,6 +85,16 @@ def begins_run(column: Array) -> Array:
     return np.append(True, column[1:] != column[:-1])[: len(column)]
 
 
+def nth(*columns: Array) -> Array:
+    """Count, for each row, the rows before it that are equal to it."""
+    order = np.lexsort(columns)
+    begins: Array = np.any([begins_run(column.take(order)) for column in columns], axis=0)
+    place = np.arange(len(order))
+    made = np.empty_like(place)
+    made[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return made
+
+
 def bounds(owners: Array, count: int) -> tuple[Array, Array]:
     """Give where the rows of each of so many owners begin, and where they end; rows stand in the order of owners."""
     sizes = np.bincount(owners, minlength=count)
