@@ -10,7 +10,7 @@ from analyzer.logs import columns as c
 from analyzer.logs import turns
 from analyzer.logs.escapes import hides
 from analyzer.logs.formats import EVENT_NAMES
-from analyzer.logs.heard import CLIENT, SERVER, hear
+from analyzer.logs.heard import CLIENT, SERVER, hear, part
 from analyzer.logs.said import said_in
 from analyzer.logs.sides import AUTH, NO_AUTH, Servers, settle
 from analyzer.logs.writer import LogWriter, Talks
@@ -101,7 +101,7 @@ class Dialogues:
     def _run(self, group: Group, said: Said) -> None:
         """Run the machine over dialogues."""
         lines, events = said.lines, said.events
-        turns.part(said.text, lines)
+        part(said.text, lines)
         first = np.flatnonzero(lines[:, c.S_BEGINS])
         talks = np.zeros((len(first), c.DIALOGUE_WIDTH), np.int64)
         talks[:, c.D_FIRST], talks[:, c.D_LAST] = first, np.append(first[1:], len(lines))

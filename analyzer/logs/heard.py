@@ -1,4 +1,4 @@
-"""What the lines of a dialogue are, and who said them.
+"""What the lines of a dialogue are, who said them, and where another dialogue begins.
 
 Some logs do not say who speaks: that follows from the grammar of replies (RFC 5321 section 4.2). Kernels over the lines
 of `analyzer.logs.columns`.
@@ -11,8 +11,9 @@ from typing import Any
 from analyzer.kernel import helper, kernel
 from analyzer.logs.columns import *
 from analyzer.logs.quote import ANY
-from analyzer.smtp.law import CHALLENGE, GO_ON
+from analyzer.smtp.law import CHALLENGE, GO_ON, READY
 from analyzer.smtp.machine.grammar import DASH, POINT, is_command, reply_code, verb_of
+from analyzer.smtp.machine.work import K
 
 CLIENT, SERVER = 0, 1
 
@@ -82,3 +83,30 @@ def hear(text: Any, said: Any, verbs: Any) -> None:
             asked = False
         elif follows // 100 != 5:  # a line that is refused was a command, too
             said[row, S_SERVER] = NOTHING
+
+
+@helper
+def is_greeted(text: Any, said: Any, row: int, last: int) -> Any:
+    """Say whether a line is the greeting of another session; `last`: the client's last line in this one, or NOTHING."""
+    if said[row, S_SERVER] != SERVER or said[row, S_CODE] != READY or last == NOTHING:
+        return False
+    leaving = said[last, S_KIND] == K.QUIT
+    if said[row - 1, S_SERVER] != SERVER:  # a client's line still waits for its reply
+        return leaving
+    if said[row - 1, S_CODE] == READY and goes_on(text, said, row - 1):
+        return False
+    return leaving or names_protocol(text, said, row)
+
+
+@kernel("void(uint8[::1], int64[:, ::1])")
+def part(text: Any, said: Any) -> None:
+    """Mark the lines at which a dialogue begins: the first ones of sessions, and where another session is greeted."""
+    last = NOTHING
+    for row in range(len(said)):
+        said[row, S_BEGINS] = 0
+        first = row == 0 or said[row, S_SESSION] != said[row - 1, S_SESSION]
+        if first or is_greeted(text, said, row, last):
+            said[row, S_BEGINS] = 1
+            last = NOTHING
+        if said[row, S_SERVER] != SERVER:
+            last = row

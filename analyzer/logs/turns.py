@@ -14,9 +14,9 @@ from typing import Any
 from analyzer.kernel import helper, kernel
 from analyzer.logs.columns import *
 from analyzer.logs.escapes import HIDDEN
-from analyzer.logs.heard import CLIENT, SERVER, goes_on, is_dot, names_protocol
+from analyzer.logs.heard import CLIENT, SERVER, goes_on, is_dot
 from analyzer.smtp.columns import FLAGS, MODE
-from analyzer.smtp.law import CHALLENGE, GO_ON, READY
+from analyzer.smtp.law import CHALLENGE, GO_ON
 from analyzer.smtp.machine.grammar import STAR, number_at, skip_word
 from analyzer.smtp.machine.work import F, K, M
 from analyzer.tcp.columns import (
@@ -56,33 +56,6 @@ STARS = len(HIDDEN)
 
 #: All arrays of a run: text, lines, dialogues, kinds of codes; sessions, states, steps, stream (see `lay`).
 Work: Any = namedtuple("Work", "text said talks codes sessions st steps stream")  # noqa: PYI024
-
-
-@helper
-def is_greeted(text: Any, said: Any, row: int, last: int) -> Any:
-    """Say whether a line is the greeting of another session; `last`: the client's last line in this one, or NOTHING."""
-    if said[row, S_SERVER] != SERVER or said[row, S_CODE] != READY or last == NOTHING:
-        return False
-    leaving = said[last, S_KIND] == K.QUIT
-    if said[row - 1, S_SERVER] != SERVER:  # a client's line still waits for its reply
-        return leaving
-    if said[row - 1, S_CODE] == READY and goes_on(text, said, row - 1):
-        return False
-    return leaving or names_protocol(text, said, row)
-
-
-@kernel("void(uint8[::1], int64[:, ::1])")
-def part(text: Any, said: Any) -> None:
-    """Mark the lines at which a dialogue begins: the first ones of sessions, and where another session is greeted."""
-    last = NOTHING
-    for row in range(len(said)):
-        said[row, S_BEGINS] = 0
-        first = row == 0 or said[row, S_SESSION] != said[row - 1, S_SESSION]
-        if first or is_greeted(text, said, row, last):
-            said[row, S_BEGINS] = 1
-            last = NOTHING
-        if said[row, S_SERVER] != SERVER:
-            last = row
 
 
 @helper
